@@ -1,0 +1,35 @@
+# make          set up .venv and run the default experiment
+# make test     all checks and tests
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+BIN := .venv/bin
+
+.PHONY: all test check unit workflow clean
+
+all: .venv/installed
+	$(BIN)/snakemake --cores $(CORES)
+
+.venv/installed: envs/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+test: check unit workflow
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check --compact-diff Snakefile rules
+	$(BIN)/snakemake --lint
+
+unit: .venv/installed
+	$(BIN)/pytest -q -n 2 tests/unit
+
+workflow: .venv/installed
+	$(BIN)/pytest -q tests/workflow
+
+clean:
+	rm -rf results .snakemake

@@ -1,0 +1,31 @@
+# Has a self-supervised encoder collapsed, and why? From config.yaml to figures and a report.
+#
+#   snakemake --cores 8                                    the experiment of config.yaml
+#   snakemake --cores 8 --configfile configs/smoke.yaml    another experiment
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# A config file with `runs` is an experiment of its own; one without is laid over config.yaml.
+if "runs" not in config:
+    laid_over = dict(config)
+
+    configfile: f"{workflow.basedir}/config.yaml"
+
+    update_config(config, laid_over)
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/training.smk"
+include: "rules/evaluation.smk"
+include: "rules/figures.smk"
+
+
+rule all:
+    """Figures, tables and the report."""
+    default_target: True
+    input:
+        "results/tables/summary.csv",
+        "results/report.html",
+        figure_files(),

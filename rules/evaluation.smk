@@ -1,0 +1,68 @@
+# Measurements: encoders -> representations -> k-NN accuracy and collapse.
+#
+# requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
+# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, collapse.json beside it
+
+EPOCH = "results/runs/{run}/seed{seed}/epoch{epoch}"
+EPOCH_LOG = "results/logs/{run}/seed{seed}/epoch{epoch}"
+
+
+rule represent:
+    """Take the representations of a whole split."""
+    input:
+        images=lambda w: f"{dataset_of(w)}/{w.split}.h5",
+        encoder=f"{EPOCH}/encoder.safetensors",
+    output:
+        f"{EPOCH}/representations-{{split}}.h5",
+    log:
+        f"{EPOCH_LOG}/represent-{{split}}.log",
+    params:
+        spec=spec("represent", "run"),
+        code=code("represent", backbone_modules),
+    threads: RUNTIME.threads + RUNTIME.workers
+    resources:
+        gpu=gpus(),
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/represent.py --spec {params.spec:q}"
+        " --run {wildcards.run:q}/seed{wildcards.seed} --images {input.images:q}"
+        " --encoder {input.encoder:q} --output {output:q} --device {RUNTIME.device}"
+        " --batch-size {RUNTIME.extract_batch_size} --workers {RUNTIME.workers}"
+        " --threads {RUNTIME.threads} --log {log:q}"
+
+
+rule knn:
+    """k-NN accuracy of val in train, for every k."""
+    input:
+        train=f"{EPOCH}/representations-train.h5",
+        val=f"{EPOCH}/representations-val.h5",
+    output:
+        csv=f"{EPOCH}/knn.csv",
+        json=f"{EPOCH}/knn.json",
+    log:
+        f"{EPOCH_LOG}/knn.log",
+    params:
+        spec=canonical(EXPERIMENT.evaluation.knn.model_dump()),
+        code=code("knn"),
+    threads: RUNTIME.threads
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/knn.py {input.train:q} {input.val:q} --spec {params.spec:q}"
+        " --json {output.json:q} --csv {output.csv:q} --device {RUNTIME.device}"
+        " --threads {threads} --log {log:q}"
+
+
+rule collapse:
+    """Spectrum of the training representations and every measure of collapse."""
+    input:
+        f"{EPOCH}/representations-train.h5",
+    output:
+        spectrum=f"{EPOCH}/spectrum.csv",
+        json=f"{EPOCH}/collapse.json",
+    log:
+        f"{EPOCH_LOG}/collapse.log",
+    params:
+        spec=canonical(EXPERIMENT.evaluation.collapse.model_dump()),
+        code=code("collapse"),
+    threads: RUNTIME.threads
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/collapse.py {input:q} --spec {params.spec:q}"
+        " --spectrum {output.spectrum:q} --json {output.json:q} --log {log:q}"

@@ -1,0 +1,52 @@
+# Pretraining: packed images -> checkpoints -> encoders.
+#
+# requires: results/data/{dataset}/{train.h5,ordering-seed{k}.npy}
+# produces: results/runs/{run}/seed{k}/{training.csv,checkpoints/,epoch{e}/encoder.safetensors}
+
+
+def start_checkpoints(wildcards):
+    """The checkpoints of the run that a hybrid run starts from."""
+    start = PLAN.run(wildcards.run).start
+    return f"results/runs/{start.run}/seed{wildcards.seed}/checkpoints" if start else []
+
+
+rule pretrain:
+    """Train one seed of one run; an interrupted training goes on where it was saved."""
+    input:
+        images=lambda w: f"{dataset_of(w)}/train.h5",
+        ordering=lambda w: f"{dataset_of(w)}/ordering-seed{w.seed}.npy",
+        start=start_checkpoints,
+    output:
+        training="results/runs/{run}/seed{seed}/training.csv",
+        checkpoints=directory("results/runs/{run}/seed{seed}/checkpoints"),
+    log:
+        "results/logs/{run}/seed{seed}/pretrain.log",
+    params:
+        spec=spec("pretrain", "run", "seed"),
+        code=code("pretrain", model_modules),
+    threads: 1 + RUNTIME.workers
+    resources:
+        gpu=gpus(),
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/pretrain.py --spec {params.spec:q} --images {input.images:q}"
+        " --ordering {input.ordering:q} --start {input.start:q} --code {params.code}"
+        " --state results/state/{wildcards.run:q}/seed{wildcards.seed}"
+        " --training {output.training:q} --checkpoints {output.checkpoints:q}"
+        " --device {RUNTIME.device} --workers {RUNTIME.workers} --log-every {RUNTIME.log_every}"
+        " --log {log:q}"
+
+
+rule export_checkpoint:
+    """Take the encoder out of a training checkpoint."""
+    input:
+        checkpoints="results/runs/{run}/seed{seed}/checkpoints",
+    output:
+        "results/runs/{run}/seed{seed}/epoch{epoch}/encoder.safetensors",
+    log:
+        "results/logs/{run}/seed{seed}/epoch{epoch}/export_checkpoint.log",
+    params:
+        spec=lambda w: canonical({"epoch": int(w.epoch)}),
+        code=code("export_checkpoint", model_modules),
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/export_checkpoint.py --spec {params.spec:q}"
+        " --checkpoints {input.checkpoints:q} --output {output:q} --log {log:q}"

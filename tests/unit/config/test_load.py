@@ -1,0 +1,138 @@
+"""From YAML to an experiment, and what a wrong config is told."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from ssl_collapse.config.experiment import Experiment
+from ssl_collapse.config.load import load_experiment
+from ssl_collapse.config.plan import Plan
+from ssl_collapse.errors import UserError
+
+BASE = """
+datasets:
+  textures: {source: {kind: textures, train_images: 1000, val_images: 100}}
+defaults:
+  {dataset: textures, seeds: [0, 1], batch_size: 64, epochs: 10, backbone: {arch: small_resnet}}
+"""
+
+
+def load(text: str) -> Experiment:
+    config: dict[str, Any] = yaml.safe_load(BASE + text)
+    return load_experiment(config)
+
+
+def message(text: str) -> str:
+    with pytest.raises(UserError) as error:
+        load(text)
+    return str(error.value)
+
+
+def test_defaults_lie_under_every_run():
+    runs = load("runs: {a: , b: {epochs: 5}}").runs
+    assert (runs["a"].epochs, runs["b"].epochs) == (10, 5)
+    assert runs["a"].seeds == [0, 1]
+
+
+def test_a_list_of_single_values_is_a_sweep():
+    experiment = load("runs: {shares: {share: [10, 50.5], epochs: 4}, plain: {}}")
+    assert list(experiment.runs) == ["shares-share10", "shares-share50.5", "plain"]
+    assert experiment.runs["shares-share50.5"].share == 50.5
+    assert experiment.sweeps == {"shares": ["shares-share10", "shares-share50.5"]}
+
+
+def test_two_lists_make_their_product_also_inside_mappings():
+    runs = load("runs: {w: {backbone: {width: [8, 16]}, schedule: [current, accumulate]}}").runs
+    assert [(r.backbone.width, r.schedule) for r in runs.values()] == [
+        (8, "current"),
+        (8, "accumulate"),
+        (16, "current"),
+        (16, "accumulate"),
+    ]
+
+
+def test_keys_that_are_lists_by_nature_are_no_sweeps():
+    runs = load("runs: {a: {seeds: [3, 4], analyze: [5, last], backbone: {blocks: [1, 2]}}}").runs
+    assert list(runs) == ["a"]
+    assert runs["a"].analyzed_epochs() == [5, 10]
+
+
+def test_another_arch_replaces_the_default_backbone_with_all_its_keys():
+    runs = load("runs: {a: {backbone: {arch: resnet18, small_image_stem: true}}}").runs
+    assert runs["a"].backbone.arch == "resnet18"
+
+
+def test_share_means_last():
+    assert load("runs: {a: {share: 20}}").runs["a"].schedule == "last"
+
+
+def test_figures_name_sweeps_and_get_their_runs():
+    experiment = load("runs: {s: {share: [10, 50]}}\nfigures: {f: {kind: shares, runs: [s]}}")
+    assert [run.name for run in experiment.figures["f"].runs] == ["s-share10", "s-share50"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("runs: {a: {epoch: 3}}", "runs.a.epoch: unknown key; did you mean `epochs`?"),
+        ("runs: {a: {epochs: 1.5}}", "runs.a.epochs: 1.5 must be a whole number"),
+        ("runs: {a: {epochs: many}}", "runs.a.epochs: 'many' is text; a number belongs here"),
+        ("runs: {a: {base_lr: 1e-3}}", "runs.a.base_lr: '1e-3' is text to YAML; write 1.0e-3"),
+        ("runs: {a: {weight_decay: 1e5}}", "'1e5' is text to YAML; write 1.0e+5"),
+        ("runs: {a: {schedule: curent}}", "did you mean `current`?"),
+        ("runs: {a: {schedule: last}}", "needs `share` (percent) or `chunk_size` (epochs)"),
+        ("runs: {a: {share: 20, schedule: current}}", "`share` goes with `schedule: last`"),
+        ("runs: {a: {dataset: texture}}", "runs.a.dataset: no dataset is called `texture`; did you"),
+        ("runs: {a: {start: {run: b, epoch: 3}}}", "runs.a.start.run: no run is called `b`"),
+        (
+            "runs: {a: {start: {run: b, epoch: 3}}, b: {start: {run: a, epoch: 3}}}",
+            "the runs start from each other: a -> b -> a",
+        ),
+        (
+            "runs: {a: {start: {run: b, epoch: 7}}, b: {checkpoint_every: 5}}",
+            "runs.a.start.epoch: 7: `b` has checkpoints every 5 epochs after 0 and at 10",
+        ),
+        ("runs: {a: {start: {run: b, epoch: 3}}, b: {seeds: [1]}}", "lacks seeds [0]"),
+        ("runs: {a: {share: 5}}", "leaves 50 of 1000 images in epoch 0, fewer than one batch"),
+        ("runs: {a: {analyze: [11]}}", "analyze asks for epoch 11"),
+        ("runs: {a: {seeds: [1, 1]}}", "runs.a.seeds: a seed appears twice in [1, 1]"),
+        ("runs: {'a b': {}}", "use letters, digits"),
+        ("runs: {'$(rm)': {}}", "use letters, digits"),
+        ("runs: {../a: {}}", "use letters, digits"),
+        ("runs: {a: {backbone: {arch: resnet19}}}", "did you mean `resnet18`?"),
+        ("runs: {a: {}}\nfigures: {f: {kind: shares, runs: [c]}}", "figures.f.runs: no run"),
+        ("runs: {a: {}}\nruntime: {device: gpu}", "runtime.device: 'gpu' is not allowed"),
+        ("runs: {}", "runs: dictionary should have at least 1 item"),
+        ("runs: {a: {}}\nsweeps: {}", "sweeps: unknown key"),
+    ],
+)
+def test_each_error_names_the_key_and_the_way_out(text: str, expected: str):
+    assert expected in message(text)
+
+
+def test_an_error_in_the_defaults_is_reported_there_once():
+    text = BASE.replace("epochs: 10", "epochs: 1e1") + "runs: {a: {}, b: {}}"
+    with pytest.raises(UserError) as error:
+        load_experiment(yaml.safe_load(text))
+    assert str(error.value).splitlines()[1:] == [
+        "  defaults.epochs: '1e1' is text to YAML; write 10"
+    ]
+
+
+def test_all_errors_come_at_once():
+    text = message("runs: {a: {epoch: 3}, b: {schedule: curent}}\nruntime: {workers: -1}")
+    assert text.startswith("the config has 3 problems:")
+
+
+def test_two_seeds_differ_in_nothing_but_the_seed():
+    plan = Plan(load("runs: {a: {}}"))
+    first, second = plan.pretrain("a", 0), plan.pretrain("a", 1)
+    assert first["seed"] != second["seed"]
+    assert {**first, "seed": 1} == second
+
+
+def test_whole_numbers_and_floats_of_the_same_value_are_the_same_spec():
+    one = Plan(load("runs: {a: {base_lr: 1}}")).pretrain("a", 0)
+    other = Plan(load("runs: {a: {base_lr: 1.0}}")).pretrain("a", 0)
+    assert repr(one) == repr(other)

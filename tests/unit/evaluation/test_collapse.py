@@ -1,0 +1,267 @@
+"""collapse.json and spectrum.csv: complete, reproducible, in bounded memory, clear when wrong."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.linalg
+from pydantic import ValidationError
+
+from ssl_collapse.config.collapse import CollapseSpec
+from ssl_collapse.errors import UserError
+from ssl_collapse.evaluation.bootstrap import auc_interval
+from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
+from ssl_collapse.evaluation.metrics import auc
+from ssl_collapse.evaluation.moments import accumulate
+from ssl_collapse.evaluation.spectrum import singular_values
+from ssl_collapse.storage.representations import open_representations
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "workflow" / "scripts" / "collapse.py"
+DEFAULT = CollapseSpec()
+
+
+def save(folder: Path, rows: np.ndarray) -> Path:
+    np.save(folder / "r.npy", rows)
+    return folder / "r.npy"
+
+
+def measure(folder: Path, rows: np.ndarray, spec: CollapseSpec = DEFAULT) -> Collapse:
+    return measure_collapse(open_representations(save(folder, rows)), spec)
+
+
+def decaying(n: int, dim: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((n, dim)) / np.arange(1, dim + 1)).astype(np.float32)
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_measures_against_svd_of_the_whole_matrix(tmp_path: Path) -> None:
+    rows = decaying(1000, 40) + np.float32(0.1)
+    content = measure(tmp_path, rows).content
+    exact = rows.astype(np.float64)
+    units = exact / np.linalg.norm(exact, axis=1, keepdims=True)
+    for suffix, matrix in (("", exact), ("_l2", units)):
+        centred = scipy.linalg.svdvals(matrix - matrix.mean(axis=0))
+        p = scipy.linalg.svdvals(matrix) / scipy.linalg.svdvals(matrix).sum()
+        assert content[f"auc{suffix}"] == pytest.approx(
+            (np.cumsum(centred) / centred.sum()).mean(), rel=1e-9
+        )
+        assert content[f"rankme{suffix}"] == pytest.approx(np.exp(-(p * np.log(p)).sum()), rel=1e-9)
+        assert content[f"participation_ratio{suffix}"] == pytest.approx(
+            (centred**2).sum() ** 2 / (centred**4).sum(), rel=1e-9
+        )
+        assert content[f"numerical_rank{suffix}"] == 40
+    assert content["std_per_dimension"] == pytest.approx(units.std(axis=0).mean(), rel=1e-9)
+    cosines = (units @ units.T)[~np.eye(1000, dtype=bool)]
+    assert content["mean_cosine"] == pytest.approx(cosines.mean(), rel=1e-9)
+    # fewer rows than uniformity_samples: all pairs
+    pairs = 2 - 2 * (units @ units.T)[np.triu_indices(1000, 1)]
+    assert content["uniformity"] == pytest.approx(np.log(np.exp(-2 * pairs).mean()), rel=1e-9)
+    assert (content["n"], content["dim"], content["dtype"]) == (1000, 40, "float32")
+
+
+def test_every_scalar_has_a_convention(tmp_path: Path) -> None:
+    content = measure(tmp_path, decaying(300, 40)).content
+    explained = {name.strip() for key in content["conventions"] for name in key.split(",")}
+    self_explaining = {"n", "dim", "dtype", "notes", "conventions"}
+    details = {"noise_floor_gram", "noise_floor_rounding"}  # in the convention of noise_floor
+    for name in content.keys() - self_explaining - details:
+        assert name.removesuffix("_l2") in explained, name
+    nested = [name for name, value in content.items() if isinstance(value, (dict, list))]
+    assert nested == ["notes", "conventions"]
+    json.dumps(content, allow_nan=False)
+
+
+def test_spectrum_table(tmp_path: Path) -> None:
+    rows = decaying(300, 6)
+    rows[:, 4] = rows[:, 0] * 2  # exact in float32: one direction less
+    collapse = measure(tmp_path, rows)
+    table = list(csv.DictReader(spectrum_table(collapse).splitlines()))
+    assert [row["index"] for row in table] == list("123456")
+    assert [row["above_noise_floor"] for row in table] == list("111110")
+    assert [float(row["singular_value"]) for row in table] == collapse.sigma.tolist()
+    assert float(table[0]["normalized"]) == float(table[-1]["cumulative"]) == 1.0
+    mean = np.mean([float(row["cumulative"]) for row in table])
+    assert mean == pytest.approx(collapse.content["auc"], rel=1e-15)
+
+
+def test_dead_dimensions_and_rows_of_zeros_are_counted(tmp_path: Path) -> None:
+    rows = decaying(400, 12)
+    rows[:, 3], rows[:, 5] = 0.0, 0.3
+    content = measure(tmp_path, rows).content
+    assert (content["dead_dimensions"], content["numerical_rank"]) == (2, 10)
+    rows = decaying(400, 12)
+    rows[[7, 90]] = 0.0
+    assert measure(tmp_path, rows).content["zero_rows"] == 2
+
+
+def test_fewer_rows_than_dimensions(tmp_path: Path) -> None:
+    content = measure(tmp_path, np.random.default_rng(0).standard_normal((20, 64))).content
+    assert content["numerical_rank"] == content["rank_bound"] == 19
+    assert "20 rows in 64 dimensions" in content["notes"][0]
+    assert content["auc_low"] is content["auc_high"] is None  # too few rows for groups
+    # AUC is over all 64 values, 45 of which are 1
+    assert content["auc"] > 45 / 64
+
+
+def test_rows_that_all_point_one_way_have_no_normalised_measures(tmp_path: Path) -> None:
+    lengths = np.random.default_rng(0).uniform(1, 2, (300, 1))
+    content = measure(tmp_path, (lengths * [0.6, 0.8, 0.0]).astype(np.float32)).content
+    assert content["numerical_rank"] == 1
+    assert content["auc"] == pytest.approx(1.0, abs=1e-6)
+    assert content["mean_cosine"] == pytest.approx(1.0)
+    assert content["std_per_dimension"] < 1e-7
+    assert content["auc_l2"] is content["rankme_l2"] is content["alpha_l2"] is None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 12345.678])
+def test_rows_that_are_all_equal_are_an_error(tmp_path: Path, value: float) -> None:
+    with pytest.raises(UserError, match=r"r\.npy: all rows are equal"):
+        measure(tmp_path, np.full((300, 8), value, dtype=np.float32))
+
+
+def test_a_spread_ten_thousandth_of_the_mean_is_no_constant(tmp_path: Path) -> None:
+    rows = 1e4 + np.random.default_rng(0).standard_normal((2000, 16))
+    expected = measure(tmp_path, rows - 1e4).content["auc"]
+    single = measure(tmp_path, rows.astype(np.float32)).content
+    assert single["auc"] == pytest.approx(expected, abs=1e-6)
+    # float32 keeps steps of 2^-10 near 1e4: 2.8e-4 rms
+    assert single["noise_floor"] > 1e-4 * single["sigma_max"]
+
+
+def test_one_row_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"r\.npy: has one row"):
+        measure(tmp_path, np.ones((1, 8)))
+
+
+def test_interval_has_the_width_of_the_real_scatter() -> None:
+    # AUC of 60 independent samples against the standard errors that each sample claims
+    estimates, errors = [], []
+    for seed in range(60):
+        rows = decaying(600, 24, seed).astype(np.float64)
+        passed = accumulate(iter([rows]), 600, 24, np.array([0]), seed)
+        estimate = auc(singular_values(passed.raw.scatter))
+        interval = auc_interval(passed.groups, estimate, resamples=60, seed=seed)
+        assert interval is not None
+        assert interval[0] < estimate < interval[1]
+        estimates.append(estimate)
+        errors.append((interval[1] - interval[0]) / 2 / 1.96)
+    assert 0.75 < np.mean(errors) / np.std(estimates, ddof=1) < 1.35
+
+
+def test_interval_needs_groups_and_resamples() -> None:
+    rows = decaying(199, 8)
+    few = accumulate(iter([rows]), 199, 8, np.array([0]), 0)
+    assert auc_interval(few.groups, 0.7, resamples=100, seed=0) is None
+    many = accumulate(iter([decaying(400, 8)]), 400, 8, np.array([0]), 0)
+    assert auc_interval(many.groups, 0.7, resamples=0, seed=0) is None
+
+
+def test_a_collapsed_interval_stays_within_one() -> None:
+    rows = decaying(400, 8) * [1, 1e-3, 0, 0, 0, 0, 0, 0]
+    passed = accumulate(iter([rows]), 400, 8, np.array([0]), 0)
+    low, high = auc_interval(passed.groups, 1.0, resamples=20, seed=0) or (0, 0)
+    assert 0.9 < low < high == 1.0
+
+
+def test_spec_refuses_what_makes_no_sense() -> None:
+    for wrong in (
+        '{"seeed": 1}',
+        '{"alpha_first_rank": 50, "alpha_last_rank": 40}',
+        '{"seed": "1"}',
+    ):
+        with pytest.raises(ValidationError):
+            CollapseSpec.model_validate_json(wrong)
+
+
+def test_script_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path) -> None:
+    path = save(tmp_path, decaying(1500, 64))
+    written = []
+    for threads in (1, 3):
+        out, table = tmp_path / f"{threads}.json", tmp_path / f"{threads}.csv"
+        done = run(path, "--threads", threads, "--json", out, "--spectrum", table)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        written.append(out.read_bytes() + table.read_bytes())
+    assert written[0] == written[1]
+
+
+def test_script_by_hand_prints_a_table_and_writes_beside_the_file(tmp_path: Path) -> None:
+    done = run(save(tmp_path, decaying(300, 16)), "--spec", '{"bootstrap_resamples": 0}')
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "r-collapse.json").read_text())
+    assert f"auc                    {content['auc']:.6g}\n" in done.stdout
+    assert "auc_low                -\n" in done.stdout
+
+
+def test_script_ends_with_2_and_no_file_on_wrong_input(tmp_path: Path) -> None:
+    rows = decaying(300, 16)
+    rows[123, 4] = np.nan
+    for arguments, message in [
+        ((save(tmp_path, rows),), "row 123"),
+        ((tmp_path / "gone.npy",), "no such file"),
+        ((save(tmp_path, rows), "--spec", '{"alpha": 1}'), "--spec"),
+    ]:
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert [path.name for path in tmp_path.iterdir()] in ([], ["r.npy"])
+
+
+MEMORY_PROBE = """
+import os, resource, sys
+for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[name] = "1"
+from pathlib import Path
+import h5py
+from ssl_collapse.config.collapse import CollapseSpec
+from ssl_collapse.evaluation.collapse import measure_collapse
+from ssl_collapse.storage.representations import open_representations
+
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before = peak()
+file = open_representations(Path(sys.argv[1]))
+content = measure_collapse(file, CollapseSpec(), threads=2).content
+print(content["n"], content["auc"], peak() - before)
+"""
+
+
+def test_a_million_rows_take_less_than_a_gibibyte(tmp_path: Path) -> None:
+    """1,000,000 x 512 from an HDF5 file: a virtual one that shows the same 50,000 rows 20 times."""
+    import h5py
+
+    rng = np.random.default_rng(0)
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        rows = rng.standard_normal((50_000, 512), dtype=np.float32)
+        file["representations"] = rows
+    layout = h5py.VirtualLayout((1_000_000, 512), np.float32)
+    for start in range(0, 1_000_000, 50_000):
+        source = h5py.VirtualSource("part.h5", "representations", (50_000, 512))
+        layout[start : start + 50_000] = source
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.create_virtual_dataset("representations", layout)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_PROBE, tmp_path / "whole.h5"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
+    )
+    n, found, mebibytes = done.stdout.split()
+    assert int(n) == 1_000_000
+    # 20 copies of the rows have the spectrum of one, times sqrt(20)
+    once = scipy.linalg.svdvals(rows - rows.mean(axis=0, dtype=np.float64))
+    assert float(found) == pytest.approx(auc(once), rel=1e-9)
+    assert float(mebibytes) < 1024

@@ -1,0 +1,190 @@
+"""Neighbours are exact, and the same whatever the blocks, threads or backend."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from ssl_collapse.config.knn import Metric
+from ssl_collapse.evaluation.faiss_import import core_type
+from ssl_collapse.evaluation.neighbors import Backend, CpuBackend, find_neighbors
+from ssl_collapse.evaluation.neighbors_torch import TorchBackend
+from ssl_collapse.evaluation.space import comparable, make_space, total_variance
+from ssl_collapse.storage.representations import Representations
+
+METRICS: list[Metric] = ["cosine", "l2"]
+BACKENDS = [CpuBackend(2), TorchBackend(torch.device("cpu"))]
+backends = pytest.mark.parametrize("backend", BACKENDS, ids=["faiss", "torch"])
+metrics = pytest.mark.parametrize("metric", METRICS)
+
+
+def file(rows: np.ndarray) -> Representations:
+    """Representations in memory."""
+    rows = np.asarray(rows)
+    read = lambda start, stop: rows[start:stop]  # noqa: E731
+    return Representations(Path("r.npy"), *rows.shape, rows.dtype.name, None, {}, read)
+
+
+def search(
+    train: np.ndarray, val: np.ndarray, metric: Metric, k: int, backend: Backend, **more: int
+) -> tuple[np.ndarray, np.ndarray]:
+    found = list(find_neighbors(file(train), file(val), metric, k, backend, **more))
+    assert [part.start for part in found] == np.cumsum([0, *map(len, (p.index for p in found))])[
+        :-1
+    ].tolist()
+    return (
+        np.concatenate([part.index for part in found]),
+        np.concatenate([part.squared for part in found]),
+    )
+
+
+def random(n: int, dim: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+
+
+@backends
+def test_by_hand(backend: Backend) -> None:
+    train = np.array([[3.0, 0], [0, 1], [10, 10], [0, 2]])
+    val = np.array([[0.0, 1.5]])
+    # L2: rows 1 and 3 both at 0.5, the smaller number first; cosine: rows 1 and 3 at 1, then 2
+    index, squared = search(train, val, "l2", 3, backend)
+    assert index.tolist() == [[1, 3, 0]]
+    assert squared.tolist() == [[0.25, 0.25, 11.25]]
+    index, squared = search(train, val, "cosine", 4, backend)
+    assert index.tolist() == [[1, 3, 2, 0]]
+    np.testing.assert_allclose(1 - squared / 2, [[1, 1, np.sqrt(0.5), 0]], atol=1e-11)
+
+
+@backends
+@metrics
+@pytest.mark.parametrize("k", [1, 20, 200])
+def test_against_scikit_learn(backend: Backend, metric: Metric, k: int) -> None:
+    train, val = random(3000, 24), random(150, 24, seed=1)
+    name = "cosine" if metric == "cosine" else "euclidean"
+    oracle = NearestNeighbors(n_neighbors=k, metric=name, algorithm="brute")
+    distance, expected = oracle.fit(train.astype(float)).kneighbors(val.astype(float))
+    index, squared = search(train, val, metric, k, backend)
+    np.testing.assert_array_equal(index, expected)
+    measured = squared / 2 if metric == "cosine" else np.sqrt(squared)
+    np.testing.assert_allclose(measured, distance, rtol=1e-6)
+
+
+@metrics
+def test_blocks_threads_and_backend_change_nothing(metric: Metric) -> None:
+    train = random(2000, 16)
+    train[500:700] = train[0]  # 200 rows equally far from everything
+    train[1500:1600] *= 0
+    val = np.concatenate([random(60, 16, seed=1), train[:3], train[1500:1501]])
+    results = [
+        search(train, val, metric, 30, backend, query_rows=queries, block_rows=block)
+        for backend, queries, block in [
+            (BACKENDS[0], 1000, 4000),
+            (BACKENDS[0], 17, 333),
+            (CpuBackend(1), 64, 31),
+            (BACKENDS[1], 50, 700),
+        ]
+    ]
+    for index, squared in results[1:]:
+        np.testing.assert_array_equal(index, results[0][0])
+        np.testing.assert_array_equal(squared, results[0][1])
+
+
+@backends
+@metrics
+def test_more_equal_rows_than_candidates(backend: Backend, metric: Metric) -> None:
+    # 1000 copies: the float32 search cannot know which of them are wanted; the first are
+    train = np.concatenate([random(500, 8), np.tile(random(1, 8, seed=1), (1000, 1))])
+    index, squared = search(train, train[700:702] * 1.0, metric, 50, backend)
+    np.testing.assert_array_equal(index, np.tile(np.arange(500, 550), (2, 1)))
+    assert squared.max() == 0.0
+
+
+@backends
+@metrics
+@pytest.mark.parametrize("offset", [1e3, 1e5])
+def test_nearly_collapsed_rows_keep_their_order(
+    backend: Backend, metric: Metric, offset: float
+) -> None:
+    # 1 - cosine is 1e-6 and below: a float32 product of the rows as they are has no digit left
+    train, val = random(2000, 12) + np.float32(offset), random(50, 12, seed=1) + np.float32(offset)
+    train64, val64 = train.astype(float), val.astype(float)
+    if metric == "cosine":
+        train64 /= np.linalg.norm(train64, axis=1, keepdims=True)
+        val64 /= np.linalg.norm(val64, axis=1, keepdims=True)
+    squared = ((val64[:, None] - train64[None]) ** 2).sum(axis=2)
+    expected = np.argsort(squared, axis=1, kind="stable")[:, :25]
+    index, _ = search(train, val, metric, 25, backend)
+    np.testing.assert_array_equal(index, expected)
+
+
+@backends
+@metrics
+def test_leave_one_out_never_finds_the_row_itself(backend: Backend, metric: Metric) -> None:
+    rows = random(300, 6)
+    rows[10] = rows[200]
+    for block in (300, 70, 5):
+        index, _ = search(rows, rows, metric, 299, backend, exclude_self=True, block_rows=block)
+        for number, line in enumerate(index):
+            assert sorted(line) == [other for other in range(300) if other != number]
+        assert (index[10, 0], index[200, 0]) == (200, 10)
+
+
+@backends
+def test_a_row_of_zeros_has_cosine_zero_with_every_row(backend: Backend) -> None:
+    train = np.array([[-1.0, 0], [0, 0], [1, 0], [0, 1]])
+    index, squared = search(train, np.array([[1.0, 0], [0, 0]]), "cosine", 4, backend)
+    assert index.tolist() == [[2, 1, 3, 0], [0, 1, 2, 3]]
+    np.testing.assert_allclose(1 - squared / 2, [[1, 0, 0, -1], [0, 0, 0, 0]])
+
+
+@backends
+@metrics
+def test_the_lower_bound_holds(backend: Backend, metric: Metric) -> None:
+    # the proof that no neighbour is missed stands on it
+    space = make_space(file(random(400, 300) + np.float32(3)), metric)
+    queries = space.queries(random(50, 300, seed=1) * 2)
+    block = space.block(random(400, 300) + np.float32(3))
+    rough, rows = backend.propose(queries, block, 400)
+    exact = backend.measure(queries, block, rows, np.ones(rows.shape, dtype=bool))
+    bound = queries.lower_bound(rough)
+    assert (bound <= exact).all()
+    assert (bound > 0.99 * exact).all()  # and it is tight enough to be of use
+
+
+def test_distances_equal_on_paper_are_ties() -> None:
+    # 0.1 + 0.2 and 0.3 differ in the last digit of float64, 1 and 1 + 1e-9 do not tie
+    first, second = comparable(np.array([0.1 + 0.2, 0.3]))
+    assert first == second
+    first, second = comparable(np.array([1.0, 1.0 + 1e-9]))
+    assert first < second
+    assert comparable(np.array([0.0, 2.0, np.inf])).tolist() == [0.0, 2.0, np.inf]
+
+
+@backends
+def test_multiples_of_a_row_tie_by_cosine(backend: Backend) -> None:
+    row = np.round(random(1, 8) * 100)  # whole numbers, so that the multiples are exact
+    train = np.concatenate([-row, 3 * row, row, 7 * row])
+    for query in (row, 5 * row):
+        index, _ = search(train, query, "cosine", 4, backend)
+        assert index.tolist() == [[1, 2, 3, 0]]
+
+
+def test_k_beyond_the_rows_is_refused() -> None:
+    rows = random(5, 2)
+    with pytest.raises(ValueError, match="expected 1 to 4"):
+        search(rows, rows, "l2", 5, BACKENDS[0], exclude_self=True)
+
+
+def test_total_variance() -> None:
+    rows = random(9000, 3) * [1, 2, 3] + 50  # more than one step
+    assert total_variance(file(rows)) == pytest.approx(rows.var(axis=0).sum(), rel=1e-10)
+
+
+def test_core_type_follows_the_flags() -> None:
+    avx512 = "flags\t\t: fma avx2 avx512f avx512bw avx512dq avx512vl avx512cd\n"
+    assert core_type("processor : 0\n" + avx512) == "SkylakeX"
+    assert core_type("flags : sse2 avx2 fma\n") == "Haswell"
+    assert core_type("flags : sse2\n") is None
+    assert core_type("Features : asimd\n") is None

@@ -1,0 +1,55 @@
+"""Small summaries and spectra whose statistics can be worked out by hand."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+RunRows = Callable[..., pd.DataFrame]
+DEFAULTS: dict[str, Any] = {
+    "epoch": 20, "final": True, "dataset": "toy", "method": "simsiam", "arch": "resnet",
+    "schedule": "iid", "share": 100.0, "start_run": None, "start_epoch": None,
+    "train_images": 1000, "epochs": 20, "steps": 60, "batch_size": 256, "loss": -0.9,
+    "knn_cosine_k20": 0.4, "auc": 0.75, "diverged": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def run_rows() -> RunRows:
+    """Summary rows of one run, one per seed: run_rows("iid", auc=[.7, .8], share=5.0)."""
+
+    def build(run: str, **columns: object) -> pd.DataFrame:
+        lengths = [len(v) for v in columns.values() if isinstance(v, list)]
+        n = lengths[0] if lengths else 1
+        return pd.DataFrame({"run": run, "seed": range(n), **DEFAULTS, **columns}, index=range(n))
+
+    return build
+
+
+@pytest.fixture
+def write_spectrum(tmp_path: Path) -> Callable[..., Path]:
+    """Write a spectrum.csv of these singular values where the pipeline would."""
+
+    def write(
+        run: str, seed: int, values: Sequence[float], above: Sequence[bool] | None = None
+    ) -> Path:
+        path = tmp_path / f"results/runs/{run}/seed{seed}/epoch0020/spectrum.csv"
+        path.parent.mkdir(parents=True)
+        sigma = np.asarray(values, dtype=np.float64)
+        table = pd.DataFrame(
+            {
+                "index": np.arange(1, sigma.size + 1),
+                "singular_value": sigma,
+                "normalized": sigma / sigma[0],
+                "cumulative": np.cumsum(sigma) / sigma.sum(),
+            }
+        )
+        if above is not None:
+            table["above_noise_floor"] = list(above)
+        table.to_csv(path, index=False)
+        return path
+
+    return write

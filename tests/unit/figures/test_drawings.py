@@ -1,0 +1,214 @@
+"""Every kind of figure: its table holds exactly what the artists show; captions are honest."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, PolyCollection
+from matplotlib.figure import Figure
+
+from ssl_collapse.config.figures import parse_figure
+from ssl_collapse.errors import UserError
+from ssl_collapse.figures.registry import make
+
+SHARES = '{"kind": "shares", "runs": ["s1", "s10", "s100"]}'
+SCHEDULES = '{"kind": "schedules", "runs": ["iid", "single", "hybrid"], "title": "Mine"}'
+SPECTRA = '{"kind": "spectra", "runs": ["s1", "s10", "s100"]}'
+
+
+@pytest.fixture
+def sweep(run_rows) -> pd.DataFrame:
+    runs = {
+        "s1": run_rows("s1", share=1.0, auc=[0.70, 0.71], knn_cosine_k20=[0.40, 0.42]),
+        "s10": run_rows("s10", share=10.0, auc=[0.75, 0.76], knn_cosine_k20=[0.38, 0.43]),
+        "s100": run_rows("s100", share=100.0, auc=[0.80, 0.81], knn_cosine_k20=[0.41, 0.40]),
+    }
+    return pd.concat([rows.assign(chance=0.1) for rows in runs.values()], ignore_index=True)
+
+
+@pytest.fixture
+def schedules(run_rows) -> pd.DataFrame:
+    start = {"start_run": "single", "start_epoch": 8}
+    runs = [
+        run_rows("iid", auc=[0.80, 0.81], knn_cosine_k20=[0.30, 0.31]),
+        run_rows("single", auc=[0.70, 0.71], knn_cosine_k20=[0.40, 0.41], schedule="current"),
+        run_rows("hybrid", auc=[0.75, 0.76], knn_cosine_k20=[0.50, 0.51], **start),
+    ]
+    return pd.concat(runs, ignore_index=True)
+
+
+def one(values: Iterable[object], gid: str) -> list[object]:
+    return [artist for artist in values if artist.get_gid() == gid]
+
+
+def seeds_shown(axes: Axes) -> np.ndarray:
+    found = [c for c in one(axes.collections, "seed") if isinstance(c, PathCollection)]
+    return np.concatenate([np.asarray(c.get_offsets()) for c in found])
+
+
+def expected(table: pd.DataFrame, panel: str, statistic: str, *columns: str) -> np.ndarray:
+    rows = table[(table["panel"] == panel) & (table["statistic"] == statistic)]
+    return rows[list(columns)].to_numpy(dtype=np.float64)
+
+
+def texts(figure: Figure) -> Sequence[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_shares_shows_its_table(sweep: pd.DataFrame) -> None:
+    table, figure, _ = make(parse_figure(SHARES), sweep, [])
+    for axes, panel in zip(figure.axes, ("accuracy", "measure"), strict=True):
+        (line,) = one(axes.lines, "mean")
+        means = expected(table, panel, "mean", "share", "value", "low", "high")
+        np.testing.assert_array_equal(line.get_xydata(), means[:, :2])
+        np.testing.assert_array_equal(
+            seeds_shown(axes), expected(table, panel, "seed", "share", "value")
+        )
+        (band,) = [c for c in one(axes.collections, "band") if isinstance(c, PolyCollection)]
+        corners = {tuple(v) for v in band.get_paths()[0].vertices}
+        assert corners >= {(share, bound) for share, _, *bounds in means for bound in bounds}
+        assert axes.get_xscale() == "log"
+    (chance,) = one(figure.axes[0].lines, "chance")
+    assert chance.get_ydata()[0] == expected(table, "accuracy", "chance", "value")[0, 0] == 0.1
+    assert "chance" in texts(figure)
+
+
+def test_shares_table_is_the_summary_with_its_intervals(sweep: pd.DataFrame) -> None:
+    table, _, _ = make(parse_figure(SHARES), sweep, [])
+    mean = table[(table["panel"] == "measure") & (table["run"] == "s1") & table["seeds"].notna()]
+    # two seeds, .70 and .71: mean .705, s/sqrt(2) = .005, t(0.975, 1) = 12.7062
+    assert mean["value"].item() == pytest.approx(0.705)
+    assert mean["high"].item() == pytest.approx(0.705 + 12.7062 * 0.005, rel=1e-5)
+    assert mean["seeds"].item() == 2
+
+
+def test_shares_caption_states_numbers_and_verdicts(sweep: pd.DataFrame) -> None:
+    _, _, caption = make(parse_figure(SHARES), sweep, [])
+    assert caption.startswith("Accuracy and collapse against the share of data\n\n")
+    assert "(2 per run)" in caption and "95 % t-intervals" in caption
+    assert "chance, 10 %" in caption
+    assert "same 60 steps" in caption
+    assert "AUC: the claim that more data raises it shows at this scale" in caption
+    assert "the claim that more data lowers it is undecided" in caption
+
+
+def test_one_seed_draws_no_band_and_says_so(sweep: pd.DataFrame) -> None:
+    _, figure, caption = make(parse_figure(SHARES), sweep[sweep["seed"] == 0], [])
+    assert one(figure.axes[0].collections, "band") == []
+    assert "95 % interval" not in texts(figure)
+    assert "One seed per run, so there is no interval." in caption
+
+
+def test_schedules_shows_its_table(schedules: pd.DataFrame) -> None:
+    table, figure, _ = make(parse_figure(SCHEDULES), schedules, [])
+    for axes, panel in zip(figure.axes, ("accuracy", "measure"), strict=True):
+        shown = [line.get_xydata()[0] for line in one(axes.lines, "mean")]
+        means = expected(table, panel, "mean", "value", "low", "high")
+        np.testing.assert_array_equal([x for x, _ in shown], means[:, 0])
+        assert [y for _, y in shown] == [0, 1, 2]
+        np.testing.assert_array_equal(
+            seeds_shown(axes)[:, 0], expected(table, panel, "seed", "value")[:, 0]
+        )
+        bars = [c.get_segments()[0][:, 0] for bar in axes.containers for c in bar.lines[2]]
+        np.testing.assert_allclose(bars, means[:, 1:], rtol=1e-12)
+    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert labels == ["iid", "single", "hybrid"]
+
+
+def test_schedules_caption_judges_both_claims(schedules: pd.DataFrame) -> None:
+    _, figure, caption = make(parse_figure(SCHEDULES), schedules, [])
+    assert caption.startswith("Mine\n\n") and figure.get_suptitle() == "Mine"
+    assert "less than multi-epoch training shows at this scale" in caption
+    assert "hybrid beats both shows at this scale" in caption
+    assert "not judged" not in caption
+
+
+def test_schedules_without_a_hybrid_says_what_is_not_judged(schedules: pd.DataFrame) -> None:
+    spec = parse_figure('{"kind": "schedules", "runs": ["iid", "single"]}')
+    _, _, caption = make(spec, schedules, [])
+    assert "Claims that need exactly one hybrid run in this figure are not judged." in caption
+
+
+def test_diverged_seeds_are_marked_and_named(schedules: pd.DataFrame) -> None:
+    schedules.loc[0, ["diverged", "knn_cosine_k20"]] = [True, np.nan]
+    table, figure, caption = make(parse_figure(SCHEDULES), schedules, [])
+    assert table["diverged"].sum() == 2  # one seed in two panels
+    accuracy, measure = figure.axes
+    (cross,) = one(accuracy.collections, "diverged")
+    assert cross.get_offsets()[0, 0] == 0  # no value: on the edge, in axes coordinates
+    assert cross.get_offset_transform() == accuracy.get_yaxis_transform()
+    (cross,) = one(measure.collections, "diverged")
+    assert cross.get_offsets()[0, 0] == 0.80
+    assert "diverged" in texts(figure)
+    assert "Red crosses mark diverged training (iid seed 0)" in caption
+    assert "not available for iid seed 0" in caption
+
+
+def test_spectra_shows_its_table(sweep: pd.DataFrame, write_spectrum) -> None:
+    values = {
+        "s1": [8.0, 4.0, 2.0, 1.0],
+        "s10": [8.0, 2.0, 1.0, 0.5],
+        "s100": [8.0, 1.0, 0.1, 0.01],
+    }
+    paths = [
+        write_spectrum(run, seed, [(1 + seed) * v for v in sigma])
+        for run, sigma in values.items()
+        for seed in (0, 1)
+    ]
+    table, figure, caption = make(parse_figure(SPECTRA), sweep, paths)
+    labels = {"s1": "1 %", "s10": "10 %", "s100": "100 %"}
+    for axes, panel in zip(
+        figure.axes, ("singular_value", "normalized", "cumulative"), strict=False
+    ):
+        for run, label in labels.items():
+            (line,) = one(axes.lines, f"mean {label}")
+            curve = expected(table[table["run"] == run], panel, "mean", "index", "value")
+            np.testing.assert_array_equal(line.get_xydata(), curve)
+    # geometric mean of seeds with sigma and 2 sigma: sqrt(2) sigma; the ratio to the largest is 1/2
+    first = table[(table["run"] == "s1") & (table["index"] == 2)].set_index("panel")["value"]
+    assert first["singular_value"] == pytest.approx(4 * np.sqrt(2))
+    assert first["normalized"] == pytest.approx(0.5)
+    assert first["cumulative"] == pytest.approx(12 / 15)
+    (flat,) = one(figure.axes[2].lines, "flat")
+    np.testing.assert_array_equal(flat.get_xydata(), [[1, 0.25], [4, 1.0]])
+    (auc,) = one(figure.axes[3].lines, "mean")
+    np.testing.assert_array_equal(
+        auc.get_xydata(), expected(table, "auc", "mean", "share", "value")
+    )
+    assert "AUC: the claim that more data raises it shows at this scale" in caption
+    assert "noise floor" not in caption
+
+
+def test_values_below_the_noise_floor_are_not_drawn(run_rows, write_spectrum) -> None:
+    rows = run_rows("a", auc=[0.7, 0.7])
+    paths = [
+        write_spectrum("a", 0, [4.0, 2.0, 1.0, 1e-9], above=[True, True, True, False]),
+        write_spectrum("a", 1, [4.0, 2.0, 1e-9, 1e-9], above=[True, True, False, False]),
+    ]
+    spec = parse_figure('{"kind": "spectra", "runs": ["a"]}')
+    table, _, caption = make(spec, rows, paths)
+    last = table[table["panel"] != "auc"].groupby("panel")["index"].max()
+    assert last.to_dict() == {"cumulative": 4, "normalized": 2, "singular_value": 2}
+    assert "noise floor are not drawn in (a) and (b) (a: 2 of 4)" in caption
+
+
+def test_spectra_of_schedules_are_compared_by_name(schedules, write_spectrum) -> None:
+    paths = [
+        write_spectrum(run, seed, [3.0, 2.0, 1.0])
+        for run in ("iid", "single", "hybrid")
+        for seed in (0, 1)
+    ]
+    spec = parse_figure('{"kind": "spectra", "runs": ["iid", "single", "hybrid"]}')
+    _, figure, caption = make(spec, schedules, paths)
+    labels = [tick.get_text() for tick in figure.axes[3].get_xticklabels()]
+    assert labels == ["iid", "single", "hybrid"]
+    assert "single-pass training collapses less than multi-epoch training shows" in caption
+
+
+def test_seeds_of_different_width_are_refused(run_rows, write_spectrum) -> None:
+    paths = [write_spectrum("a", 0, [2.0, 1.0]), write_spectrum("a", 1, [2.0, 1.0, 0.5])]
+    spec = parse_figure('{"kind": "spectra", "runs": ["a"]}')
+    with pytest.raises(UserError, match="seeds of run 'a' have spectra of 2 and 3 values"):
+        make(spec, run_rows("a", auc=[0.7, 0.7]), paths)

@@ -1,0 +1,159 @@
+"""The training loop on twelve images: what it writes, what resumes, what speed settings change."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.errors import UserError
+from ssl_collapse.storage.checkpoint import load_checkpoint
+from ssl_collapse.training.pretrain import INTERRUPTED, Runtime, Trainer
+from ssl_collapse.training.state import TrainingState
+
+CPU = torch.device("cpu")
+
+
+def spec(**keys: Any) -> PretrainSpec:
+    toy = {
+        "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
+        "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
+        **{"epochs": 3, "batch_size": 4, "seed": 0, "crop": 8},
+        **{"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    }
+    return PretrainSpec.model_validate({**toy, **keys})
+
+
+def trainer(images: PackedImages, state: Path, runtime: Runtime | None = None, **keys: Any):
+    folder = TrainingState(state)
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    ordering = np.arange(len(images))
+    return Trainer(spec(**keys), images, ordering, runtime or Runtime(CPU), folder)
+
+
+def checkpoints(state: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(state.glob("checkpoints/*.pt"))}
+
+
+def test_rows_and_checkpoints_of_every_epoch(images: PackedImages, tmp_path: Path):
+    rows = trainer(images, tmp_path).run()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert list(rows[0]) == ["epoch", "loss", "lr", "images_per_second", "seconds"]
+    assert rows[0]["lr"] == 0.05 * 4 / 256
+    assert all(-1 <= row["loss"] <= 1 for row in rows)
+    assert list(checkpoints(tmp_path)) == ["epoch0001.pt", "epoch0002.pt", "epoch0003.pt"]
+    content = load_checkpoint(tmp_path / "checkpoints/epoch0002.pt")
+    assert content["epoch"] == 2
+    assert PretrainSpec.model_validate_json(content["recipe"]) == spec()
+
+
+def test_checkpoint_every_keeps_some_and_always_the_last(images: PackedImages, tmp_path: Path):
+    trainer(images, tmp_path, checkpoint_every=2).run()
+    assert list(checkpoints(tmp_path)) == ["epoch0002.pt", "epoch0003.pt"]
+
+
+def test_the_same_recipe_gives_the_same_bytes_with_any_runtime(
+    images: PackedImages, tmp_path: Path
+):
+    trainer(images, tmp_path / "a").run()
+    trainer(images, tmp_path / "b", Runtime(CPU, workers=2, log_every=1)).run()
+    trainer(images, tmp_path / "c", seed=1).run()
+    assert checkpoints(tmp_path / "a") == checkpoints(tmp_path / "b")
+    assert checkpoints(tmp_path / "a") != checkpoints(tmp_path / "c")
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 4, 5, 8])
+def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
+    images: PackedImages, tmp_path: Path, stop_after: int
+):
+    # three steps per epoch: stops in mid-epoch (1, 2, 4, 5, 8) and at an epoch's last step (3)
+    whole = trainer(images, tmp_path / "whole").run()
+    first = trainer(images, tmp_path / "cut")
+    steps = 0
+    original = first._step
+
+    def interrupted(crops: Any) -> float:
+        nonlocal steps
+        steps += 1
+        if steps == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(crops)
+
+    first._step = interrupted
+    with pytest.raises(SystemExit) as stopped:
+        first.run()
+    assert stopped.value.code == INTERRUPTED
+    second = trainer(images, tmp_path / "cut")
+    second.resume()
+    rows = second.run()
+    assert [row["loss"] for row in rows] == [row["loss"] for row in whole]
+    assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
+
+
+def test_a_hybrid_goes_on_from_weights_and_optimiser_of_another_run(
+    images: PackedImages, tmp_path: Path
+):
+    # Same recipe: going on from epoch 1 must end exactly where the whole run ends.
+    trainer(images, tmp_path / "whole").run()
+    hybrid = trainer(images, tmp_path / "hybrid", start_epoch=1)
+    hybrid.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
+    assert [row["epoch"] for row in hybrid.run()] == [2, 3]
+    whole, own = (
+        load_checkpoint(tmp_path / name / "checkpoints/epoch0003.pt")["model"]
+        for name in ("whole", "hybrid")
+    )
+    assert all(torch.equal(whole[name], own[name]) for name in whole)
+
+
+def test_a_hybrid_refuses_the_wrong_epoch_and_another_backbone(
+    images: PackedImages, tmp_path: Path
+):
+    trainer(images, tmp_path / "whole").run()
+    path = tmp_path / "whole/checkpoints/epoch0002.pt"
+    with pytest.raises(UserError, match="is after epoch 2, not 1"):
+        trainer(images, tmp_path / "a", start_epoch=1).start_from(path)
+    wider = {"arch": "small_resnet", "width": 8, "blocks": [1]}
+    with pytest.raises(UserError, match="does not fit"):
+        trainer(images, tmp_path / "b", start_epoch=2, backbone=wider).start_from(path)
+
+
+def test_warm_up_steps_freeze_the_encoder_in_every_epoch_but_the_first(
+    images: PackedImages, tmp_path: Path
+):
+    # all three steps of an epoch frozen: the encoder learns in epoch 1 only, the predictor always
+    trainer(images, tmp_path, n_warmup_steps=3).run()
+    first, last = (
+        load_checkpoint(tmp_path / f"checkpoints/epoch000{e}.pt")["model"] for e in (1, 3)
+    )
+    assert torch.equal(first["backbone.conv1.weight"], last["backbone.conv1.weight"])
+    assert torch.equal(first["projector.0.weight"], last["projector.0.weight"])
+    assert not torch.equal(first["predictor.0.weight"], last["predictor.0.weight"])
+
+
+def test_a_diverging_loss_stops_with_epoch_and_step(images: PackedImages, tmp_path: Path):
+    broken = trainer(images, tmp_path)
+    with torch.no_grad():
+        broken.module.backbone.conv1.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="the loss is nan in epoch 1, step 1"):
+        broken.run()
+
+
+def test_a_second_trainer_of_the_same_run_is_refused(tmp_path: Path):
+    with TrainingState(tmp_path / "run").locked(), pytest.raises(UserError, match="another"):
+        with TrainingState(tmp_path / "run").locked():
+            pass
+
+
+def test_the_lock_of_a_dead_process_does_not_block(tmp_path: Path):
+    child = os.fork()
+    if child == 0:
+        TrainingState(tmp_path / "run").locked().__enter__()
+        os._exit(9)  # dies without releasing
+    os.waitpid(child, 0)
+    with TrainingState(tmp_path / "run").locked():
+        pass

@@ -1,0 +1,27 @@
+"""Take the backbone out of a training checkpoint: encoder.safetensors with torchvision's names."""
+
+import argparse
+import json
+from pathlib import Path
+
+from ssl_collapse import cli
+from ssl_collapse.evaluation.export import export_encoder
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--spec", required=True, help='JSON: {"epoch": e}')
+    p.add_argument("--checkpoints", type=Path, required=True, help="the run's checkpoint folder")
+    p.add_argument("--output", type=Path, required=True, help="encoder.safetensors to write")
+    return p
+
+
+def main(args: argparse.Namespace) -> None:
+    """Export the encoder of one epoch."""
+    epoch = json.loads(args.spec)["epoch"]
+    export_encoder(args.checkpoints / f"epoch{epoch:04d}.pt", args.output)
+
+
+if __name__ == "__main__":
+    cli.run(parser(), main)

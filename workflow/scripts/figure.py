@@ -1,0 +1,56 @@
+"""Draw one figure from the summary and the spectra; write PDF, PNG, its numbers and its caption."""
+
+import argparse
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ssl_collapse import cli
+from ssl_collapse.config.figures import parse_figure
+from ssl_collapse.errors import UserError
+from ssl_collapse.figures.inputs import read_summary
+from ssl_collapse.figures.registry import make
+from ssl_collapse.figures.theme import save
+from ssl_collapse.storage.atomic import write_text
+
+
+def main(args: argparse.Namespace) -> None:
+    """Draw the figure that `--spec` describes."""
+    try:
+        spec = parse_figure(args.spec)
+    except ValidationError as error:
+        raise UserError(f"figure {args.name}: --spec is wrong: {error}") from None
+    try:
+        summary = read_summary(args.summary)
+        spectra = [
+            args.results / f"runs/{row.run}/seed{row.seed}/epoch{row.epoch:04d}/spectrum.csv"
+            for row in summary.itertuples()
+        ]
+        numbers, figure, caption = make(spec, summary, spectra)
+    except UserError as error:
+        raise UserError(f"figure {args.name}: {error}") from None
+    save(figure, [args.output_pdf, args.output_png])
+    write_text(args.output_csv, numbers.to_csv(index=False, lineterminator="\n"))
+    write_text(args.caption, caption)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="name of the figure, for messages")
+    parser.add_argument("--spec", required=True, help="JSON: kind, runs, title and the kind's keys")
+    parser.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        help="folder that holds runs/RUN/seedK/epochE/spectrum.csv (kind spectra only)",
+    )
+    parser.add_argument("--output-pdf", required=True, type=Path)
+    parser.add_argument("--output-png", required=True, type=Path)
+    parser.add_argument(
+        "--output-csv", required=True, type=Path, help="exactly the plotted numbers"
+    )
+    parser.add_argument(
+        "--caption", required=True, type=Path, help="text: title line, then caption"
+    )
+    cli.run(parser, main)

@@ -1,0 +1,114 @@
+"""Classify representations by their nearest neighbours, for every k."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ssl_collapse import cli
+from ssl_collapse.config.knn import KnnSpec
+from ssl_collapse.errors import UserError
+from ssl_collapse.evaluation.knn import classify, table
+from ssl_collapse.evaluation.neighbors import Backend, CpuBackend
+from ssl_collapse.storage.atomic import write_json, write_text
+from ssl_collapse.storage.representations import open_representations
+
+EPILOG = """\
+Both files (.h5, .pt or .safetensors) hold `representations` (rows, dimensions) and integer
+`targets` (rows,). TRAIN votes, VAL is classified. With the same file twice, each row is
+classified by all others (leave-one-out).
+
+examples:
+  %(prog)s train.h5 val.h5
+      prints the accuracies and writes val-knn.json beside val.h5
+  %(prog)s train_reprs_e0.pt val_reprs_e0.pt --device cuda --csv knn.csv
+      searches on the GPU; also writes the accuracy of every k
+  %(prog)s features.h5 features.h5 --spec '{"metrics": ["cosine"], "k_max": 20}'
+      leave-one-out, cosine only, k from 1 to 20
+  %(prog)s train.h5 val.h5 --spec '{"votes": ["weighted"], "temperature": 0.1}'
+
+reading the result:
+  k = 1, 20 and 200 are fixed beforehand; `oracle` is the best k on the very labels that are
+  reported, so an upper bound. Neighbours are exact and do not depend on device or threads. The
+  whole protocol is in the JSON.
+
+exit codes: 0 done, 1 failed, 2 wrong input (no output file is written)
+"""
+
+
+def main(args: argparse.Namespace) -> None:
+    """Classify and write what was asked for."""
+    try:
+        spec = KnnSpec.model_validate_json(args.spec)
+    except ValidationError as error:
+        raise UserError(f"--spec: {error}") from error
+    train, val = open_representations(args.train), open_representations(args.val)
+    knn = classify(train, val, spec, _backend(args.device, args.threads))
+    if args.csv:
+        write_text(args.csv, table(knn))
+    direct = args.json is None
+    path = args.val.with_name(f"{args.val.stem}-knn.json") if direct else args.json
+    write_json(path, knn.content)
+    if direct:
+        print(_readable(knn.content))
+        print(f"\nwritten: {path}")
+
+
+def _backend(device: str, threads: int) -> Backend:
+    """The CPU's backend imports no torch, which takes seconds."""
+    if device == "cpu":
+        return CpuBackend(threads)
+    import torch
+
+    from ssl_collapse.evaluation.neighbors_torch import TorchBackend
+
+    if torch.cuda.is_available():
+        return TorchBackend(torch.device("cuda"))
+    if device == "cuda":
+        raise UserError("--device cuda: torch sees no GPU here; use --device cpu")
+    return CpuBackend(threads)
+
+
+def _readable(content: dict[str, Any]) -> str:
+    """One line per metric and vote."""
+    protocol = content["protocol"]
+    lines = [
+        f"{protocol['n_val']} rows classified by {protocol['n_train']}"
+        f"{' (leave-one-out)' if protocol['leave_one_out'] else ''}, "
+        f"{protocol['num_classes']} classes, k up to {protocol['k_max']}",
+        f"{'metric':<8}{'vote':<10}{'k=1':>8}{'k=20':>8}{'k=200':>8}   oracle (best k on val)",
+    ]
+    for metric, votes in content["results"].items():
+        for vote, result in votes.items():
+            fixed = "".join(
+                f"{'-' if value is None else format(value, '.4f'):>8}"
+                for value in result["fixed_k"].values()
+            )
+            oracle = f"{result['oracle']['accuracy']:.4f} at k={result['oracle']['k']}"
+            lines.append(f"{metric:<8}{vote:<10}{fixed}   {oracle}")
+    return "\n".join(lines)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("train", type=Path, help="representations that vote, with targets")
+    parser.add_argument("val", type=Path, help="representations to classify, with targets")
+    parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
+    parser.add_argument("--csv", type=Path, metavar="OUT", help="CSV of the accuracy of every k")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda", "auto"), default="cpu", help="default: cpu"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(make_parser(), main)

@@ -1,0 +1,36 @@
+"""Write the order of the training images: a seeded permutation, or the user's own, checked."""
+
+import argparse
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ssl_collapse.cli import run
+from ssl_collapse.config.dataset import OrderingSpec
+from ssl_collapse.data.describe import read_description
+from ssl_collapse.data.ordering import make_ordering, read_ordering, write_ordering
+from ssl_collapse.errors import UserError
+
+
+def main(args: argparse.Namespace) -> None:
+    try:
+        spec = OrderingSpec.model_validate_json(args.spec)
+    except ValidationError as error:
+        raise UserError(f"--spec: {error}") from None
+    description = read_description(args.dataset)
+    images = description.splits["train"].images
+    if spec.seed is not None:
+        ordering = make_ordering(images, spec.seed)
+    else:
+        ordering = read_ordering(Path(json.loads(args.orderings)[description.dataset]), images)
+    write_ordering(args.output, ordering)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True, type=Path, help="dataset.json")
+    parser.add_argument("--spec", required=True, help="the ordering part of the config, as JSON")
+    parser.add_argument("--orderings", default="{}", help="JSON: dataset -> the user's own (.npy)")
+    parser.add_argument("--output", required=True, type=Path, help="the .npy file to write")
+    run(parser, main)

@@ -1,0 +1,39 @@
+"""Decode and resize the images of one split once, into one HDF5 file."""
+
+import argparse
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ssl_collapse.cli import run
+from ssl_collapse.config.dataset import PackSpec
+from ssl_collapse.data.describe import read_description
+from ssl_collapse.data.imagefolder import list_dataset, read_folders
+from ssl_collapse.data.packing import pack_split
+from ssl_collapse.errors import UserError
+
+
+def main(args: argparse.Namespace) -> None:
+    try:
+        spec = PackSpec.model_validate_json(args.spec)
+    except ValidationError as error:
+        raise UserError(f"--spec: {error}") from None
+    description = read_description(args.dataset)
+    source = description.source
+    folders = read_folders(args.folders, description.dataset)
+    listing = list_dataset(folders, source.get("val_fraction"), source.get("split_seed", 0))
+    images = listing.splits[args.split]
+    pack_split(args.split, images, description, spec.shorter_side, args.output, args.workers)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--split", required=True, choices=["train", "val"])
+    parser.add_argument("--spec", required=True, help="the pack part of the config, as JSON")
+    parser.add_argument("--dataset", required=True, type=Path, help="dataset.json")
+    parser.add_argument(
+        "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes that decode images")
+    parser.add_argument("--output", required=True, type=Path, help="the HDF5 file to write")
+    run(parser, main)

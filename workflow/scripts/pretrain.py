@@ -1,0 +1,62 @@
+"""Pretrain one run: packed images in, training.csv and one checkpoint per epoch out."""
+
+import argparse
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ssl_collapse import cli
+from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.models.device import choose_device
+from ssl_collapse.storage.atomic import atomic_path
+from ssl_collapse.training.pretrain import Runtime, Trainer
+from ssl_collapse.training.schedule import check_subsets
+from ssl_collapse.training.state import TrainingState
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--spec", required=True, help="JSON of a PretrainSpec")
+    p.add_argument("--images", type=Path, required=True, help="packed training images (HDF5)")
+    p.add_argument("--ordering", type=Path, required=True, help="permutation of the images (npy)")
+    p.add_argument("--start", type=Path, nargs="?", help="checkpoints of the run to start from")
+    p.add_argument("--state", type=Path, required=True, help="folder of unfinished trainings")
+    p.add_argument("--code", default="", help="digest of the code: part of the state's identity")
+    p.add_argument("--training", type=Path, required=True, help="training.csv to write")
+    p.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints to write")
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    p.add_argument("--workers", type=int, default=0, help="processes that load images")
+    p.add_argument("--log-every", type=int, default=100, help="steps between two log lines")
+    return p
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train, or go on training, and publish the results."""
+    spec = PretrainSpec.model_validate_json(args.spec)
+    images = PackedImages(args.images)
+    ordering = np.load(args.ordering, allow_pickle=False)
+    check_subsets(spec, len(ordering), spec.start_epoch)
+    runtime = Runtime(choose_device(args.device), args.workers, args.log_every)
+    # Recipe and code are part of the path, so that no other recipe can resume this training.
+    identity = hashlib.sha256((args.spec + args.code).encode()).hexdigest()[:16]
+    state = TrainingState(args.state / identity)
+    with state.locked():
+        trainer = Trainer(spec, images, ordering, runtime, state)
+        if args.start:
+            trainer.start_from(args.start / f"epoch{spec.start_epoch:04d}.pt")
+        trainer.resume()
+        rows = trainer.run()
+        shutil.rmtree(args.checkpoints, ignore_errors=True)
+        state.checkpoints.rename(args.checkpoints)
+        with atomic_path(args.training) as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False)
+    state.remove()
+
+
+if __name__ == "__main__":
+    cli.run(parser(), main)

@@ -1,0 +1,68 @@
+"""Take the representations of one split with one encoder."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssl_collapse import __version__, cli
+from ssl_collapse.config.represent import RepresentSpec
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.evaluation.export import read_encoder
+from ssl_collapse.evaluation.represent import represent
+from ssl_collapse.models.device import choose_device
+from ssl_collapse.storage.checkpoint import file_sha256
+from ssl_collapse.storage.representations import write_representations
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--spec", required=True, help="JSON of a RepresentSpec")
+    p.add_argument("--run", required=True, help="run and seed, written into the file")
+    p.add_argument("--images", type=Path, required=True, help="packed images (HDF5)")
+    p.add_argument("--encoder", type=Path, required=True, help="encoder.safetensors")
+    p.add_argument("--output", type=Path, required=True, help="representations (HDF5) to write")
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    p.add_argument("--batch-size", type=int, default=256, help="images per batch on a GPU")
+    p.add_argument("--workers", type=int, default=0, help="processes that load images")
+    p.add_argument("--threads", type=int, default=1, help="batches computed at once on the CPU")
+    return p
+
+
+def main(args: argparse.Namespace) -> None:
+    """Represent every image of the split."""
+    spec = RepresentSpec.model_validate_json(args.spec)
+    images = PackedImages(args.images)
+    encoder, metadata = read_encoder(args.encoder)
+    device = choose_device(args.device)
+    blocks = represent(encoder, images, spec, device, args.batch_size, args.workers, args.threads)
+    attributes = {
+        "run": args.run,
+        "epoch": int(metadata["epoch"]),
+        "split": images.split,
+        "arch": metadata["arch"],
+        "dataset_fingerprint": images.fingerprint,
+        "encoder_sha256": file_sha256(args.encoder),
+        "package_version": __version__,
+        "num_classes": len(images.classes),
+    }
+    chunks = _with_targets(blocks, images.targets)
+    dim = int(metadata["feature_dim"])
+    write_representations(args.output, len(images), dim, chunks, attributes)
+
+
+def _with_targets(
+    blocks: Iterator[NDArray[np.float32]], targets: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]:
+    first = 0
+    for block in blocks:
+        rows = np.arange(first, first + len(block))
+        yield block, targets[rows], rows
+        first += len(block)
+
+
+if __name__ == "__main__":
+    cli.run(parser(), main)

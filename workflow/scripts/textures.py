@@ -1,0 +1,26 @@
+"""Write the procedural textures as an ImageFolder: FOLDER/{train,val}/{class}/{number}.png."""
+
+import argparse
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ssl_collapse.cli import run
+from ssl_collapse.config.dataset import TexturesSource
+from ssl_collapse.data.textures import write_textures
+from ssl_collapse.errors import UserError
+
+
+def main(args: argparse.Namespace) -> None:
+    try:
+        source = TexturesSource.model_validate_json(args.spec)
+    except ValidationError as error:
+        raise UserError(f"--spec: {error}") from None
+    write_textures(args.output, source)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", required=True, help="the textures source of the config, as JSON")
+    parser.add_argument("--output", required=True, type=Path, help="the folder to write")
+    run(parser, main)

@@ -1,0 +1,43 @@
+"""What the command-line scripts share: log file, one clear message for bad input, exit codes."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ssl_collapse.errors import UserError
+
+logger = logging.getLogger("ssl_collapse")
+
+
+def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
+    """Parse the command line, run `main`, and turn `UserError` into one message and exit code 2.
+
+    Adds `--log FILE`: plain lines go there; on a terminal they also go to stderr.
+    """
+    parser.add_argument("--log", type=Path, help="also write the log lines to this file")
+    args = parser.parse_args()
+    _set_up_logging(args.log)
+    try:
+        main(args)
+    except UserError as error:
+        logger.error("error: %s", error)
+        sys.exit(2)
+    except Exception:
+        logger.exception("failed")
+        sys.exit(1)
+
+
+def _set_up_logging(log: Path | None) -> None:
+    logger.setLevel(logging.INFO)
+    console = logging.StreamHandler(sys.stderr)
+    # Under Snakemake many jobs share one terminal: there only the log file gets every line.
+    console.setLevel(logging.WARNING if log else logging.INFO)
+    handlers: list[logging.Handler] = [console]
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)

@@ -1,0 +1,1 @@
+"""One module per backbone family: the model of its config keys."""

@@ -1,0 +1,95 @@
+"""What the `figures:` section of the config may say, and what one figure stage receives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
+
+from ssl_collapse.config.base import StrictModel
+
+Text = Annotated[str, Field(min_length=1)]
+# A column of tables/summary.csv that holds an accuracy between 0 and 1.
+AccuracyColumn = Annotated[str, Field(pattern=r"^(knn|probe)_[a-z0-9_]+$")]
+# A column of tables/summary.csv that holds a label-free measure.
+MeasureColumn = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
+
+
+class PlottedRun(StrictModel):
+    """One run of a figure; without a label the figure derives one from the run's summary rows."""
+
+    name: Text
+    label: Text | None = None
+
+
+def _as_run(value: Any) -> Any:
+    """A bare run name is short for {name: ...}."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+Run = Annotated[PlottedRun, BeforeValidator(_as_run)]
+
+
+class _Figure(StrictModel):
+    title: Text | None = None
+    runs: Annotated[list[Run], Field(min_length=1)]
+
+    @field_validator("runs")
+    @classmethod
+    def _distinct(cls, runs: list[PlottedRun]) -> list[PlottedRun]:
+        for what, values in (
+            ("run", [run.name for run in runs]),
+            ("label", [run.label for run in runs if run.label is not None]),
+        ):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} appears twice; name each {what} once")
+        return runs
+
+
+class SpectraFigure(_Figure):
+    """The four panels of the paper's Figure 3, at one epoch of every run."""
+
+    kind: Literal["spectra"]
+    epoch: Literal["last"] | Annotated[int, Field(ge=0)] = "last"
+
+
+class SharesFigure(_Figure):
+    """Accuracy and a label-free measure against the share of data, at the end of every run."""
+
+    kind: Literal["shares"]
+    accuracy: AccuracyColumn = "knn_cosine_k20"
+    measure: MeasureColumn = "auc"
+
+
+class SchedulesFigure(_Figure):
+    """Accuracy and a label-free measure of each data schedule, at the end of every run."""
+
+    kind: Literal["schedules"]
+    accuracy: AccuracyColumn = "knn_cosine_k20"
+    measure: MeasureColumn = "auc"
+
+
+Figure = Annotated[
+    SpectraFigure | SharesFigure | SchedulesFigure,
+    Field(discriminator="kind"),
+]
+_ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
+
+
+def parse_figure(spec: str) -> Figure:
+    """The figure that a stage's `--spec` JSON describes (errors: pydantic.ValidationError)."""
+    return _ADAPTER.validate_json(spec)
+
+
+def with_concrete_runs(figure: Figure, concrete: Mapping[str, Sequence[str]]) -> Figure:
+    """Replace every base run name by the runs it expands to (a sweep has several).
+
+    A label survives only where its name expands to one run. A name that `concrete` lacks is a
+    `KeyError`: the caller knows the configured runs and gives the better message.
+    """
+    runs = [
+        {"name": name, "label": run.label if len(concrete[run.name]) == 1 else None}
+        for run in figure.runs
+        for name in concrete[run.name]
+    ]
+    return _ADAPTER.validate_python({**figure.model_dump(), "runs": runs})

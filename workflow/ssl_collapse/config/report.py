@@ -1,0 +1,17 @@
+"""What the report stage receives."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ssl_collapse.config.base import StrictModel
+from ssl_collapse.config.figures import AccuracyColumn, Text
+
+
+class ReportSpec(StrictModel):
+    """Heading and description of the experiment, and the runs of the table in their order."""
+
+    title: Text
+    description: str = ""
+    runs: Annotated[list[Text], Field(min_length=1)]
+    accuracy: AccuracyColumn = "knn_cosine_k20"

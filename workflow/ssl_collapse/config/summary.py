@@ -1,0 +1,51 @@
+"""What the summary stage receives: one row per run, seed and analysed epoch."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from ssl_collapse.config.base import StrictModel
+from ssl_collapse.config.training import Recipe
+
+Text = Annotated[str, Field(min_length=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class SummaryRow(StrictModel):
+    """What the plan knows of one analysed epoch; a hybrid names the run and epoch of its start."""
+
+    run: Text
+    seed: NotNegative
+    epoch: NotNegative
+    final: bool  # the last epoch of the run
+    dataset: Text
+    recipe: Recipe
+    start_run: Text | None = None
+    start_epoch: NotNegative | None = None
+    probe: bool = False  # whether the epoch has a probe.json
+
+    @model_validator(mode="after")
+    def _whole_start(self) -> Self:
+        if (self.start_run is None) != (self.start_epoch is None):
+            raise ValueError("start_run and start_epoch belong together: give both or neither")
+        return self
+
+    @property
+    def seed_folder(self) -> str:
+        """The folder of this run and seed, under the folder of results."""
+        return f"runs/{self.run}/seed{self.seed}"
+
+    @property
+    def folder(self) -> str:
+        """The folder of the analysed epoch, under the folder of results."""
+        return f"{self.seed_folder}/epoch{self.epoch:04d}"
+
+
+_ADAPTER: TypeAdapter[list[SummaryRow]] = TypeAdapter(
+    Annotated[list[SummaryRow], Field(min_length=1)]
+)
+
+
+def parse_rows(spec: str) -> list[SummaryRow]:
+    """The rows that the stage's JSON lists (errors: pydantic.ValidationError)."""
+    return _ADAPTER.validate_json(spec)

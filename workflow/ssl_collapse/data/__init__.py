@@ -1,0 +1,1 @@
+"""Datasets, packing, ordering, augmentation."""

@@ -1,0 +1,1 @@
+"""Representations and their measures."""

@@ -1,0 +1,54 @@
+"""From training checkpoint to encoder file, and back to a module."""
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from torch import nn
+
+from ssl_collapse.config.families import Backbone
+from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.errors import UserError
+from ssl_collapse.models.build import build_backbone
+from ssl_collapse.storage.checkpoint import (
+    load_checkpoint,
+    load_encoder,
+    save_encoder,
+    weights_digest,
+)
+
+_PREFIX = "backbone."
+
+
+def export_encoder(checkpoint: Path, output: Path) -> None:
+    """Write the backbone of a training checkpoint, with what is needed to rebuild it."""
+    content = load_checkpoint(checkpoint)
+    if "model" not in content or "recipe" not in content:
+        raise UserError(f"{checkpoint}: holds no `model` and `recipe`; not made by `pretrain`")
+    spec = PretrainSpec.model_validate_json(content["recipe"])
+    weights = {
+        name.removeprefix(_PREFIX): tensor
+        for name, tensor in content["model"].items()
+        if name.startswith(_PREFIX)
+    }
+    _, feature_dim = build_backbone(spec.backbone)
+    metadata = {
+        "arch": spec.backbone.arch,
+        "backbone": json.dumps(spec.backbone.model_dump(), sort_keys=True),
+        "epoch": str(content["epoch"]),
+        "feature_dim": str(feature_dim),
+        "source_digest": weights_digest(content["model"]),
+    }
+    save_encoder(output, weights, metadata)
+
+
+def read_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
+    """Rebuild the backbone of an encoder file, in eval mode: (N, 3, H, W) -> (N, feature_dim)."""
+    weights, metadata = load_encoder(path)
+    config = TypeAdapter(Backbone).validate_json(metadata["backbone"])
+    backbone, _ = build_backbone(config)
+    try:
+        backbone.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"{path}: weights do not fit arch {metadata['arch']}: {error}") from None
+    return backbone.eval().requires_grad_(False), metadata

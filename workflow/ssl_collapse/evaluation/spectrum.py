@@ -1,0 +1,58 @@
+"""Singular values from a second moment, and the floor below which they are rounding noise."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssl_collapse.evaluation.moments import Moments
+
+Float64Array = NDArray[np.float64]
+
+# Computed zero eigenvalues reach about 3 eps lambda_1 for D up to 2048 (random low-rank matrices);
+# 8 leaves room for other shapes, 8 eps being (4.2e-8)^2.
+GRAM_ROUNDING = 8.0
+
+
+def singular_values(second_moment: NDArray[np.floating[Any]]) -> Float64Array:
+    """Singular values (D,) of an N x D matrix from its second moment A^T A (D, D), largest first.
+
+    All D values, also if N < D, where D - N of them are zero up to rounding. The square roots of
+    the eigenvalues; negative ones, which are rounding, become 0.
+    """
+    eigenvalues = np.linalg.eigvalsh(second_moment)
+    sigma: Float64Array = np.sqrt(np.clip(eigenvalues[::-1], 0.0, None))
+    return sigma
+
+
+def gram_floor(sigma: Float64Array) -> float:
+    """Smallest singular value that eigenvalues of A^T A in float64 can tell from zero.
+
+    eigvalsh is backward stable: every eigenvalue lambda = sigma^2 carries an error of a few
+    eps lambda_1, eps = 2^-52 (Golub & Van Loan, 4th ed., ch. 8). A true zero can
+    therefore come out as sqrt(8 eps) sigma_1 = 4.2e-8 sigma_1. A value well above the floor is
+    far better than that: its error is about eps sigma_1^2 / sigma.
+    """
+    return float(np.sqrt(GRAM_ROUNDING * np.finfo(np.float64).eps) * sigma[0])
+
+
+def rounding_floor(moments: Moments, dtype: str) -> float:
+    """Largest singular value that storing the representations in `dtype` can create by itself.
+
+    Rounding x to a type with machine epsilon eps moves it by at most eps |x| / 2, about uniformly:
+    a standard deviation of at most s_d = eps / sqrt(12) rms(x_d) in dimension d. Errors of
+    different dimensions are as good as independent, and an N x D matrix of independent errors has
+    a norm of at most (sqrt(N) + sqrt(D)) max_d s_d (Davidson & Szarek 2001, thm. II.13). `x` is
+    not centred here: a large mean costs digits of the spread.
+    """
+    eps = float(np.finfo(np.dtype(dtype)).eps)
+    mean_square = float(np.max(np.diag(moments.scatter) / moments.n + moments.mean**2))
+    dim = len(moments.mean)
+    return float(eps / np.sqrt(12.0) * np.sqrt(mean_square) * (np.sqrt(moments.n) + np.sqrt(dim)))
+
+
+def explained(sigma: Float64Array) -> Float64Array:
+    """explained(j) = sum_{i<=j} sigma_i / sum sigma, shape (D,); the curve behind eq. 2."""
+    cumulative = np.cumsum(sigma)
+    curve: Float64Array = cumulative / cumulative[-1]
+    return curve

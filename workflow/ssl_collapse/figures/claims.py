@@ -1,0 +1,132 @@
+"""What the paper claims (arXiv 2209.15007), and what the numbers allow to say about it."""
+
+import math
+from enum import Enum
+from typing import Any
+
+import pandas as pd
+
+from ssl_collapse.figures.quantities import Quantity
+from ssl_collapse.figures.statistics import Interval, log_slope, welch_difference
+
+
+class Verdict(Enum):
+    """What an interval says of a claimed direction."""
+
+    SHOWS = "shows at this scale"
+    OPPOSITE = "does not show at this scale: the numbers go the other way"
+    UNDECIDED = "is undecided: the 95 % interval of the difference includes zero"
+    NO_INTERVAL = "is undecided: without two seeds there is no interval"
+    NO_NUMBERS = "cannot be judged: numbers are missing"
+
+
+def judge(difference: Interval, direction: int) -> Verdict:
+    """Compare the sign of a difference with the claimed `direction` (+1 or -1)."""
+    if math.isnan(difference.mean):
+        return Verdict.NO_NUMBERS
+    if math.isnan(difference.low):
+        return Verdict.NO_INTERVAL
+    if difference.low <= 0 <= difference.high:
+        return Verdict.UNDECIDED
+    return Verdict.SHOWS if difference.mean * direction > 0 else Verdict.OPPOSITE
+
+
+def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int) -> str:
+    """One sentence: does more data move a quantity in the claimed direction, steps being fixed?
+
+    rows: one per run and seed, columns `share`, `steps` and the quantity's. direction: +1 or -1,
+    the paper's claim for a small model; 0 where it claims nothing (then only the slope is told).
+    """
+    slope = log_slope(rows["share"].tolist(), rows[shown.column].tolist())
+    if math.isnan(slope.mean):
+        return f"{shown.name}: fewer than two shares have numbers, so no trend can be stated."
+    numbers = f"least-squares slope {shown.changes(slope)} per tenfold data, {slope.n} runs"
+    numbers += f"; mean {_ends(rows, shown)}"
+    if direction == 0:
+        return f"{shown.name}: {numbers}."
+    claim = f"that more data {'raises' if direction > 0 else 'lowers'} it"
+    if rows["steps"].nunique() > 1:
+        return (
+            f"{shown.name}: the paper's claim {claim} is for a fixed number of training steps, "
+            f"which differs between these runs, so it is not judged ({numbers})."
+        )
+    verdict = judge(slope, direction).value.replace("the difference", "the slope")
+    return f"{shown.name}: the claim {claim} {verdict} ({numbers})."
+
+
+def _ends(rows: pd.DataFrame, shown: Quantity) -> str:
+    """The means at both ends, and an extreme between them that a straight line would hide."""
+    means = rows.groupby("share")[shown.column].mean().dropna()
+    first, last = means.index[0], means.index[-1]
+    text = f"{_at(means, first, shown)} and {_at(means, last, shown)} of the data"
+    for name, share in (("highest", means.idxmax()), ("lowest", means.idxmin())):
+        if share not in (first, last):
+            text += f", {name} {_at(means, share, shown)}"
+    return text
+
+
+def _at(means: "pd.Series[Any]", share: Any, shown: Quantity) -> str:
+    return f"{shown.number(float(means[share]))} at {share:g} %"
+
+
+def comparison(
+    rows: pd.DataFrame, better: str, worse: str, shown: Quantity, direction: int
+) -> tuple[Verdict, str]:
+    """Welch difference of a quantity between two runs, judged, with the numbers as text.
+
+    rows: one per run and seed, columns `run`, `label` and the quantity's.
+    """
+    a, b = (rows[rows["run"] == run] for run in (better, worse))
+    difference = welch_difference(a[shown.column].tolist(), b[shown.column].tolist())
+    names = f"{a['label'].iloc[0]} minus {b['label'].iloc[0]}"
+    if math.isnan(difference.mean):
+        return Verdict.NO_NUMBERS, f"{names}: not available"
+    return judge(difference, direction), f"{names}: {shown.changes(difference)}"
+
+
+def single_pass_claim(rows: pd.DataFrame, shown: Quantity) -> str:
+    """One sentence: does single-pass training collapse less than multi-epoch training?"""
+    claim = "that single-pass training collapses less than multi-epoch training"
+    roles = schedule_roles(rows)
+    if not shown.collapse or "single pass" not in roles or "multi-epoch" not in roles:
+        return ""
+    verdict, numbers = comparison(
+        rows, roles["single pass"], roles["multi-epoch"], shown, -shown.collapse
+    )
+    return f"{shown.name}: the claim {claim} {verdict.value} ({numbers})."
+
+
+def hybrid_claim(rows: pd.DataFrame, accuracy: Quantity) -> str:
+    """One sentence: is the hybrid more accurate than both of its parents' schedules?"""
+    roles = schedule_roles(rows)
+    if not {"hybrid", "single pass", "multi-epoch"} <= roles.keys():
+        return ""
+    results = [
+        comparison(rows, roles["hybrid"], roles[other], accuracy, +1)
+        for other in ("single pass", "multi-epoch")
+    ]
+    verdicts = {verdict for verdict, _ in results}
+    # Both halves must show; one that fails settles it.
+    order = (Verdict.OPPOSITE, Verdict.NO_NUMBERS, Verdict.NO_INTERVAL, Verdict.UNDECIDED)
+    verdict = next((v for v in order if v in verdicts), Verdict.SHOWS)
+    text = verdict.value.replace("interval of the difference", "interval of a difference")
+    numbers = "; ".join(numbers for _, numbers in results)
+    return f"{accuracy.name}: the claim that the hybrid beats both {text} ({numbers})."
+
+
+def schedule_roles(rows: pd.DataFrame) -> dict[str, str]:
+    """Which run plays the hybrid, the single pass and the multi-epoch run of the paper.
+
+    A role that no run or more than one run could play is left out: the caption then judges nothing
+    rather than choose.
+    """
+    runs = rows.drop_duplicates("run")
+    started = runs["start_run"].notna()
+    candidates = {
+        "hybrid": runs[started],
+        "single pass": runs[~started & (runs["schedule"] == "current")],
+        "multi-epoch": runs[~started & (runs["schedule"] == "iid")],
+    }
+    return {
+        role: str(found["run"].iloc[0]) for role, found in candidates.items() if len(found) == 1
+    }

@@ -1,0 +1,147 @@
+"""Reading what figures are made from: tables/summary.csv and the spectra."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
+
+from ssl_collapse.config.figures import PlottedRun
+from ssl_collapse.errors import UserError
+
+# Names of people's choosing: a run may be called "001" or "None".
+_TEXT = ("run", "dataset", "method", "arch", "schedule", "start_run")
+_NEEDED = ("run", "seed", "epoch", "final", "schedule", "share", "start_run", "steps")
+_SPECTRUM = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/epoch(?P<epoch>\d+)/[^/]+$")
+
+Key = tuple[str, int, int]  # run, seed, epoch
+
+
+def read_summary(path: Path) -> pd.DataFrame:
+    """tables/summary.csv with text as text, empty cells as missing, and `diverged` always there.
+
+    Raises UserError if the file is missing, is no CSV or lacks a column.
+    """
+    table = _read_csv(path, dict.fromkeys(_TEXT, str))
+    missing = [column for column in _NEEDED if column not in table]
+    if missing:
+        raise UserError(f"{path}: column {missing[0]!r} is missing; build the summary again")
+    diverged = _flags(path, table["diverged"]) if "diverged" in table else False
+    return table.assign(final=_flags(path, table["final"]), diverged=diverged)
+
+
+def select(
+    summary: pd.DataFrame, runs: Sequence[PlottedRun], epoch: int | None = None
+) -> pd.DataFrame:
+    """The rows of these runs at one epoch (None: each run's last), in the order of `runs`.
+
+    Adds the column `label`. Raises UserError for a run that has no such row, and for labels that
+    would not be told apart.
+    """
+    at = summary["final"] if epoch is None else summary["epoch"] == epoch
+    parts = []
+    for run in runs:
+        rows = summary[at & (summary["run"] == run.name)]
+        if rows.empty:
+            where = "at its last epoch" if epoch is None else f"at epoch {epoch}"
+            raise UserError(
+                f"the summary has no row of run {run.name!r} {where}; "
+                "take the run out of the figure or evaluate that epoch"
+            )
+        parts.append(rows.sort_values("seed"))
+    chosen = pd.concat(parts, ignore_index=True)
+    labels = _labels(chosen, runs)
+    if len(set(labels.values())) < len(labels):
+        raise UserError(f"two runs of the figure share a label: {', '.join(labels.values())}")
+    return chosen.assign(label=chosen["run"].map(labels))
+
+
+def own_shares(rows: pd.DataFrame) -> bool:
+    """Whether the runs are a sweep over data: more than one, each with a share of its own."""
+    per_run = rows.groupby("run")["share"].first()
+    return len(per_run) > 1 and per_run.nunique() == len(per_run)
+
+
+def require_numbers(rows: pd.DataFrame, column: str) -> None:
+    """Raise UserError unless the column exists, is numeric and has at least one value."""
+    if column not in rows or not pd.api.types.is_numeric_dtype(rows[column]):
+        numeric = rows.select_dtypes("number").columns
+        raise UserError(
+            f"the summary has no numbers in column {column!r}; it has: {', '.join(numeric)}"
+        )
+    if not np.isfinite(rows[column].to_numpy(dtype=np.float64)).any():
+        raise UserError(
+            f"column {column!r} of the summary is empty for every run of the figure; "
+            "a k-NN column is empty where there are fewer than k neighbours"
+        )
+
+
+def read_spectra(paths: Iterable[Path], wanted: Iterable[Key]) -> dict[Key, pd.DataFrame]:
+    """The spectrum of every wanted (run, seed, epoch), found by its path's last four parts.
+
+    Paths end in runs/{run}/seed{k}/epoch{e}/spectrum.csv. Each table gains `above_noise_floor`
+    where the file has none. Raises UserError for a wanted spectrum that no path holds, a path that
+    does not end so, and a damaged file.
+    """
+    found = {_key(path): path for path in paths}
+    spectra = {}
+    for key in wanted:
+        if key not in found:
+            run, seed, epoch = key
+            raise UserError(f"no spectrum of run {run!r}, seed {seed}, epoch {epoch} was given")
+        spectra[key] = _read_spectrum(found[key])
+    return spectra
+
+
+def _labels(rows: pd.DataFrame, runs: Sequence[PlottedRun]) -> Mapping[str, str]:
+    shares = rows.groupby("run")["share"].first()
+    by_share = own_shares(rows)
+    return {
+        run.name: run.label or (f"{shares[run.name]:g} %" if by_share else run.name) for run in runs
+    }
+
+
+def _key(path: Path) -> Key:
+    match = _SPECTRUM.search(path.as_posix())
+    if match is None:
+        raise UserError(f"{path}: a spectrum's path ends in runs/RUN/seedK/epochE/spectrum.csv")
+    return match["run"], int(match["seed"]), int(match["epoch"])
+
+
+def _read_spectrum(path: Path) -> pd.DataFrame:
+    table = _read_csv(path, {})
+    needed = ("index", "singular_value", "normalized", "cumulative")
+    missing = [column for column in needed if column not in table]
+    if missing or table.empty:
+        what = f"column {missing[0]!r} is missing" if missing else "it has no rows"
+        raise UserError(f"{path}: {what}; compute the spectrum again")
+    above = table["singular_value"] > 0  # the logarithm of a zero cannot be drawn
+    if "above_noise_floor" in table:
+        above &= _flags(path, table["above_noise_floor"])
+    return table.assign(above_noise_floor=above)
+
+
+def _read_csv(path: Path, text: dict[str, type[str]]) -> pd.DataFrame:
+    # By default pandas also takes names such as "None" and "NA" for missing cells.
+    try:
+        return pd.read_csv(
+            path,
+            dtype=text,
+            keep_default_na=False,
+            na_values=[""] if text else ["", "nan"],
+        )
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except (EmptyDataError, ParserError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a readable CSV file ({error}); build it again") from None
+
+
+def _flags(path: Path, column: pd.Series) -> pd.Series:
+    values = (
+        column.astype(str).str.lower().map({"true": True, "false": False, "1": True, "0": False})
+    )
+    if values.isna().any():
+        raise UserError(f"{path}: column {column.name!r} must hold True or False")
+    return values.astype(bool)

@@ -1,0 +1,220 @@
+"""Points per seed with mean and interval: the numbers and marks that several figures share."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ssl_collapse.figures.quantities import quantity
+from ssl_collapse.figures.statistics import Interval, t_interval
+from ssl_collapse.figures.theme import BAND_ALPHA, GREY, RED
+
+COLUMNS = (
+    "panel", "quantity", "statistic", "run", "label", "share", "seed", "value", "low", "high",
+    "seeds", "diverged",
+)  # fmt: skip
+
+
+def point_table(rows: pd.DataFrame, panels: Mapping[str, str]) -> pd.DataFrame:
+    """The numbers of panels that show one point per seed and a mean with its t interval per run.
+
+    rows: one per run and seed (`run`, `label`, `share`, `seed`, `diverged` and the quantities).
+    panels: panel name -> summary column. Rows of the result have the `statistic` "seed" (one
+    value), "mean" (with `low`, `high` and the number of `seeds` behind it) or "chance" (the level
+    of guessing, where the summary has a column `chance` and the panel shows an accuracy).
+    """
+    records: list[dict[str, object]] = []
+    for panel, column in panels.items():
+        head = {"panel": panel, "quantity": column}
+        if quantity(column).percent:
+            records += [{**head, "statistic": "chance", "value": v} for v in _chance(rows)]
+        for run, group in rows.groupby("run", sort=False):
+            named = {**head, "run": run, "label": group["label"].iloc[0]}
+            named["share"] = group["share"].iloc[0]
+            seeds = zip(group["seed"], group[column], group["diverged"], strict=True)
+            records += [
+                {**named, "statistic": "seed", "seed": s, "value": v, "diverged": bool(d)}
+                for s, v, d in seeds
+            ]
+            mean = t_interval(group[column].to_numpy(dtype=np.float64))
+            numbers = {"value": mean.mean, "low": mean.low, "high": mean.high, "seeds": mean.n}
+            records.append({**named, "statistic": "mean", **numbers})
+    return pd.DataFrame(records).reindex(columns=list(COLUMNS)).astype(_TYPES)
+
+
+_TYPES = {
+    "seed": "Int64", "seeds": "Int64", "diverged": "boolean",
+    "value": "float64", "low": "float64", "high": "float64", "share": "float64",
+}  # fmt: skip
+
+
+def _chance(rows: pd.DataFrame) -> list[float]:
+    return sorted(set(rows["chance"].dropna())) if "chance" in rows else []
+
+
+def of(table: pd.DataFrame, panel: str, statistic: str) -> pd.DataFrame:
+    """The rows of one panel and statistic."""
+    return table[(table["panel"] == panel) & (table["statistic"] == statistic)]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of one run in one panel."""
+
+    run: str
+    label: str
+    quantity: str
+    interval: Interval
+
+
+def means(table: pd.DataFrame, panel: str) -> list[Mean]:
+    """The means of a panel, in the order of the table."""
+    return [
+        Mean(
+            row["run"],
+            row["label"],
+            row["quantity"],
+            Interval(row["value"], row["low"], row["high"], row["seeds"]),
+        )
+        for row in of(table, panel, "mean").to_dict("records")
+    ]
+
+
+def draw_run(
+    axes: Axes, mean: Mean, seeds: pd.DataFrame, at: float, color: str, across: str
+) -> None:
+    """A mean with its interval at the position `at`, and the run's seeds (column `position`).
+
+    across: "y" where values run upwards, "x" where they run to the right.
+    """
+    own = seeds[seeds["run"] == mean.run]
+    x, y = _oriented(own["position"], own["value"], across)
+    axes.scatter(
+        x, y, s=18, color=color, alpha=0.6, edgecolors="none", label="one seed", gid="seed"
+    )
+    value = mean.interval
+    bars: Any = None
+    if math.isfinite(value.low):
+        bars = [[value.mean - value.low], [value.high - value.mean]]
+    x, y = _oriented([at], [value.mean], across)
+    bar = axes.errorbar(
+        x, y, xerr=bars if across == "x" else None,
+        yerr=bars if across == "y" else None, color=color, marker="D", markersize=6, capsize=4,
+        elinewidth=1.8, linestyle="none", label="mean, 95 % interval" if bars else "mean",
+    )  # fmt: skip
+    bar.lines[0].set_gid("mean")
+
+
+def _oriented(positions: Any, values: Any, across: str) -> tuple[Any, Any]:
+    return (positions, values) if across == "y" else (values, positions)
+
+
+def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> None:
+    """Cross out the seeds whose training diverged; without a value the cross sits on the edge.
+
+    along: the column of `points` on the axis of positions; across: "y" where values run upwards,
+    "x" where they run to the right.
+    """
+    flagged = points[points["diverged"].fillna(False).astype(bool)]
+    for has_value, group in flagged.groupby(np.isfinite(flagged["value"])):
+        positions = group[along].to_numpy()
+        values = group["value"].to_numpy() if has_value else np.zeros(len(group))
+        edge = axes.get_xaxis_transform() if across == "y" else axes.get_yaxis_transform()
+        transform = axes.transData if has_value else edge
+        x, y = _oriented(positions, values, across)
+        axes.scatter(
+            x, y, marker="x", s=70, linewidths=2, color=RED, zorder=6,
+            transform=transform, label="diverged", gid="diverged", clip_on=False,
+        )  # fmt: skip
+
+
+def draw_chance(axes: Axes, levels: pd.DataFrame, across: str) -> None:
+    """A dashed line at the level of guessing, with its name."""
+    line = axes.axhline if across == "y" else axes.axvline
+    for value in levels["value"]:
+        line(value, color=GREY, linestyle="--", linewidth=1.2, label="chance", gid="chance")
+
+
+_MARKS: dict[str, dict[str, Any]] = {
+    "mean": {"marker": "D", "linestyle": "-"},
+    "mean, 95 % interval": {"marker": "D", "linestyle": "-"},
+    "one seed": {"marker": "o", "linestyle": "none", "markersize": 4.5, "alpha": 0.7},
+    "chance": {"linestyle": "--", "linewidth": 1.2},
+    "diverged": {"marker": "x", "linestyle": "none", "color": RED, "markeredgewidth": 2},
+}
+
+
+def legend_below(figure: Figure) -> None:
+    """One legend of the marks in use under the panels; grey, since colours mean runs or panels."""
+    used = {label for axes in figure.axes for label in axes.get_legend_handles_labels()[1]}
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], label=label, **{"color": GREY, **mark})
+        for label, mark in _MARKS.items()
+        if label in used
+    ]
+    if "95 % interval" in used:
+        handles.insert(1, Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+
+
+def caption_text(title: str, *paragraphs: Sequence[str]) -> str:
+    """The caption file: the title line, then paragraphs of sentences; empty sentences drop out."""
+    texts = [" ".join(s for s in sentences if s) for sentences in paragraphs]
+    return "\n\n".join([title, *(t for t in texts if t)]) + "\n"
+
+
+def seeds_sentence(table: pd.DataFrame) -> str:
+    """How many seeds are behind the means, and what the interval is."""
+    counts = table.loc[table["statistic"] == "mean", "seeds"].dropna().astype(int)
+    low, high = int(counts.min()), int(counts.max())
+    if high < 2:
+        return "One seed per run, so there is no interval."
+    n = f"{high}" if low == high else f"{low} to {high}"
+    text = f"Small points: single seeds ({n} per run). Means with 95 % t-intervals over the seeds"
+    return text + (", where a run has at least two." if low < 2 else ".")
+
+
+def chance_sentence(table: pd.DataFrame) -> str:
+    """The level of guessing, if the table holds it."""
+    levels = table.loc[table["statistic"] == "chance", "value"]
+    if levels.empty:
+        return ""
+    values = " and ".join(f"{100 * v:.3g} %" for v in levels)
+    return f"Dashed: chance, {values} (one over the number of classes)."
+
+
+def remarks(table: pd.DataFrame) -> list[str]:
+    """Sentences on seeds that diverged and on values that are missing, if there are any."""
+    points = table[table["statistic"] == "seed"]
+    sentences = []
+    diverged = points[points["diverged"].fillna(False).astype(bool)]
+    if len(diverged):
+        names = ", ".join(_seed_names(diverged))
+        sentences.append(
+            f"Red crosses mark diverged training ({names}); "
+            "a finite value still counts in the mean, a missing one is marked at the edge."
+        )
+    for column, group in points[~np.isfinite(points["value"])].groupby("quantity"):
+        name, names = quantity(str(column)).name, ", ".join(_seed_names(group))
+        sentences.append(f"{name} is not available for {names}.")
+    return sentences
+
+
+def _seed_names(points: pd.DataFrame) -> list[str]:
+    pairs = dict.fromkeys(zip(points["label"], points["seed"], strict=True))
+    return [f"{label} seed {seed}" for label, seed in pairs]
+
+
+def numbers(table: pd.DataFrame, panel: str) -> str:
+    """The means of a panel with their intervals, run by run: 'iid 31.4 % [29.0, 33.8]; ...'."""
+    return "; ".join(
+        f"{mean.label} {quantity(mean.quantity).estimate(mean.interval)}"
+        for mean in means(table, panel)
+    )

@@ -1,0 +1,195 @@
+"""The four panels of the paper's Figure 3: the spectrum three ways, and the AUC of eq. 2."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ssl_collapse.config.figures import SpectraFigure
+from ssl_collapse.errors import UserError
+from ssl_collapse.figures import points
+from ssl_collapse.figures.claims import share_claim, single_pass_claim
+from ssl_collapse.figures.inputs import Key, own_shares, require_numbers
+from ssl_collapse.figures.quantities import quantity
+from ssl_collapse.figures.shares import draw_against_share
+from ssl_collapse.figures.statistics import log_t_band, t_band
+from ssl_collapse.figures.theme import (
+    BAND_ALPHA,
+    GREY,
+    categorical,
+    new_figure,
+    sequential,
+    style,
+)
+
+TITLE = "Spectrum of the representations"
+# panel: its title and the label of its vertical axis
+_CURVES = {
+    "singular_value": ("Singular values", "Singular value"),
+    "normalized": ("Divided by the largest", "Singular value / largest"),
+    "cumulative": ("Cumulative explained variance", "Explained(j) of eq. 2"),
+}
+_AUC = quantity("auc")
+
+
+def table(
+    spec: SpectraFigure, rows: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]
+) -> pd.DataFrame:
+    """The plotted numbers: `points.point_table` for the AUC, and mean curves with their bands.
+
+    rows, spectra: of the plotted runs; `spectra` by run, seed and epoch. Curves have one row per
+    index (from 1). A singular value below the noise floor in any seed is left out of the first two
+    panels. Their band is the t interval of the logarithm (geometric mean); that of the cumulative
+    curve is linear. `statistic` "flat": the line of a flat spectrum. Raises UserError if the
+    spectra of a run's seeds differ in length.
+    """
+    require_numbers(rows, "auc")
+    parts = []
+    for run, group in rows.groupby("run", sort=False):
+        keys = [
+            (str(run), int(s), int(e)) for s, e in zip(group["seed"], group["epoch"], strict=True)
+        ]
+        for panel in _CURVES:
+            curve = _curve(str(run), panel, [spectra[key] for key in keys])
+            curve = curve.assign(panel=panel, quantity=panel, statistic="mean", run=run)
+            first = group.iloc[0]
+            parts.append(curve.assign(label=first["label"], share=first["share"]))
+    dimension = max(part["index"].max() for part in parts if len(part))
+    flat = pd.DataFrame({"index": [1, dimension], "value": [1 / dimension, 1.0]})
+    parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
+    parts.append(points.point_table(rows, {"auc": "auc"}))
+    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    columns = [*points.COLUMNS[:6], "index", *points.COLUMNS[6:]]
+    whole = whole.reindex(columns=columns)
+    whole[["seed", "seeds", "index"]] = whole[["seed", "seeds", "index"]].astype("Int64")
+    return whole
+
+
+def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
+    lengths = sorted({len(seed) for seed in seeds})
+    if len(lengths) > 1:
+        raise UserError(
+            f"the seeds of run {run!r} have spectra of {lengths[0]} and {lengths[-1]} values; "
+            "compute them again from one encoder"
+        )
+    samples = np.stack([seed[panel].to_numpy(dtype=np.float64) for seed in seeds])
+    index = np.arange(1, lengths[0] + 1)
+    if panel == "cumulative":
+        mean, low, high = t_band(samples)
+    else:
+        above = np.all([seed["above_noise_floor"].to_numpy() for seed in seeds], axis=0)
+        index = index[above]
+        mean, low, high = log_t_band(samples[:, above])
+    curve = {"index": index, "value": mean, "low": low, "high": high, "seeds": len(seeds)}
+    return pd.DataFrame(curve)
+
+
+def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
+    """Four panels, one line per run; runs of a data sweep take their colours in order."""
+    with style():
+        figure = new_figure(2, 2, spec.title or TITLE)
+        panels = figure.subplots(2, 2).ravel()
+        means = points.of(numbers, "auc", "mean")
+        sweep = own_shares(means)
+        if sweep:
+            means = means.sort_values("share")
+        palette = (sequential if sweep else categorical)(len(means))
+        colors = dict(zip(means["label"], palette, strict=True))
+        for axes, panel, letter in zip(panels, _CURVES, "abc", strict=False):
+            _draw_curves(axes, numbers, panel, colors)
+            axes.set_title(f"({letter}) {_CURVES[panel][0]}")
+        if sweep:
+            draw_against_share(panels[3], numbers, "auc", GREY)
+        else:
+            _draw_auc(panels[3], numbers, colors)
+        panels[3].set_title("(d) AUC" + (" against the share of data" if sweep else ""))
+        _legend(figure, "Share of data" if sweep else None)
+    return figure
+
+
+def _legend(figure: Figure, title: str | None) -> None:
+    found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
+    last = dict(zip(*figure.axes[3].get_legend_handles_labels()[::-1], strict=True))
+    found.update({label: last[label] for label in last if label == "diverged"})
+    figure.legend(
+        list(found.values()), list(found), loc="outside right center", frameon=False, title=title
+    )
+
+
+def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str]) -> None:
+    for label, color in colors.items():
+        curve = points.of(numbers, panel, "mean")
+        curve = curve[curve["label"] == label]
+        x = curve["index"].to_numpy(dtype=np.float64)
+        axes.fill_between(
+            x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
+        )
+        axes.plot(x, curve["value"], color=color, label=label, gid=f"mean {label}")
+    flat = points.of(numbers, panel, "flat")
+    if len(flat):
+        x = flat["index"].to_numpy(dtype=np.float64)
+        axes.plot(x, flat["value"], "--", color=GREY, linewidth=1.2, label="flat", gid="flat")
+    else:
+        axes.set_yscale("log")
+    axes.set_xlabel("Index of the singular value")
+    axes.set_ylabel(_CURVES[panel][1])
+
+
+def _draw_auc(axes: Axes, numbers: pd.DataFrame, colors: Mapping[str, str]) -> None:
+    seeds = points.of(numbers, "auc", "seed")
+    position = {label: i for i, label in enumerate(colors)}
+    seeds = seeds.assign(position=seeds["label"].map(position) + 0.18)
+    for mean in points.means(numbers, "auc"):
+        points.draw_run(axes, mean, seeds, position[mean.label], colors[mean.label], across="y")
+    points.draw_diverged(axes, seeds, "position", "y")
+    axes.set_xticks(range(len(position)), list(position), rotation=30, ha="right")
+    axes.set_xlim(-0.5, len(position) - 0.5)
+    axes.set_ylabel(_AUC.axis_label)
+
+
+def caption(
+    spec: SpectraFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    spectra: Mapping[Key, pd.DataFrame],
+) -> str:
+    """Title line, then what is shown, what is hidden, and what the AUC says of the claims."""
+    epochs = sorted(set(rows["epoch"]))
+    when = f"epoch {epochs[0]}" if len(epochs) == 1 else "each run's last epoch"
+    banded = (points.of(numbers, "auc", "mean")["seeds"] > 1).any()
+    shown = [
+        f"Centred representations of the training images at {when}: (a) singular values, "
+        "(b) divided by the largest, (c) their cumulative share, explained(j) of eq. 2, "
+        "with the line of a flat spectrum, (d) its mean over j, the AUC "
+        "(0.5 for a flat spectrum, towards 1 as it collapses).",
+        points.seeds_sentence(numbers),
+        "Bands: 95 % t-intervals over the seeds at every index, on the logarithm in (a) and (b)."
+        if banded
+        else "",
+        _noise_sentence(rows, spectra),
+    ]
+    found = [
+        f"AUC: {points.numbers(numbers, 'auc')}.",
+        share_claim(rows, _AUC, +1) if own_shares(rows) else single_pass_claim(rows, _AUC),
+    ]
+    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers))
+
+
+def _noise_sentence(rows: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]) -> str:
+    hidden: dict[str, str] = {}
+    most: dict[str, int] = {}
+    for run, seed, epoch, label in zip(
+        rows["run"], rows["seed"], rows["epoch"], rows["label"], strict=True
+    ):
+        above = spectra[(str(run), int(seed), int(epoch))]["above_noise_floor"]
+        below = int((~above).sum())
+        if below > most.get(label, 0):
+            most[label], hidden[label] = below, f"{label}: {below} of {len(above)}"
+    if not hidden:
+        return ""
+    return (
+        "Singular values below the numerical noise floor are not drawn in (a) and (b) "
+        f"({'; '.join(hidden.values())})."
+    )

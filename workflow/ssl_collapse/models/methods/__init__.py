@@ -1,0 +1,1 @@
+"""One module per method, named like its config module."""

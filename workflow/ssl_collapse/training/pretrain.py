@@ -1,0 +1,206 @@
+"""The pretraining loop."""
+
+import logging
+import math
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.data.augmentation import augment
+from ssl_collapse.data.batches import CroppedViews, step_colours, view_loader
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.errors import UserError
+from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
+from ssl_collapse.storage.checkpoint import load_checkpoint, save_checkpoint
+from ssl_collapse.training.optimizer import build_optimizer, set_epoch_lr
+from ssl_collapse.training.schedule import epoch_batches
+from ssl_collapse.training.state import TrainingState
+
+logger = logging.getLogger("ssl_collapse")
+INTERRUPTED = 75  # exit code of a run that saved its state and wants to be started again
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What changes the speed and not the result."""
+
+    device: torch.device
+    workers: int = 0
+    log_every: int = 100
+
+
+@dataclass
+class Progress:
+    """How far the run is; everything that a resumed run needs besides weights and optimiser."""
+
+    epoch: int
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """One pretraining: model, optimiser and progress, and the loop over epochs and steps."""
+
+    def __init__(
+        self,
+        spec: PretrainSpec,
+        images: PackedImages,
+        ordering: NDArray[np.int64],
+        runtime: Runtime,
+        state: TrainingState,
+    ) -> None:
+        self.spec, self.images, self.ordering = spec, images, ordering
+        self.runtime, self.state = runtime, state
+        torch.manual_seed(spec.seed)
+        backbone, feature_dim = build_backbone(spec.backbone)
+        module = build_method(backbone, feature_dim, spec.method)
+        # channels last: the same sums in another memory layout, a third faster on the CPU
+        self.module = module.to(runtime.device, memory_format=torch.channels_last).train()
+        self.model = cast(SiameseModel, module)
+        self.optimizer = build_optimizer(self.model, spec)
+        self.mean = torch.tensor(spec.mean, device=runtime.device)
+        self.std = torch.tensor(spec.std, device=runtime.device)
+        self.progress = Progress(epoch=spec.start_epoch)
+        self._stop = False
+
+    def start_from(self, path: Path) -> None:
+        """Take weights and optimiser state of another run's checkpoint (hybrid)."""
+        content = load_checkpoint(path)
+        if content.get("epoch") != self.spec.start_epoch:
+            raise UserError(
+                f"{path}: is after epoch {content.get('epoch')}, not {self.spec.start_epoch}"
+            )
+        self._restore(content)
+
+    def resume(self) -> None:
+        """Go on from the saved state, if there is one."""
+        saved = self.state.load()
+        if saved is not None:
+            self._restore(saved)
+            self.progress = Progress(**saved["progress"])
+            logger.info("resumed at epoch %d, step %d", self.progress.epoch, self.progress.step)
+
+    def run(self) -> list[dict[str, float]]:
+        """Train to the last epoch; returns the rows of training.csv."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, self._on_signal)
+        while self.progress.epoch < self.spec.epochs:
+            self._epoch()
+        return self.progress.rows
+
+    def _epoch(self) -> None:
+        progress, spec = self.progress, self.spec
+        lr = set_epoch_lr(self.optimizer, spec, progress.epoch)
+        batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
+        views = CroppedViews(self.images, batches, spec, progress.epoch)
+        loader = view_loader(views, progress.step, self.runtime.workers)
+        bar = tqdm(
+            loader,
+            desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
+            initial=progress.step,
+            total=len(views),
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        )
+        clock = time.perf_counter()
+        for crops in bar:
+            progress.loss_sum += self._step(crops)
+            progress.step += 1
+            now = time.perf_counter()
+            progress.seconds, clock = progress.seconds + now - clock, now
+            if self._stop:
+                self._interrupt()
+            if progress.step % self.runtime.log_every == 0:
+                mean_loss = progress.loss_sum / progress.step
+                logger.info(
+                    "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
+                )
+        self._finish_epoch(lr, len(batches))
+
+    def _step(self, crops: list[Tensor]) -> float:
+        progress, device = self.progress, self.runtime.device
+        colours = step_colours(self.spec, progress.epoch, progress.step)
+        view1, view2 = (
+            augment(
+                view.to(device, non_blocking=True), colour.to(device), self.mean, self.std
+            ).contiguous(memory_format=torch.channels_last)
+            for view, colour in zip(crops, colours, strict=True)
+        )
+        frozen = progress.epoch > 0 and progress.step < self.spec.n_warmup_steps
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.model(view1, view2)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise UserError(
+                f"the loss is {value} in epoch {progress.epoch + 1}, step {progress.step + 1}; "
+                "lower base_lr or lengthen warmup_epochs"
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
+        if frozen:  # without gradients the optimiser passes the encoder over
+            for parameter in self.model.encoder_parameters():
+                parameter.grad = None
+        self.optimizer.step()
+        return value
+
+    def _finish_epoch(self, lr: float, steps: int) -> None:
+        progress, spec = self.progress, self.spec
+        progress.epoch += 1
+        loss = progress.loss_sum / steps
+        speed = steps * spec.batch_size / max(progress.seconds, 1e-9)
+        row = {
+            "epoch": progress.epoch,
+            "loss": loss,
+            "lr": lr,
+            "images_per_second": round(speed, 1),
+            "seconds": round(progress.seconds, 3),
+        }
+        progress.rows.append(row)
+        progress.step, progress.loss_sum, progress.seconds = 0, 0.0, 0.0
+        logger.info("epoch %d/%d loss %.5f lr %.5f", progress.epoch, spec.epochs, loss, lr)
+        if progress.epoch % spec.checkpoint_every == 0 or progress.epoch == spec.epochs:
+            name = f"epoch{progress.epoch:04d}.pt"
+            save_checkpoint(self.state.checkpoints / name, self._content())
+        if progress.epoch < spec.epochs:
+            self.state.save({**self._content(), "progress": vars(progress)})
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "model": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+            "recipe": self.spec.model_dump_json(),
+            "epoch": self.progress.epoch,
+        }
+
+    def _restore(self, content: dict[str, Any]) -> None:
+        try:
+            self.module.load_state_dict(content["model"])
+            self.optimizer.load_state_dict(content["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"the checkpoint does not fit this run's backbone, method and optimizer: {error}"
+            ) from None
+        torch.set_rng_state(content["rng"])
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True
+
+    def _interrupt(self) -> None:
+        self.state.save({**self._content(), "progress": vars(self.progress)})
+        logger.warning(
+            "interrupted; saved epoch %d, step %d", self.progress.epoch, self.progress.step
+        )
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,57 @@
+"""The state of an unfinished training: what an interrupted run goes on from.
+
+It lies undeclared in `results/state/{run}/{digest}/`, where Snakemake does not delete it when the
+job fails; the digest of recipe and code keeps another recipe from resuming it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ssl_collapse.errors import UserError
+from ssl_collapse.storage.checkpoint import load_checkpoint, save_checkpoint
+
+
+class TrainingState:
+    """The folder of an unfinished training."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoints = folder / "checkpoints"
+        self._file = folder / "state.pt"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run's lock; the system releases it when the process dies, however it dies."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"{self.folder}: another process is training this run; wait for it or stop it"
+            ) from None
+        try:
+            self.checkpoints.mkdir(exist_ok=True)
+            yield
+        finally:
+            lock.release()
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, or None at the first start."""
+        return load_checkpoint(self._file) if self._file.exists() else None
+
+    def save(self, content: dict[str, Any]) -> None:
+        """Replace the saved state, atomically."""
+        save_checkpoint(self._file, content)
+
+    def remove(self) -> None:
+        """Forget the state after success, and the run's folder if nothing else is in it."""
+        shutil.rmtree(self.folder)
+        for parent in list(self.folder.parents)[:2]:
+            if parent.name and parent.name != "state" and not any(parent.iterdir()):
+                parent.rmdir()
