@@ -1,21 +1,18 @@
 # From config to plan: what the rule files share.
 import hashlib
 import json
-import os
+import shlex
 import sys
-from glob import glob
 from pathlib import Path
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 SCRIPTS = WORKFLOW / "scripts"
-PYTHON = sys.executable
-# The jobs run the code that is digested here, wherever the package may be installed from.
 sys.path.insert(0, str(WORKFLOW))
-os.environ["PYTHONPATH"] = str(WORKFLOW)
 
 from ssl_collapse.config.load import load_experiment
 from ssl_collapse.config.plan import Plan
 from ssl_collapse.errors import UserError
+from ssl_collapse.hardware import has_gpu
 from ssl_collapse.provenance.code import code_digest
 from ssl_collapse.provenance.spec import canonical
 from ssl_collapse.storage.atomic import write_text
@@ -58,12 +55,60 @@ def code(script, modules=None):
     return digest
 
 
+def command(script, **options):
+    """The `command` param: interpreter, script, and the options that never change a result.
+
+    Snakemake neither records nor compares a param whose function takes `threads`, so that no
+    rule reruns because an interpreter, a folder or a number of workers is another.
+    """
+
+    def text(wildcards, threads):
+        in_conda = "conda" in map(str, workflow.deployment_settings.deployment_method)
+        # The jobs run the code that is digested here, wherever the package is installed from.
+        words = [
+            "env",
+            f"PYTHONPATH={WORKFLOW}",
+            "python" if in_conda else sys.executable,
+        ]
+        words.append(SCRIPTS / f"{script}.py")
+        for name, value in options.items():
+            words += [
+                f"--{name.replace('_', '-')}",
+                threads if value is THREADS else value,
+            ]
+        return shlex.join(map(str, words))
+
+    return text
+
+
+THREADS = object()  # stands for the threads that the job is given
+
+
 def spec_file(text):
     """A file that holds a spec, named by its content."""
     path = Path("results/state/specs") / hashlib.sha256(text.encode()).hexdigest()[:16]
     if not path.exists():
         write_text(path, text)
     return path
+
+
+# Where each dataset's images lie: no part of any spec, since a dataset that has moved is the same.
+FOLDERS = json.dumps(
+    {
+        name: PLAN.folders(name, f"results/data/{name}/images")
+        for name in EXPERIMENT.datasets
+    }
+)
+ORDERINGS = json.dumps(
+    {name: d.ordering for name, d in EXPERIMENT.datasets.items() if d.ordering}
+)
+
+
+def generated(wildcards):
+    """The images as an input, for a dataset that the workflow generates itself."""
+    if EXPERIMENT.datasets[wildcards.dataset].source.kind == "textures":
+        return f"results/data/{wildcards.dataset}/images"
+    return []
 
 
 def model_modules(wildcards):
@@ -78,11 +123,15 @@ def dataset_of(wildcards):
     return f"results/data/{PLAN.run(wildcards.run).dataset}"
 
 
+def start_checkpoints(wildcards):
+    """The checkpoints of the run that a hybrid run starts from."""
+    start = PLAN.run(wildcards.run).start
+    return f"results/runs/{start.run}/seed{wildcards.seed}/checkpoints" if start else []
+
+
 def gpus():
     """GPUs of a job that can use one: 0 where there is none, so that CPU jobs run side by side."""
-    if RUNTIME.device == "auto":
-        return int(bool(glob("/dev/nvidia[0-9]*")))
-    return int(RUNTIME.device == "cuda")
+    return int(RUNTIME.device == "cuda" or (RUNTIME.device == "auto" and has_gpu()))
 
 
 def used_datasets():
@@ -91,4 +140,8 @@ def used_datasets():
 
 def figure_files():
     kinds = ("pdf", "png", "csv", "txt")
-    return [f"results/figures/{name}.{kind}" for name in EXPERIMENT.figures for kind in kinds]
+    return [
+        f"results/figures/{name}.{kind}"
+        for name in EXPERIMENT.figures
+        for kind in kinds
+    ]

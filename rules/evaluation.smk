@@ -16,18 +16,25 @@ rule represent:
         f"{EPOCH}/representations-{{split}}.h5",
     log:
         f"{EPOCH_LOG}/represent-{{split}}.log",
-    params:
-        spec=spec("represent", "run"),
-        code=code("represent", backbone_modules),
+    conda:
+        "../envs/environment.yaml"
     threads: RUNTIME.threads + RUNTIME.workers
     resources:
         gpu=gpus(),
+    params:
+        spec=spec("represent", "run"),
+        code=code("represent", backbone_modules),
+        command=command(
+            "represent",
+            device=RUNTIME.device,
+            batch_size=RUNTIME.extract_batch_size,
+            workers=RUNTIME.workers,
+            threads=RUNTIME.threads,
+        ),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/represent.py --spec {params.spec:q}"
+        "{params.command} --spec {params.spec:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed} --images {input.images:q}"
-        " --encoder {input.encoder:q} --output {output:q} --device {RUNTIME.device}"
-        " --batch-size {RUNTIME.extract_batch_size} --workers {RUNTIME.workers}"
-        " --threads {RUNTIME.threads} --log {log:q}"
+        " --encoder {input.encoder:q} --output {output:q} --log {log:q}"
 
 
 rule knn:
@@ -40,14 +47,16 @@ rule knn:
         json=f"{EPOCH}/knn.json",
     log:
         f"{EPOCH_LOG}/knn.log",
+    conda:
+        "../envs/environment.yaml"
+    threads: RUNTIME.threads
     params:
         spec=canonical(EXPERIMENT.evaluation.knn.model_dump()),
         code=code("knn"),
-    threads: RUNTIME.threads
+        command=command("knn", device=RUNTIME.device, threads=THREADS),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/knn.py {input.train:q} {input.val:q} --spec {params.spec:q}"
-        " --json {output.json:q} --csv {output.csv:q} --device {RUNTIME.device}"
-        " --threads {threads} --log {log:q}"
+        "{params.command} {input.train:q} {input.val:q} --spec {params.spec:q}"
+        " --json {output.json:q} --csv {output.csv:q} --log {log:q}"
 
 
 rule collapse:
@@ -59,10 +68,13 @@ rule collapse:
         json=f"{EPOCH}/collapse.json",
     log:
         f"{EPOCH_LOG}/collapse.log",
+    conda:
+        "../envs/environment.yaml"
+    threads: RUNTIME.threads
     params:
         spec=canonical(EXPERIMENT.evaluation.collapse.model_dump()),
         code=code("collapse"),
-    threads: RUNTIME.threads
+        command=command("collapse", threads=THREADS),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/collapse.py {input:q} --spec {params.spec:q}"
+        "{params.command} {input:q} --spec {params.spec:q}"
         " --spectrum {output.spectrum:q} --json {output.json:q} --log {log:q}"

@@ -10,10 +10,6 @@ localrules:
     report,
 
 
-# As a file: the spec of a few hundred runs is longer than a command line may be.
-SUMMARY_SPEC = spec_file(canonical(PLAN.summarize()))
-
-
 rule summarize:
     """One tidy row per run, seed and analysed epoch."""
     input:
@@ -25,12 +21,15 @@ rule summarize:
         "results/tables/summary.csv",
     log:
         "results/logs/summarize.log",
+    conda:
+        "../envs/environment.yaml"
     params:
         spec=canonical(PLAN.summarize()),
         code=code("summarize"),
+        # As a file: the spec of a few hundred runs is longer than a command line may be.
+        command=command("summarize", spec_file=spec_file(canonical(PLAN.summarize()))),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/summarize.py --spec-file {SUMMARY_SPEC:q} --results results"
-        " --output {output:q} --log {log:q}"
+        "{params.command} --results results" " --output {output:q} --log {log:q}"
 
 
 rule figure:
@@ -38,7 +37,8 @@ rule figure:
     input:
         summary="results/tables/summary.csv",
         spectra=lambda w: [
-            f"results/{point.folder}/spectrum.csv" for point in PLAN.figure_points(w.figure)
+            f"results/{point.folder}/spectrum.csv"
+            for point in PLAN.figure_points(w.figure)
         ],
     output:
         pdf="results/figures/{figure}.pdf",
@@ -47,11 +47,14 @@ rule figure:
         caption="results/figures/{figure}.txt",
     log:
         "results/logs/figures/{figure}.log",
+    conda:
+        "../envs/environment.yaml"
     params:
         spec=spec("figure", "figure"),
         code=code("figure"),
+        command=command("figure"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/figure.py --name {wildcards.figure:q} --spec {params.spec:q}"
+        "{params.command} --name {wildcards.figure:q} --spec {params.spec:q}"
         " --summary {input.summary:q} --results results --output-pdf {output.pdf:q}"
         " --output-png {output.png:q} --output-csv {output.csv:q} --caption {output.caption:q}"
         " --log {log:q}"
@@ -68,10 +71,13 @@ rule report:
         "results/report.html",
     log:
         "results/logs/report.log",
+    conda:
+        "../envs/environment.yaml"
     params:
         spec=canonical(PLAN.report()),
         code=code("report", lambda w: ("ssl_collapse/figures/report.html.jinja",)),
+        command=command("report"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/report.py --spec {params.spec:q} --summary {input.summary:q}"
+        "{params.command} --spec {params.spec:q} --summary {input.summary:q}"
         " --figures {input.figures:q} --datasets {input.datasets:q} --output {output:q}"
         " --log {log:q}"

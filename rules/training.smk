@@ -4,12 +4,6 @@
 # produces: results/runs/{run}/seed{k}/{training.csv,checkpoints/,epoch{e}/encoder.safetensors}
 
 
-def start_checkpoints(wildcards):
-    """The checkpoints of the run that a hybrid run starts from."""
-    start = PLAN.run(wildcards.run).start
-    return f"results/runs/{start.run}/seed{wildcards.seed}/checkpoints" if start else []
-
-
 rule pretrain:
     """Train one seed of one run; an interrupted training goes on where it was saved."""
     input:
@@ -21,18 +15,25 @@ rule pretrain:
         checkpoints=directory("results/runs/{run}/seed{seed}/checkpoints"),
     log:
         "results/logs/{run}/seed{seed}/pretrain.log",
-    params:
-        spec=spec("pretrain", "run", "seed"),
-        code=code("pretrain", model_modules),
+    conda:
+        "../envs/environment.yaml"
     threads: 1 + RUNTIME.workers
     resources:
         gpu=gpus(),
+    params:
+        spec=spec("pretrain", "run", "seed"),
+        code=code("pretrain", model_modules),
+        command=command(
+            "pretrain",
+            device=RUNTIME.device,
+            workers=RUNTIME.workers,
+            log_every=RUNTIME.log_every,
+        ),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/pretrain.py --spec {params.spec:q} --images {input.images:q}"
+        "{params.command} --spec {params.spec:q} --images {input.images:q}"
         " --ordering {input.ordering:q} --start {input.start:q} --code {params.code}"
         " --state results/state/{wildcards.run:q}/seed{wildcards.seed}"
         " --training {output.training:q} --checkpoints {output.checkpoints:q}"
-        " --device {RUNTIME.device} --workers {RUNTIME.workers} --log-every {RUNTIME.log_every}"
         " --log {log:q}"
 
 
@@ -44,9 +45,12 @@ rule export_checkpoint:
         "results/runs/{run}/seed{seed}/epoch{epoch}/encoder.safetensors",
     log:
         "results/logs/{run}/seed{seed}/epoch{epoch}/export_checkpoint.log",
+    conda:
+        "../envs/environment.yaml"
     params:
         spec=lambda w: canonical({"epoch": int(w.epoch)}),
         code=code("export_checkpoint", model_modules),
+        command=command("export_checkpoint"),
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/export_checkpoint.py --spec {params.spec:q}"
+        "{params.command} --spec {params.spec:q}"
         " --checkpoints {input.checkpoints:q} --output {output:q} --log {log:q}"

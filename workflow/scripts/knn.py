@@ -65,7 +65,7 @@ def _backend(device: str, threads: int) -> Backend:
     from ssl_collapse.evaluation.neighbors_torch import TorchBackend
 
     if torch.cuda.is_available():
-        return TorchBackend(torch.device("cuda"))
+        return TorchBackend(torch.device("cuda"), threads)
     if device == "cuda":
         raise UserError("--device cuda: torch sees no GPU here; use --device cpu")
     return CpuBackend(threads)

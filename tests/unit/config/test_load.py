@@ -83,7 +83,10 @@ def test_figures_name_sweeps_and_get_their_runs():
         ("runs: {a: {schedule: curent}}", "did you mean `current`?"),
         ("runs: {a: {schedule: last}}", "needs `share` (percent) or `chunk_size` (epochs)"),
         ("runs: {a: {share: 20, schedule: current}}", "`share` goes with `schedule: last`"),
-        ("runs: {a: {dataset: texture}}", "runs.a.dataset: no dataset is called `texture`; did you"),
+        (
+            "runs: {a: {dataset: texture}}",
+            "no dataset is called `texture`; did you mean `textures`?",
+        ),
         ("runs: {a: {start: {run: b, epoch: 3}}}", "runs.a.start.run: no run is called `b`"),
         (
             "runs: {a: {start: {run: b, epoch: 3}}, b: {start: {run: a, epoch: 3}}}",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.linalg
@@ -240,8 +241,6 @@ print(content["n"], content["auc"], peak() - before)
 
 def test_a_million_rows_take_less_than_a_gibibyte(tmp_path: Path) -> None:
     """1,000,000 x 512 from an HDF5 file: a virtual one that shows the same 50,000 rows 20 times."""
-    import h5py
-
     rng = np.random.default_rng(0)
     with h5py.File(tmp_path / "part.h5", "w") as file:
         rows = rng.standard_normal((50_000, 512), dtype=np.float32)

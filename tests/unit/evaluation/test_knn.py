@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.numpy import save_file
 from sklearn.neighbors import KNeighborsClassifier
 
 from ssl_collapse.config.knn import KnnSpec, Metric
@@ -198,10 +200,7 @@ def test_wrong_input_is_named(tmp_path: Path) -> None:
         run_knn(one, one)
     rows, targets = clusters(30, 0)
     rows[17, 2] = np.inf
-    np.savez(tmp_path / "unused.npz", rows)
     bad = tmp_path / "bad.safetensors"
-    from safetensors.numpy import save_file
-
     save_file({"representations": rows, "targets": targets}, bad)
     with pytest.raises(UserError, match=r"bad\.safetensors: row 17"):
         run_knn(bad, train)
@@ -250,8 +249,6 @@ def test_script_ends_with_2_and_no_file_on_wrong_input(tmp_path: Path) -> None:
 
 
 def test_torch_gives_the_same_accuracies(tmp_path: Path) -> None:
-    import torch
-
     train = save(tmp_path / "train.h5", *clusters(500, 0))
     val = save(tmp_path / "val.h5", *clusters(100, 1))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,6 +1,6 @@
 """What counts as a change of a stage's code, on a package of four modules.
 
-    scripts/stage.py -> pkg.a -> pkg.b        pkg.c is imported by nobody
+scripts/stage.py -> pkg.a -> pkg.b        pkg.c is imported by nobody
 """
 
 from pathlib import Path

@@ -23,8 +23,12 @@ def spec(**keys: Any) -> PretrainSpec:
     toy = {
         "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
         "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-        **{"epochs": 3, "batch_size": 4, "seed": 0, "crop": 8},
-        **{"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+        "epochs": 3,
+        "batch_size": 4,
+        "seed": 0,
+        "crop": 8,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.25, 0.25, 0.25],
     }
     return PretrainSpec.model_validate({**toy, **keys})
 
@@ -144,9 +148,9 @@ def test_a_diverging_loss_stops_with_epoch_and_step(images: PackedImages, tmp_pa
 
 
 def test_a_second_trainer_of_the_same_run_is_refused(tmp_path: Path):
-    with TrainingState(tmp_path / "run").locked(), pytest.raises(UserError, match="another"):
-        with TrainingState(tmp_path / "run").locked():
-            pass
+    first, second = (TrainingState(tmp_path / "run").locked() for _ in range(2))
+    with first, pytest.raises(UserError, match="another process is training"):
+        second.__enter__()
 
 
 def test_the_lock_of_a_dead_process_does_not_block(tmp_path: Path):

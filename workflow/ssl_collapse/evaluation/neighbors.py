@@ -28,7 +28,7 @@ Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 QUERY_ENTRIES = 2**25  # entries of a piece of queries: 65,536 rows at D = 512
-BLOCK_ENTRIES = 2**26  # entries of a block of training rows: 131,072 rows at D = 512
+BLOCK_ENTRIES = 2**27  # entries of a block of training rows: 262,144 rows at D = 512
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Neighbors:
 
 
 class Backend(Protocol):
-    """The two costly steps, on the CPU or on a GPU."""
+    """The two costly steps, on the CPU or on a GPU; `threads` are for the work around them."""
+
+    threads: int
 
     def propose(self, queries: Queries, block: Block, count: int) -> tuple[Float32Array, IntArray]:
         """Rough squared distances (q, count), ascending, and row numbers in the block."""
@@ -76,7 +78,7 @@ def find_neighbors(
         raise ValueError(f"k is {k}, expected 1 to {available}")
     query_rows = query_rows or max(QUERY_ENTRIES // train.dim, 1)
     block_rows = block_rows or max(BLOCK_ENTRIES // train.dim, 1)
-    space = make_space(train, metric)
+    space = make_space(train, metric, backend.threads)
     start = 0
     for piece in queries.chunks(query_rows):
         asked = space.queries(piece)
@@ -157,11 +159,11 @@ class CpuBackend:
         from ssl_collapse.evaluation.faiss_import import faiss
 
         self._faiss: Any = faiss
-        self._threads = threads
+        self.threads = threads
 
     def propose(self, queries: Queries, block: Block, count: int) -> tuple[Float32Array, IntArray]:
         """See Backend."""
-        self._faiss.omp_set_num_threads(self._threads)
+        self._faiss.omp_set_num_threads(self.threads)
         squared, rows = self._faiss.knn(queries.rough, block.rough, count, self._faiss.METRIC_L2)
         return squared, rows
 
@@ -179,6 +181,6 @@ class CpuBackend:
                         queries, int(query), rows[query, chosen]
                     )
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(fill, np.array_split(np.arange(len(rows)), 4 * self._threads)))
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(fill, np.array_split(np.arange(len(rows)), 4 * self.threads)))
         return squared

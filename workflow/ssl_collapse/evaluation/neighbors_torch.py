@@ -19,8 +19,9 @@ PIECE_BYTES = 2**29
 class TorchBackend:
     """Chunked torch on `device`; the results are those of the CPU."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, threads: int = 1) -> None:
         self._device = device
+        self.threads = threads
 
     def _to(self, array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)

@@ -4,6 +4,7 @@ Both metrics become squared Euclidean distances. For the float32 search the rows
 mean first, which changes no distance and keeps the digits where rows differ little from each other.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,7 @@ class Space:
 
     metric: Metric
     shift: Float64Array
+    threads: int = 1
 
     def queries(self, rows: FloatArray) -> Queries:
         """Prepare queries (q, D)."""
@@ -94,43 +96,56 @@ class Space:
         norms = row_norms(exact)
         if self.metric == "cosine":
             exact /= _divisors(norms)
-        return Queries(exact, self._rough(exact, norms, slot=1), norms == 0)
+        rough = np.empty((len(rows), len(self.shift) + self._slots), dtype=np.float32)
+        self._fill_rough(rough, exact, norms, slot=1)
+        return Queries(exact, rough, norms == 0)
 
     def block(self, rows: FloatArray) -> Block:
         """Prepare training rows (n, D)."""
-        if self.metric == "l2":
-            return Block(rows, None, self._rough(rows, np.empty(0), slot=0))
-        rough = np.empty((len(rows), len(self.shift) + 2), dtype=np.float32)
+        rough = np.empty((len(rows), len(self.shift) + self._slots), dtype=np.float32)
         norms = np.empty(len(rows))
-        for start in range(0, len(rows), STEP_ROWS):
+
+        def fill(start: int) -> None:
             step = slice(start, start + STEP_ROWS)
+            if self.metric == "l2":
+                self._fill_rough(rough[step], rows[step], norms[step], slot=0)
+                return
             exact = rows[step].astype(np.float64)
             norms[step] = row_norms(exact)
             exact /= _divisors(norms[step])
-            rough[step] = self._rough(exact, norms[step], slot=0)
-        return Block(rows, norms, rough)
+            self._fill_rough(rough[step], exact, norms[step], slot=0)
 
-    def _rough(self, rows: FloatArray, norms: Float64Array, slot: int) -> Float32Array:
-        """float32 rows moved by the mean; for cosine with two more dimensions.
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(fill, range(0, len(rows), STEP_ROWS)))
+        return Block(rows, norms if self.metric == "cosine" else None, rough)
+
+    @property
+    def _slots(self) -> int:
+        """Dimensions that are added for rows of zeros."""
+        return 2 if self.metric == "cosine" else 0
+
+    def _fill_rough(
+        self, rough: Float32Array, rows: FloatArray, norms: Float64Array, slot: int
+    ) -> None:
+        """Fill in float32 rows moved by the mean; for cosine with two more dimensions.
 
         A row of zeros becomes a unit vector in one of them (`slot`), at a right angle to all
         others: its cosine with every row is then 0, as it should be.
         """
-        n, dim = rows.shape
-        rough = np.zeros((n, dim + 2 * (self.metric == "cosine")), dtype=np.float32)
+        dim = len(self.shift)
         # subtracted in float64, rounded once
         np.subtract(rows, self.shift, out=rough[:, :dim], dtype=np.float64, casting="same_kind")
+        rough[:, dim:] = 0.0
         if self.metric == "cosine":
             rough[norms == 0, dim + slot] = 1.0
-        return rough
 
 
-def make_space(train: Representations, metric: Metric) -> Space:
+def make_space(train: Representations, metric: Metric, threads: int = 1) -> Space:
     """The space of a metric, moved by the mean of the first rows of `train`."""
     rows = next(train.chunks(SHIFT_ROWS)).astype(np.float64)
     if metric == "cosine":
         rows /= _divisors(row_norms(rows))
-    return Space(metric, rows.mean(axis=0))
+    return Space(metric, rows.mean(axis=0), threads)
 
 
 def comparable(squared: Float64Array) -> Float64Array:

@@ -68,7 +68,7 @@ class Trainer:
         backbone, feature_dim = build_backbone(spec.backbone)
         module = build_method(backbone, feature_dim, spec.method)
         # channels last: the same sums in another memory layout, a third faster on the CPU
-        self.module = module.to(runtime.device, memory_format=torch.channels_last).train()
+        self.module = module.to(runtime.device).to(memory_format=torch.channels_last).train()
         self.model = cast(SiameseModel, module)
         self.optimizer = build_optimizer(self.model, spec)
         self.mean = torch.tensor(spec.mean, device=runtime.device)
