@@ -29,3 +29,6 @@ rule all:
         "results/tables/summary.csv",
         "results/report.html",
         figure_files(),
+
+
+include: "rules/takeover.smk"

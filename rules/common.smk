@@ -35,6 +35,20 @@ wildcard_constraints:
     epoch=r"\d\d\d\d+",
 
 
+# Modules that a stage's script imports by computed name, and package files that it reads.
+PLUGINS = {
+    "pretrain": lambda wildcards: PLAN.model_modules(wildcards.run),
+    "export_checkpoint": lambda wildcards: PLAN.model_modules(wildcards.run),
+    "represent": lambda wildcards: PLAN.backbone_modules(wildcards.run),
+    "probe": lambda wildcards: PLAN.backbone_modules(wildcards.run),
+    "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
+}
+
+
+def plugins(script, wildcards):
+    return PLUGINS[script](wildcards) if script in PLUGINS else ()
+
+
 def spec(stage, *names):
     """The `spec` param of a stage; `names` are the wildcards that the plan needs."""
 
@@ -45,14 +59,18 @@ def spec(stage, *names):
     return text
 
 
-def code(script, modules=None):
-    """The `code` param of a stage; `modules` says what a run imports by computed name."""
+def code(script):
+    """The `code` param of a stage."""
 
     def digest(wildcards):
-        extra = modules(wildcards) if modules else ()
-        return code_digest(SCRIPTS / f"{script}.py", WORKFLOW, extra)
+        return code_digest(
+            SCRIPTS / f"{script}.py", WORKFLOW, plugins(script, wildcards)
+        )
 
     return digest
+
+
+THREADS = object()  # stands for the threads that the job is given
 
 
 def command(script, **options):
@@ -62,7 +80,7 @@ def command(script, **options):
     rule reruns because an interpreter, a folder or a number of workers is another.
     """
 
-    def text(wildcards, threads):
+    def text(wildcards, input, output, threads):
         in_conda = "conda" in map(str, workflow.deployment_settings.deployment_method)
         # The jobs run the code that is digested here, wherever the package is installed from.
         words = [
@@ -76,20 +94,41 @@ def command(script, **options):
                 f"--{name.replace('_', '-')}",
                 threads if value is THREADS else value,
             ]
+        words += [
+            "--provenance",
+            argument(canonical(request(script, wildcards, input, output))),
+        ]
         return shlex.join(map(str, words))
 
     return text
 
 
-THREADS = object()  # stands for the threads that the job is given
+def request(rule_name, wildcards, input, output):
+    """What a job writes into the sidecars of its outputs."""
+    params = workflow.get_rule(rule_name).params
+    spec, code = (
+        p(wildcards) if callable(p) else p for p in (params.spec, params.code)
+    )
+    return {
+        "rule": rule_name,
+        "spec": spec,
+        "code": code,
+        "plugins": plugins(rule_name, wildcards),
+        "inputs": list(map(str, input)),
+        "outputs": list(map(str, output)),
+    }
 
 
-def spec_file(text):
-    """A file that holds a spec, named by its content."""
-    path = Path("results/state/specs") / hashlib.sha256(text.encode()).hexdigest()[:16]
+def argument(text):
+    """A text for a command line: itself, or as @file where it is longer than one may be."""
+    if len(text) < 50_000:
+        return text
+    path = (
+        Path("results/state/arguments") / hashlib.sha256(text.encode()).hexdigest()[:16]
+    )
     if not path.exists():
         write_text(path, text)
-    return path
+    return f"@{path}"
 
 
 # Where each dataset's images lie: no part of any spec, since a dataset that has moved is the same.
@@ -104,19 +143,10 @@ ORDERINGS = json.dumps(
 )
 
 
-def generated(wildcards):
-    """The images as an input, for a dataset that the workflow generates itself."""
-    if EXPERIMENT.datasets[wildcards.dataset].source.kind == "textures":
-        return f"results/data/{wildcards.dataset}/images"
-    return []
-
-
-def model_modules(wildcards):
-    return PLAN.model_modules(wildcards.run)
-
-
-def backbone_modules(wildcards):
-    return PLAN.backbone_modules(wildcards.run)
+def images_of(wildcards):
+    """What a dataset is described from: its generated images, or the state of a user's folders."""
+    kind = EXPERIMENT.datasets[wildcards.dataset].source.kind
+    return f"results/data/{wildcards.dataset}/{'images' if kind == 'textures' else 'source.json'}"
 
 
 def dataset_of(wildcards):
@@ -127,6 +157,21 @@ def start_checkpoints(wildcards):
     """The checkpoints of the run that a hybrid run starts from."""
     start = PLAN.run(wildcards.run).start
     return f"results/runs/{start.run}/seed{wildcards.seed}/checkpoints" if start else []
+
+
+def probed(wildcards):
+    """What the linear probe reads: representations, or in full mode the encoder and images."""
+    epoch = f"results/runs/{wildcards.run}/seed{wildcards.seed}/epoch{wildcards.epoch}"
+    splits = ("train", "val")
+    if EXPERIMENT.evaluation.probe.mode == "cached":
+        files = [f"{epoch}/representations-{split}.h5" for split in splits]
+        return {"representations": files, "encoder": [], "train": [], "val": []}
+    images = {split: f"{dataset_of(wildcards)}/{split}.h5" for split in splits}
+    return {
+        "representations": [],
+        "encoder": f"{epoch}/encoder.safetensors",
+        **images,
+    }
 
 
 def gpus():

@@ -23,7 +23,7 @@ rule textures:
 rule dataset:
     """Check every image and describe the dataset: classes, counts, fingerprint."""
     input:
-        generated,
+        images_of,
     output:
         "results/data/{dataset}/dataset.json",
     log:
@@ -43,7 +43,7 @@ rule dataset:
 rule pack:
     """Decode and resize the images of a split once, into one file."""
     input:
-        generated,
+        images_of,
         dataset="results/data/{dataset}/dataset.json",
     output:
         "results/data/{dataset}/{split}.h5",

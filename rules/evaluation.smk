@@ -1,7 +1,7 @@
-# Measurements: encoders -> representations -> k-NN accuracy and collapse.
+# Measurements: encoders -> representations -> k-NN accuracy, collapse and linear probe.
 #
 # requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
-# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, collapse.json beside it
+# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it
 
 EPOCH = "results/runs/{run}/seed{seed}/epoch{epoch}"
 EPOCH_LOG = "results/logs/{run}/seed{seed}/epoch{epoch}"
@@ -23,7 +23,7 @@ rule represent:
         gpu=gpus(),
     params:
         spec=spec("represent", "run"),
-        code=code("represent", backbone_modules),
+        code=code("represent"),
         command=command(
             "represent",
             device=RUNTIME.device,
@@ -78,3 +78,27 @@ rule collapse:
     shell:
         "{params.command} {input:q} --spec {params.spec:q}"
         " --spectrum {output.spectrum:q} --json {output.json:q} --log {log:q}"
+
+
+rule probe:
+    """Train a linear classifier on the frozen backbone, or on its stored representations."""
+    input:
+        unpack(probed),
+    output:
+        f"{EPOCH}/probe.json",
+    log:
+        f"{EPOCH_LOG}/probe.log",
+    conda:
+        "../envs/environment.yaml"
+    threads: 1 + RUNTIME.workers
+    resources:
+        gpu=gpus(),
+    params:
+        spec=spec("probe", "run"),
+        code=code("probe"),
+        command=command("probe", device=RUNTIME.device, workers=RUNTIME.workers),
+    shell:
+        "{params.command} {input.representations:q} --spec {params.spec:q}"
+        " --encoder {input.encoder:q} --images-train {input.train:q} --images-val {input.val:q}"
+        " --code {params.code} --state results/state/{wildcards.run:q}/seed{wildcards.seed}"
+        " --json {output:q} --log {log:q}"

@@ -1,7 +1,10 @@
 # Tables, figures and the report.
 #
-# requires: collapse.json, knn.json and training.csv of every analysed epoch
+# requires: collapse.json, knn.json, training.csv (and probe.json) of every analysed epoch
 # produces: results/tables/summary.csv, results/figures/{figure}.{pdf,png,csv,txt}, report.html
+
+
+PROBES = EXPERIMENT.evaluation.probe is not None
 
 
 localrules:
@@ -10,11 +13,15 @@ localrules:
     report,
 
 
+SUMMARY_ROWS = argument(canonical(PLAN.summarize()))
+
+
 rule summarize:
     """One tidy row per run, seed and analysed epoch."""
     input:
         [f"results/{point.folder}/collapse.json" for point in PLAN.points],
         [f"results/{point.folder}/knn.json" for point in PLAN.points],
+        [f"results/{point.folder}/probe.json" for point in PLAN.points if PROBES],
         sorted({f"results/runs/{p.run}/seed{p.seed}/training.csv" for p in PLAN.points}),
         [f"results/data/{name}/dataset.json" for name in used_datasets()],
     output:
@@ -26,10 +33,9 @@ rule summarize:
     params:
         spec=canonical(PLAN.summarize()),
         code=code("summarize"),
-        # As a file: the spec of a few hundred runs is longer than a command line may be.
-        command=command("summarize", spec_file=spec_file(canonical(PLAN.summarize()))),
+        command=command("summarize", results="results", rows=SUMMARY_ROWS),
     shell:
-        "{params.command} --results results" " --output {output:q} --log {log:q}"
+        "{params.command} --output {output:q} --log {log:q}"
 
 
 rule figure:
@@ -75,7 +81,7 @@ rule report:
         "../envs/environment.yaml"
     params:
         spec=canonical(PLAN.report()),
-        code=code("report", lambda w: ("ssl_collapse/figures/report.html.jinja",)),
+        code=code("report"),
         command=command("report"),
     shell:
         "{params.command} --spec {params.spec:q} --summary {input.summary:q}"

@@ -22,7 +22,7 @@ rule pretrain:
         gpu=gpus(),
     params:
         spec=spec("pretrain", "run", "seed"),
-        code=code("pretrain", model_modules),
+        code=code("pretrain"),
         command=command(
             "pretrain",
             device=RUNTIME.device,
@@ -49,7 +49,7 @@ rule export_checkpoint:
         "../envs/environment.yaml"
     params:
         spec=lambda w: canonical({"epoch": int(w.epoch)}),
-        code=code("export_checkpoint", model_modules),
+        code=code("export_checkpoint"),
         command=command("export_checkpoint"),
     shell:
         "{params.command} --spec {params.spec:q}"

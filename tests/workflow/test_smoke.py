@@ -13,8 +13,13 @@ from PIL import Image
 from safetensors import safe_open
 from torch import load
 
-RUNS = ["iid", "current", "accumulate", "shares-share25", "hybrid"]
-SEEDS = [0, 1]
+SEEDS = {
+    "iid": [0, 1],
+    "current": [0, 1],
+    "accumulate": [0],
+    "shares-share25": [0, 1],
+    "hybrid": [0],
+}
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +28,11 @@ def results(smoke: Path) -> Path:
 
 
 def each_seed(results: Path):
-    return [(run, seed, results / f"runs/{run}/seed{seed}") for run in RUNS for seed in SEEDS]
+    return [
+        (run, seed, results / f"runs/{run}/seed{seed}")
+        for run, seeds in SEEDS.items()
+        for seed in seeds
+    ]
 
 
 def test_dataset(results: Path):
@@ -37,7 +46,7 @@ def test_dataset(results: Path):
             assert file["shape"][:].tolist() == [[16, 16]] * n
             assert len(file["pixels"]) == n * 16 * 16 * 3
             assert file.attrs["fingerprint"] == description["fingerprint"]
-    for seed in SEEDS:
+    for seed in (0, 1):
         ordering = np.load(data / f"ordering-seed{seed}.npy")
         assert sorted(ordering) == list(range(400))
 

@@ -8,6 +8,7 @@ from typing import Any
 from ssl_collapse.cli import run
 from ssl_collapse.data.describe import describe_dataset
 from ssl_collapse.data.imagefolder import list_dataset, read_folders
+from ssl_collapse.data.survey import INVENTORY, write_inventory
 from ssl_collapse.errors import UserError
 from ssl_collapse.storage.atomic import write_json
 
@@ -18,6 +19,9 @@ def main(args: argparse.Namespace) -> None:
     listing = list_dataset(folders, source.get("val_fraction"), source.get("split_seed", 0))
     description = describe_dataset(args.name, source, listing, args.workers)
     write_json(args.output, description.model_dump())
+    if source["kind"] == "imagefolder":
+        locations = {name: str(path) for name, path in folders.items()}
+        write_inventory(locations, args.output.with_name(INVENTORY))
 
 
 def read_source(spec: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ssl_collapse.config.collapse import CollapseSpec
 from ssl_collapse.config.dataset import Source, TexturesSource
 from ssl_collapse.config.figures import Figure
 from ssl_collapse.config.knn import KnnSpec
+from ssl_collapse.config.probe import ProbeSpec
 from ssl_collapse.config.training import Recipe
 
 Positive = Annotated[int, Field(ge=1)]
@@ -100,6 +101,7 @@ class EvaluationConfig(StrictModel):
 
     collapse: CollapseSpec = CollapseSpec()
     knn: KnnSpec = KnnSpec()
+    probe: ProbeSpec | None = None  # null: no linear probe
 
 
 class RuntimeConfig(StrictModel):

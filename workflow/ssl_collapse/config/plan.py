@@ -119,6 +119,14 @@ class Plan:
         resize, crop = dataset.sizes()
         return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
 
+    def probe(self, run: str) -> dict[str, Any]:
+        """The linear probe's settings, in full mode with how its images are prepared."""
+        probe = self.experiment.evaluation.probe
+        if probe is None:
+            raise UserError("evaluation.probe is null: set it to measure a linear probe")
+        prepared = self.represent(run) if probe.mode == "full" else {}
+        return {**probe.model_dump(), **prepared}
+
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
         return [self._row(point) for point in self.points]
@@ -134,6 +142,7 @@ class Plan:
             "recipe": run.model_dump(include=set(Recipe.model_fields)),
             "start_run": run.start.run if run.start else None,
             "start_epoch": run.start.epoch if run.start else None,
+            "probe": self.experiment.evaluation.probe is not None,
         }
 
     def figure(self, name: str) -> dict[str, Any]:

@@ -115,6 +115,16 @@ def list_dataset(
     return Listing(classes, splits, problems)
 
 
+def walk(location: Path) -> Iterator[str]:
+    """Paths below `location` of all visible files in class folders, usable or not, and of images
+    beside them. Raises UserError where there are no class folders."""
+    folders, loose = _class_folders(location)
+    yield from loose
+    for name in folders:
+        for relative, _ in _walk(location, name, ancestors=()):
+            yield relative
+
+
 def printable(name: str) -> str:
     """`name` as text that can be written anywhere: bytes that are not UTF-8 become \\xNN."""
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")

@@ -6,6 +6,7 @@ constant or called helper does, in whichever module it stands.
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,13 +21,18 @@ def code_digest(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> str:
         plugins: modules that the script imports by computed name, and package files that it
             reads (relative to `root`).
     """
-    digest = hashlib.sha256(_normalized(script).encode())
+    content = json.dumps(module_digests(script, root, plugins), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
+    """sha256 of the script's code, under its name, and of every module's, under theirs."""
+    digests = {f"{script.stem} (script)": _file_digest(script)}
     for name in sorted(_closure(script, root, plugins)):
-        digest.update(f"\n{name}\n".encode())
         path = _module_file(root, name)
         assert path is not None
-        digest.update(_normalized(path).encode() if path.suffix == ".py" else path.read_bytes())
-    return digest.hexdigest()
+        digests[name] = _file_digest(path)
+    return digests
 
 
 def _closure(script: Path, root: Path, plugins: tuple[str, ...]) -> set[str]:
@@ -52,6 +58,12 @@ def _module_file(root: Path, name: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+@cache
+def _file_digest(path: Path) -> str:
+    code = _normalized(path).encode() if path.suffix == ".py" else path.read_bytes()
+    return hashlib.sha256(code).hexdigest()
 
 
 @cache
@@ -83,7 +95,6 @@ def _with_parents(name: str) -> Iterator[str]:
         yield ".".join(parts[:i])
 
 
-@cache
 def _normalized(path: Path) -> str:
     """The file's syntax tree as text, without docstrings, its top-level imports sorted."""
     tree = _Undocumented().visit(ast.parse(path.read_bytes(), filename=str(path)))

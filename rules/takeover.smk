@@ -1,0 +1,97 @@
+# Before the jobs are planned: what has come from elsewhere, and what has changed outside.
+#
+# requires: all rules; results/, .snakemake/metadata/ and the users' folders of images
+# produces: records of copied results, and results/data/{dataset}/source.json
+import re
+from functools import cache
+
+from snakemake.iocontainers import Wildcards
+from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
+from snakemake.persistence.file import FilePersistence
+from snakemake_interface_executor_plugins.settings import ExecMode
+
+from ssl_collapse.data.survey import survey
+from ssl_collapse.provenance.adopt import (
+    Expected,
+    assess,
+    date_by_depth,
+    existing_results,
+)
+from ssl_collapse.provenance.sidecar import lineage
+
+
+@cache
+def producer(path):
+    """The rule and the wildcards that make a result; None where no rule of this plan does."""
+    for rule in workflow.rules:
+        if not rule.norun and any(output.match(path) for output in rule.output):
+            return rule, Wildcards(fromdict=rule.get_wildcards(path))
+    return None
+
+
+@cache
+def expected(path):
+    """What the present config and code say of a result, and of everything above it."""
+    made_by, wildcards = producer(path)
+    inputs = made_by.expand_input(wildcards)[0]
+    above = [expected(str(i)) for i in inputs if producer(str(i))]
+    values = request(made_by.name, wildcards, [], [])
+    total = lineage(values["spec"], values["code"], [fact.lineage for fact in above])
+    return Expected(total, 1 + max((fact.depth for fact in above), default=0))
+
+
+def in_plan(path):
+    """Whether the present config still makes this result."""
+    try:
+        return producer(path) is not None and bool(expected(path))
+    except (
+        KeyError,
+        AssertionError,
+    ):  # a run, seed or dataset that the config no longer has
+        return False
+
+
+def record(adopted, known):
+    """Tell Snakemake how a result was made; a stale one gets a record that fits no recipe."""
+    sidecar = adopted.sidecar
+    params = [sidecar.spec, sidecar.code] if sidecar else []
+    made_by, _ = producer(adopted.path)
+    entry = {
+        "rule": made_by.name,
+        "input": sorted(sidecar.inputs) if sidecar else None,
+        "params": sorted(map(repr, [*params, *(["stale"] if adopted.stale else [])])),
+        "record_format_version": RECORD_FORMAT_VERSION,
+        "incomplete": False,
+    }
+    known._write_record(adopted.path, MetadataRecord(**entry))
+
+
+def take_over():
+    """Give every result that Snakemake has no record of a record from its sidecar."""
+    known = FilePersistence(nolock=True, path=Path(".snakemake"))
+    unknown = [
+        path
+        for path in existing_results(Path("results"))
+        if known._read_record(path) is None and in_plan(path)
+    ]
+    found = [assess(path, expected(path)) for path in unknown]
+    for adopted in found:
+        record(adopted, known)
+    date_by_depth({path: expected(path) for path in unknown})
+    stale = [adopted for adopted in found if adopted.stale]
+    if found:
+        print(
+            f"{len(found) - len(stale)} results taken over, {len(stale)} stale",
+            file=sys.stderr,
+        )
+    for adopted in stale:
+        print(f"stale: {adopted.path}: {adopted.stale}", file=sys.stderr)
+
+
+# Jobs on other machines read this file too; only the process that plans looks around.
+if workflow.exec_mode == ExecMode.DEFAULT:
+    if Path("results").exists():
+        take_over()
+    for name in used_datasets():
+        if EXPERIMENT.datasets[name].source.kind == "imagefolder":
+            survey(json.loads(FOLDERS)[name], Path(f"results/data/{name}"))

@@ -1,0 +1,437 @@
+"""The linear probe: toy cases with known accuracy, the frozen backbone, resume, bad input."""
+
+import json
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from ssl_collapse.config.probe import FullProbeSpec, ProbeSpec
+from ssl_collapse.data.describe import describe_dataset
+from ssl_collapse.data.imagefolder import list_dataset
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.data.packing import pack_split
+from ssl_collapse.errors import UserError
+from ssl_collapse.evaluation.probe import (
+    INTERRUPTED,
+    Probe,
+    accuracy,
+    build_classifier,
+    epoch_batches,
+    epoch_lr,
+    target_ranks,
+)
+from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
+from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
+from ssl_collapse.models.build import build_backbone
+from ssl_collapse.storage.checkpoint import save_encoder
+from ssl_collapse.storage.representations import open_representations, write_representations
+from ssl_collapse.training.state import TrainingState
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "workflow" / "scripts" / "probe.py"
+CPU = torch.device("cpu")
+
+
+def save(path: Path, rows: Any, targets: Any, **attrs: Any) -> Path:
+    rows = np.asarray(rows, dtype=np.float32)
+    chunk = (rows, np.asarray(targets, dtype=np.int64), np.arange(len(rows)))
+    write_representations(path, *rows.shape, [chunk], {"num_classes": 3, **attrs})
+    return path
+
+
+def corners(n: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Three classes round the three unit vectors."""
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % 3
+    return np.eye(3)[targets] + noise * rng.standard_normal((n, 3)), targets
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    train = save(tmp_path / "train.h5", *corners(90, 0.6, seed=1))
+    return train, save(tmp_path / "val.h5", *corners(60, 0.6, seed=2))
+
+
+def cached(train: Path, val: Path, num_classes: int | None = None, **settings: Any) -> Any:
+    spec = ProbeSpec(**{"mode": "cached", "batch_size": 32, "epochs": 4, **settings})
+    source = CachedFeatures(
+        open_representations(train), open_representations(val), spec, num_classes
+    )
+    return probe_cached(source, CPU)
+
+
+# --- the numbers
+
+
+def test_separable_classes_are_told_apart_on_fresh_rows(tmp_path: Path):
+    train = save(tmp_path / "train.h5", *corners(90, 0.05, seed=1))
+    val = save(tmp_path / "val.h5", *corners(60, 0.05, seed=2))
+    for optimizer, base_lr in (("sgd", 10.0), ("lars", 100.0)):
+        result = cached(train, val, optimizer=optimizer, base_lr=base_lr, epochs=30)
+        assert result["top1_last"] == 1.0, optimizer
+
+
+def test_the_minimum_that_scikit_learn_finds(files: tuple[Path, Path]):
+    # weight decay makes the optimum unique; C = 1 / (n decay), with decay on the bias as well,
+    # so that a constant column stands for the bias on either side
+    rows, targets = corners(90, 0.6, seed=1)
+    rows = np.concatenate([rows, np.ones((90, 1))], axis=1).astype(np.float32)
+    train = save(files[0].parent / "ones.h5", rows, targets)
+    spec = ProbeSpec(mode="cached", batch_size=90, epochs=200, base_lr=3.0, weight_decay=0.1)
+    file = open_representations(train)
+    probe = Probe(CachedFeatures(file, file, spec), spec, CPU)
+    probe.classifier.bias.requires_grad_(False)
+    probe.run()
+    oracle = LogisticRegression(C=1 / (90 * 0.1), fit_intercept=False, tol=1e-10, max_iter=10_000)
+    oracle.fit(rows, targets)
+    # the softmax knows weights up to a vector common to all classes, which decay takes away
+    found = probe.classifier.weight.detach().numpy()
+    np.testing.assert_allclose(found, oracle.coef_, atol=1e-4)
+
+
+def test_ranks_by_hand():
+    scores = torch.tensor([[0.1, 0.5, 0.3, 0.5], [0.1, 0.5, 0.3, 0.5], [2.0, 2.0, 2.0, 2.0]])
+    # class 3 ties with class 1, which comes first; class 2 stands behind both
+    assert target_ranks(scores, torch.tensor([3, 2, 2])).tolist() == [1, 2, 2]
+
+
+def test_top5_by_hand_and_with_few_classes():
+    # the features are the scores; the target is in place 0, 4 and 5 of six classes
+    scores = torch.tensor([[6.0, 5, 4, 3, 2, 1]] * 3)
+    assert accuracy(nn.Identity(), scores, torch.tensor([0, 4, 5])) == (1 / 3, 2 / 3)
+    # of four classes, all are among the first five
+    assert accuracy(nn.Identity(), scores[:, :4], torch.tensor([1, 2, 3])) == (0.0, 1.0)
+
+
+def test_half_cosine_from_the_scaled_rate_down():
+    spec = ProbeSpec(base_lr=0.1, batch_size=512, epochs=4)
+    # 0.1 * 512 / 256 = 0.2, times (1 + cos(pi e / 4)) / 2
+    expected = [0.2, 0.1 + 0.1 * np.sqrt(0.5), 0.1, 0.1 - 0.1 * np.sqrt(0.5)]
+    assert [epoch_lr(spec, 10_000, e) for e in range(4)] == pytest.approx(expected)
+    assert epoch_lr(spec, 64, 0) == pytest.approx(0.1 * 64 / 256)  # a batch of all 64 rows
+
+
+def test_every_epoch_shows_every_row_once_in_an_order_of_its_own():
+    spec = ProbeSpec(batch_size=4)
+    first, second = (epoch_batches(spec, 10, epoch) for epoch in (0, 1))
+    assert [len(batch) for batch in first] == [4, 4, 2]
+    assert sorted(np.concatenate(first)) == sorted(np.concatenate(second)) == list(range(10))
+    assert np.concatenate(first).tolist() != np.concatenate(second).tolist()
+
+
+def test_the_classifier_starts_small_and_by_its_seed():
+    one, same, other = (build_classifier(100, 200, seed) for seed in (0, 0, 1))
+    assert one.weight.std().item() == pytest.approx(0.01, rel=0.02)  # 20,000 weights: +- 0.5 %
+    assert not one.bias.any()
+    assert torch.equal(one.weight, same.weight) and not torch.equal(one.weight, other.weight)
+
+
+def test_last_and_best_stand_apart(files: tuple[Path, Path]):
+    # a rate this high jumps about: the best epoch is not the last
+    result = cached(*files, epochs=12, base_lr=100.0, batch_size=8)
+    tops = [row["top1"] for row in result["epochs"]]
+    assert [row["epoch"] for row in result["epochs"]] == list(range(1, 13))
+    assert result["top1_last"] == tops[-1]
+    assert result["top1_best"] == max(tops) == tops[result["best_epoch"] - 1]
+    assert result["best_epoch"] == tops.index(max(tops)) + 1  # the first of equals
+    assert "chosen on the labels" in result["best_warning"]
+
+
+def test_the_same_bytes_again_and_other_bytes_by_another_seed(files: tuple[Path, Path]):
+    one, same, other = (json.dumps(cached(*files, seed=seed)) for seed in (0, 0, 1))
+    assert one == same != other
+
+
+# --- classes
+
+
+def test_a_class_that_a_split_lacks_stays_a_class(tmp_path: Path):
+    # three classes: class 2 never in train, class 0 never in val
+    train = save(tmp_path / "train.h5", np.eye(3)[[0, 1, 0, 1]], [0, 1, 0, 1])
+    val = save(tmp_path / "val.h5", np.eye(3)[[1, 1, 2]], [1, 1, 2])
+    result = cached(train, val, base_lr=10.0, epochs=50)
+    assert result["num_classes"] == 3
+    assert result["top1_last"] == pytest.approx(2 / 3)  # nothing taught class 2
+    assert result["top5_last"] == 1.0
+    assert result["protocol"]["num_classes_from"] == "the files"
+
+
+def test_files_that_state_no_class_count(tmp_path: Path):
+    paths = []
+    for name, targets in (("train", [0, 1, 0]), ("val", [1, 2, 0])):
+        path = tmp_path / f"{name}.pt"
+        torch.save({"representations": torch.eye(3), "targets": torch.tensor(targets)}, path)
+        paths.append(path)
+    guessed = cached(*paths)
+    assert guessed["num_classes"] == 3
+    assert "largest label" in guessed["protocol"]["num_classes_from"]
+    assert cached(*paths, num_classes=7)["num_classes"] == 7
+
+
+# --- full mode
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train.h5 and val.h5: 12 px images, dark ones and bright ones."""
+    folder = tmp_path_factory.mktemp("probe")
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 24), ("val", 12)):
+        for i in range(n):
+            file = folder / split / ("bright", "dark")[i % 2] / f"{i:02d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            pixels = rng.integers(0, 40, (12, 12, 3)) + (200 if i % 2 == 0 else 0)
+            Image.fromarray(pixels.astype(np.uint8)).save(file)
+    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
+    description = describe_dataset("shades", {"kind": "imagefolder"}, listing)
+    for split in ("train", "val"):
+        pack_split(split, listing.splits[split], description, 12, folder / f"{split}.h5")
+    return folder
+
+
+def backbone() -> tuple[nn.Module, int]:
+    from ssl_collapse.config.training import Recipe
+
+    recipe = Recipe.model_validate(
+        {"backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]}}
+    )
+    torch.manual_seed(0)
+    return build_backbone(recipe.backbone)
+
+
+def image_source(packed: Path, encoder: nn.Module | None = None, **settings: Any) -> ImageFeatures:
+    toy = {"batch_size": 8, "epochs": 3, "resize": 12, "crop": 8, **settings}
+    workers = toy.pop("workers", 0)
+    fresh, dim = backbone()
+    train, val = PackedImages(packed / "train.h5"), PackedImages(packed / "val.h5")
+    return ImageFeatures(encoder or fresh, dim, train, val, FullProbeSpec(**toy), CPU, workers)
+
+
+def test_bright_and_dark_are_told_apart_by_a_random_backbone(packed: Path):
+    result = probe_images(image_source(packed, base_lr=5.0, epochs=10))
+    assert result["top1_last"] == 1.0
+    assert result["num_classes"] == 2 and result["top5_last"] == 1.0
+    assert result["backbone"]["sha256_before"] == result["backbone"]["sha256_after"]
+
+
+def test_the_backbone_is_in_eval_mode_and_takes_no_gradient(packed: Path):
+    source = image_source(packed, encoder=backbone()[0].train())
+    assert not any(module.training for module in source.encoder.modules())
+    assert not any(parameter.requires_grad for parameter in source.encoder.parameters())
+
+
+class Drifting(ImageFeatures):
+    """A source whose backbone is put into train mode: batch norm's running mean moves."""
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        self.encoder.train()
+        return super()._features(pixels)
+
+
+def test_a_buffer_or_a_weight_that_moved_is_an_error(packed: Path):
+    source = image_source(packed)
+    source.__class__ = Drifting
+    with pytest.raises(RuntimeError, match="the backbone has moved"):
+        probe_images(source)
+    source = image_source(packed)
+    original = source._features
+
+    def nudged(pixels: Tensor) -> Tensor:
+        next(source.encoder.parameters()).data.view(-1)[0] += 1e-6
+        return original(pixels)
+
+    source._features = nudged  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="the backbone has moved"):
+        probe_images(source)
+
+
+def test_workers_change_no_byte_and_the_seed_does(packed: Path):
+    alone, helped, other = (
+        json.dumps(probe_images(image_source(packed, **settings)))
+        for settings in ({}, {"workers": 2}, {"seed": 1})
+    )
+    assert alone == helped != other
+
+
+def test_crops_differ_from_epoch_to_epoch(packed: Path):
+    source = image_source(packed)
+    (first, _), (second, _) = (next(source.training(epoch, 0)) for epoch in (0, 1))
+    (again, _) = next(source.training(0, 0))
+    assert torch.equal(first, again) and not torch.equal(first, second)
+
+
+def test_splits_of_two_datasets_are_refused(packed: Path, tmp_path: Path):
+    other = tmp_path / "val.h5"
+    shutil.copy(packed / "val.h5", other)
+    with h5py.File(other, "r+") as file:
+        file.attrs["fingerprint"] = "another"
+    encoder, dim = backbone()
+    with pytest.raises(UserError, match="of another dataset than"):
+        ImageFeatures(
+            *(encoder, dim, PackedImages(packed / "train.h5"), PackedImages(other)),
+            *(FullProbeSpec(), CPU),
+        )
+
+
+# --- resume
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 5, 8])
+def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
+    packed: Path, tmp_path: Path, stop_after: int
+):
+    # three steps per epoch: stops in mid-epoch (1, 5, 8) and at an epoch's last step (3)
+    whole = probe_images(image_source(packed))
+    state = TrainingState(tmp_path / "run" / "state")
+    source = image_source(packed)
+    steps = 0
+    original = source._features
+
+    def interrupted(pixels: Tensor) -> Tensor:
+        nonlocal steps
+        steps += 1
+        if steps == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(pixels)
+
+    source._features = interrupted  # type: ignore[method-assign]
+    with state.locked(), pytest.raises(SystemExit) as stopped:
+        probe_images(source, state)
+    assert stopped.value.code == INTERRUPTED
+    with state.locked():
+        assert probe_images(image_source(packed), state) == whole
+
+
+def test_signals_are_as_before_when_the_probe_is_over(packed: Path, tmp_path: Path):
+    before = signal.getsignal(signal.SIGTERM)
+    state = TrainingState(tmp_path / "run" / "state")
+    with state.locked():
+        probe_images(image_source(packed, epochs=1), state)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+# --- the command
+
+
+def command(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+
+def test_direct_use_prints_a_table_and_writes_the_json(files: tuple[Path, Path]):
+    done = command(*files, "--spec", '{"epochs": 2}')
+    assert done.returncode == 0, done.stderr
+    assert "cached probe, sgd: 90 rows to train on, 60 to score, 3 classes" in done.stdout
+    result = json.loads((files[1].parent / "val-probe.json").read_text())
+    assert f"{result['top1_last']:.4f}" in done.stdout
+    numbers = {name for name, value in result.items() if isinstance(value, int | float)}
+    assert numbers == {
+        *("num_classes", "best_epoch", "top1_last", "top5_last", "top1_best", "top5_best")
+    }
+
+
+def test_full_mode_from_files_and_nothing_left_of_its_state(packed: Path, tmp_path: Path):
+    encoder, dim = backbone()
+    from ssl_collapse.config.training import Recipe
+
+    keys = {"arch": "small_resnet", "width": 4, "blocks": [1]}
+    config = Recipe.model_validate({"backbone": keys}).backbone
+    metadata = {"arch": "small_resnet", "epoch": "1", "feature_dim": str(dim)}
+    metadata["backbone"] = json.dumps(config.model_dump())
+    save_encoder(tmp_path / "encoder.safetensors", encoder.state_dict(), metadata)
+    settings = json.dumps({"batch_size": 8, "epochs": 3, "resize": 12, "crop": 8})
+    done = command(
+        *("--encoder", tmp_path / "encoder.safetensors"),
+        *("--images-train", packed / "train.h5", "--images-val", packed / "val.h5"),
+        *("--spec", settings, "--json", tmp_path / "probe.json", "--device", "cpu"),
+        *("--state", tmp_path / "state/run/seed0"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "probe.json").read_text()) == probe_images(image_source(packed))
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+# --- bad input
+
+
+def test_representations_of_two_encoders_datasets_or_class_counts(tmp_path: Path):
+    rows, targets = corners(9, 0.1)
+    train = save(tmp_path / "train.h5", rows, targets, encoder_sha256="a", dataset_fingerprint="d")
+    for name, attrs, message in (
+        ("encoder", {"encoder_sha256": "b"}, "comes from another encoder than"),
+        ("dataset", {"dataset_fingerprint": "e"}, "comes from another dataset than"),
+        ("classes", {"num_classes": 4}, "states num_classes 4, but"),
+    ):
+        val = save(tmp_path / f"{name}.h5", rows, targets, **attrs)
+        with pytest.raises(UserError, match=message):
+            cached(train, val)
+    wide = save(tmp_path / "wide.h5", np.ones((9, 5)), targets)
+    with pytest.raises(UserError, match="has 5 dimensions, but"):
+        cached(train, wide)
+    with pytest.raises(UserError, match="--num-classes 5: the files state 3"):
+        cached(train, train, num_classes=5)
+
+
+def test_a_rate_that_diverges_is_named(tmp_path: Path):
+    rows, targets = corners(90, 1.0)
+    path = save(tmp_path / "huge.h5", rows * 1e18, targets)
+    with pytest.raises(UserError, match="lower base_lr"):
+        cached(path, path, base_lr=1e6)
+
+
+def test_scoring_the_training_rows_is_said(files: tuple[Path, Path]):
+    assert "accuracies on the training rows" in cached(files[0], files[0])["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train.h5"], "give either two files of representations"),
+        (["train.h5", "val.h5", "--encoder", "e.safetensors"], "give either two files"),
+        (["train.h5", "gone.h5"], "gone.h5: no such file"),
+        (["train.h5", "rows.npy"], "rows.npy: has no targets"),
+        (["train.h5", "nan.h5"], "row 2 of 'representations' holds NaN"),
+        (["train.h5", "val.h5", "--spec", '{"epoch": 3}'], "epoch"),
+        (["train.h5", "val.h5", "--spec", '{"mode": "full"}'], "the files given are for 'cached'"),
+    ],
+)
+def test_bad_input_is_one_message_and_leaves_no_file(
+    files: tuple[Path, Path], arguments: list[str], expected: str
+):
+    folder = files[0].parent
+    np.save(folder / "rows.npy", np.eye(3, dtype=np.float32))
+    shutil.copy(files[1], folder / "nan.h5")
+    with h5py.File(folder / "nan.h5", "r+") as file:
+        file["representations"][2, 0] = np.nan
+    before = sorted(folder.iterdir())
+    paths = [str(folder / a) if a.endswith((".h5", ".npy")) else a for a in arguments]
+    script = runpy.run_path(str(SCRIPT))
+    args = script["make_parser"]().parse_args([*paths, "--state", str(folder / "state")])
+    with pytest.raises(UserError) as error:
+        script["main"](args)
+    assert expected in str(error.value)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_bad_input_ends_the_command_with_exit_code_2(files: tuple[Path, Path]):
+    done = command(files[0], files[0].with_name("gone.h5"))
+    assert done.returncode == 2
+    assert "gone.h5: no such file" in done.stderr and "Traceback" not in done.stderr

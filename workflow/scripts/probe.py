@@ -1,0 +1,184 @@
+"""Train a linear classifier on frozen features, and report its top-1 and top-5 accuracy."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ssl_collapse import cli
+from ssl_collapse.config.probe import FullProbeSpec, ProbeSpec
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.errors import UserError
+from ssl_collapse.evaluation.export import read_encoder
+from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
+from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
+from ssl_collapse.models.device import choose_device
+from ssl_collapse.storage.atomic import write_json
+from ssl_collapse.storage.checkpoint import file_sha256
+from ssl_collapse.storage.representations import open_representations
+from ssl_collapse.training.state import TrainingState
+
+EPILOG = """\
+Two ways to the features:
+  cached   TRAIN VAL are files of representations (.h5, .pt, .safetensors): `representations`
+           (rows, dimensions) and integer `targets` (rows,). No augmentation; seconds to minutes.
+           Both files are held in memory.
+  full     --encoder, --images-train and --images-val: random crops and flips of the packed
+           images go through the frozen encoder in every epoch; val by its centre crops.
+
+examples:
+  %(prog)s train.h5 val.h5
+      prints the accuracies and writes val-probe.json beside val.h5
+  %(prog)s train_reprs_e0.pt val_reprs_e0.pt --num-classes 1000 --json probe.json
+      for files that do not state how many classes there are
+  %(prog)s train.h5 val.h5 --spec '{"optimizer": "lars", "batch_size": 4096, "epochs": 50}'
+  %(prog)s --encoder encoder.safetensors --images-train train.h5 --images-val val.h5 \\
+      --device cuda --workers 8 --state unfinished --json probe.json
+      after SIGTERM (exit code 75) or a crash the same command goes on where it was saved
+
+settings (--spec), with their defaults:
+  optimizer "sgd" (or "lars", trust 0.001), base_lr 0.1 (times batch_size / 256), momentum 0.9,
+  weight_decay 0, epochs 90, batch_size 1024, seed 0; full mode: min_scale 0.08,
+  flip_probability 0.5, resize 256, crop 224, mean and std of ImageNet
+
+reading the result:
+  `last` is the accuracy after the last epoch. `best` is the best epoch by top-1 on the very
+  labels that are reported, so an upper bound. Accuracies are fractions. The class count is the
+  dataset's, not that of the labels which happen to occur. The full mode writes digests of the
+  backbone's weights before and after, which must be equal.
+
+exit codes: 0 done, 1 failed, 2 wrong input (no output file is written), 75 interrupted and saved
+"""
+
+Spec = TypeVar("Spec", bound=ProbeSpec)
+ProbeRun = Callable[[TrainingState | None], dict[str, Any]]
+
+
+def main(args: argparse.Namespace) -> None:
+    """Probe and write what was asked for."""
+    if _is_full(args):
+        files, probe = [args.encoder, args.images_train, args.images_val], _full(args)
+        default = args.encoder
+    else:
+        files, probe = args.representations, _cached(args)
+        default = files[-1]
+    direct = args.json is None
+    path = default.with_name(f"{default.stem}-probe.json") if direct else args.json
+    with _state(args, files) as state:
+        content = probe(state)
+        write_json(path, content)
+    if direct:
+        print(_readable(content))
+        print(f"\nwritten: {path}")
+
+
+def _is_full(args: argparse.Namespace) -> bool:
+    """Which files are given decides the mode; UserError if they are of neither or of both."""
+    images = [args.encoder, args.images_train, args.images_val]
+    if len(args.representations) == 2 and not any(images):
+        return False
+    if not args.representations and all(images):
+        return True
+    raise UserError(
+        "give either two files of representations (TRAIN VAL), or --encoder, --images-train and "
+        "--images-val; see --help"
+    )
+
+
+def _cached(args: argparse.Namespace) -> ProbeRun:
+    spec = _parse(args.spec, ProbeSpec, "cached")
+    train, val = (open_representations(path) for path in args.representations)
+    source, device = CachedFeatures(train, val, spec, args.num_classes), choose_device(args.device)
+    return lambda state: probe_cached(source, device, state)
+
+
+def _full(args: argparse.Namespace) -> ProbeRun:
+    if args.num_classes is not None:
+        raise UserError("--num-classes: packed images state their classes; leave it out")
+    spec = _parse(args.spec, FullProbeSpec, "full")
+    train, val = PackedImages(args.images_train), PackedImages(args.images_val)
+    encoder, metadata = read_encoder(args.encoder)
+    device, dim = choose_device(args.device), int(metadata["feature_dim"])
+    source = ImageFeatures(encoder, dim, train, val, spec, device, args.workers)
+    return lambda state: probe_images(source, state)
+
+
+def _parse(text: str, model: type[Spec], mode: str) -> Spec:
+    """The settings, with the mode that the files given imply."""
+    try:
+        given = json.loads(text)
+        spec = model.model_validate_json(json.dumps({"mode": mode, **given}))
+    except (ValidationError, TypeError, ValueError) as error:
+        raise UserError(f"--spec: {error}") from error
+    if spec.mode != mode:
+        raise UserError(f"--spec: mode is {spec.mode!r}, but the files given are for {mode!r}")
+    return spec
+
+
+@contextmanager
+def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[TrainingState | None]:
+    """With --state: where an interrupted probe is saved, until the block has succeeded."""
+    if args.state is None:
+        yield None
+        return
+    # All that decides the result is part of the path, so that nothing else can resume it.
+    words = [args.spec, args.code, str(args.num_classes), *map(file_sha256, files)]
+    identity = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+    state = TrainingState(args.state / identity)
+    with state.locked():
+        yield state
+    state.remove()
+
+
+def _readable(content: dict[str, Any]) -> str:
+    """Last and best as a table."""
+    protocol = content["protocol"]
+    best = content["best_epoch"]
+    lines = [
+        f"{protocol['mode']} probe, {protocol['optimizer']}: {protocol['n_train']} rows to train "
+        f"on, {protocol['n_val']} to score, {content['num_classes']} classes",
+        f"{'':<8}{'top-1':>8}{'top-5':>8}",
+        f"{'last':<8}{content['top1_last']:>8.4f}{content['top5_last']:>8.4f}   "
+        f"epoch {protocol['epochs']}",
+        f"{'best':<8}{content['top1_best']:>8.4f}{content['top5_best']:>8.4f}   "
+        f"epoch {best}, chosen on val",
+    ]
+    return "\n".join([*lines, *(f"note: {note}" for note in content["notes"])])
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "representations",
+        type=Path,
+        nargs="*",
+        metavar="TRAIN VAL",
+        help="representations to train on and to score, both with targets",
+    )
+    parser.add_argument("--encoder", type=Path, nargs="?", help="encoder.safetensors")
+    parser.add_argument("--images-train", type=Path, nargs="?", help="packed images to train on")
+    parser.add_argument("--images-val", type=Path, nargs="?", help="packed images to score")
+    parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
+    parser.add_argument(
+        "--num-classes", type=int, metavar="C", help="for representations that do not state it"
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="folder of unfinished probes")
+    parser.add_argument("--code", default="", help="digest of the code: part of the state's name")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes that load images")
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(make_parser(), main)
