@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test check unit workflow clean
+.PHONY: all test check unit workflow why verify clean
 
 all: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -30,6 +30,14 @@ unit: .venv/installed
 
 workflow: .venv/installed
 	$(BIN)/pytest -q tests/workflow
+
+# Why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
+why: .venv/installed
+	@$(BIN)/python workflow/scripts/why.py $(ARGS)
+
+# Read every image and result again, and name what is not as recorded
+verify: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) verify $(ARGS)
 
 clean:
 	rm -rf results .snakemake

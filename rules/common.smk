@@ -94,10 +94,9 @@ def command(script, **options):
                 f"--{name.replace('_', '-')}",
                 threads if value is THREADS else value,
             ]
-        words += [
-            "--provenance",
-            argument(canonical(request(script, wildcards, input, output))),
-        ]
+        if output:
+            asked = canonical(request(script, wildcards, input, output))
+            words += ["--provenance", argument(asked)]
         return shlex.join(map(str, words))
 
     return text
@@ -140,6 +139,16 @@ FOLDERS = json.dumps(
 )
 ORDERINGS = json.dumps(
     {name: d.ordering for name, d in EXPERIMENT.datasets.items() if d.ordering}
+)
+
+
+# Of the users' own folders only: what the workflow generated is a result like the others.
+USERS_FOLDERS = json.dumps(
+    {
+        name: PLAN.folders(name, "")
+        for name, dataset in EXPERIMENT.datasets.items()
+        if dataset.source.kind == "imagefolder"
+    }
 )
 
 

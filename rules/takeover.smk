@@ -94,4 +94,16 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         take_over()
     for name in used_datasets():
         if EXPERIMENT.datasets[name].source.kind == "imagefolder":
-            survey(json.loads(FOLDERS)[name], Path(f"results/data/{name}"))
+            survey(PLAN.folders(name, ""), Path(f"results/data/{name}"))
+
+
+rule verify:
+    """Read every image and result again, and name what is not as recorded."""
+    log:
+        "results/logs/verify.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        command=command("verify", folders=USERS_FOLDERS),
+    shell:
+        "{params.command} --log {log:q}"

@@ -56,9 +56,9 @@ def survey(folders: Mapping[str, str], results: Path, everything: bool = False) 
     if inventory is None or not all(Path(path).is_dir() for path in folders.values()):
         return False  # nothing to compare: the dataset stage will read, or say what is missing
     known = inventory["files"]
-    if len(known) > LARGEST_LISTED and not everything:
-        if list_dates(folders, known) == inventory["folders"]:
-            return False
+    by_folders = len(known) > LARGEST_LISTED and not everything
+    if by_folders and list_dates(folders, known) == inventory["folders"]:
+        return False
     files = _update(folders, known, everything)
     if files == known:
         _settle(source, described)

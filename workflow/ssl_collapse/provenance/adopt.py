@@ -15,6 +15,7 @@ from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, measure, path_of, r
 # Folders of results, and the folders that are one result as a whole.
 _ROOMS = ("data", "runs", "tables", "figures")
 _WHOLE = ("images", "checkpoints")
+_NO_RESULTS = ("source.json", "inventory.json")  # what is known of a user's folders
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def existing_results(root: Path) -> Iterator[str]:
                     subfolders.remove(name)
                     yield f"{folder}/{name}"
             for name in files:
-                if not (name.startswith(".") or name.endswith(SUFFIX) or name == "source.json"):
+                if not (name.startswith(".") or name.endswith(SUFFIX) or name in _NO_RESULTS):
                     yield f"{folder}/{name}"
     report = root / "report.html"
     if report.exists():
