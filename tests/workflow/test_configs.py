@@ -16,7 +16,7 @@ def test_imagenet_is_planned_without_imagenet(tmp_path: Path):
 
 def test_the_hybrid_is_an_edge_of_the_dag(tmp_path: Path):
     plan = snakemake(tmp_path, "-n", "--configfile", str(ROOT / "configs/smoke.yaml"))
-    inputs = {}
+    inputs, current = {}, ""  # the textures rule has no input
     for line in plan.stdout.splitlines():
         if line.startswith("    input: "):
             current = line
