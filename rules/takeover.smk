@@ -10,6 +10,9 @@ from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+from ssl_collapse.config.checks import check_size
+from ssl_collapse.data.describe import read_description
+from ssl_collapse.data.imagefolder import list_dataset
 from ssl_collapse.data.survey import survey
 from ssl_collapse.provenance.adopt import (
     Expected,
@@ -88,13 +91,44 @@ def take_over():
         print(f"stale: {adopted.path}: {adopted.stale}", file=sys.stderr)
 
 
+def train_images(name):
+    """Training images of a user's dataset; None where its folders are not on this machine."""
+    described = Path(f"results/data/{name}/dataset.json")
+    if described.exists():
+        return read_description(described).splits["train"].images
+    source, folders = EXPERIMENT.datasets[name].source, PLAN.folders(name, "")
+    if not all(Path(path).is_dir() for path in folders.values()):
+        return None
+    places = {key: Path(path) for key, path in folders.items()}
+    listing = list_dataset(places, source.val_fraction, source.split_seed)
+    return len(listing.splits["train"].paths)
+
+
+def refuse_small_datasets(names):
+    """Stop where a run's data schedule leaves fewer images than a batch."""
+    sizes = {name: train_images(name) for name in names}
+    problems = [
+        f"  {problem}"
+        for name, run in EXPERIMENT.runs.items()
+        if sizes.get(run.dataset)
+        for problem in check_size(name, run, sizes[run.dataset])
+    ]
+    if problems:
+        raise UserError("\n".join(["the config does not fit the images:", *problems]))
+
+
 # Jobs on other machines read this file too; only the process that plans looks around.
 if workflow.exec_mode == ExecMode.DEFAULT:
     if Path("results").exists():
         take_over()
-    for name in used_datasets():
-        if EXPERIMENT.datasets[name].source.kind == "imagefolder":
-            survey(PLAN.folders(name, ""), Path(f"results/data/{name}"))
+    own = [name for name in used_datasets() if name in json.loads(USERS_FOLDERS)]
+    for name in own:
+        survey(PLAN.folders(name, ""), Path(f"results/data/{name}"))
+    try:
+        refuse_small_datasets(own)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 rule verify:

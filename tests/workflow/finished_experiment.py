@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 
 import numpy as np
 import yaml
@@ -21,11 +22,13 @@ from PIL import Image
 
 CONFIG = ROOT / "tests/workflow/reruns.yaml"
 SOURCES = ("Snakefile", "rules", "workflow", "profiles", "envs")
-# An invocation in a fork of a process that has imported Snakemake already: half the time.
+# Invocations are forks of a process that has imported Snakemake already: half the time.
 SERVER = """
 import os, sys
-import pandas, pydantic, snakemake.cli, snakemake.report
-from snakemake.executors import dryrun
+import pandas, pydantic, smart_open, snakemake.cli, snakemake.report
+from snakemake.executors import dryrun, touch
+snakemake.cli.get_argument_parser()  # imports the plugins
+touch.Executor.SLEEPING_TIME = 0.001  # s per job, instead of 0.1
 for line in sys.stdin:
     folder, log, *arguments = line.rstrip("\\n").split("\\t")
     child = os.fork()
@@ -42,26 +45,31 @@ for line in sys.stdin:
 
 
 class Snakemake:
-    """Snakemake, started once and forked for every invocation."""
+    """Snakemake, started twice and forked for every invocation; each answers one at a time."""
 
     def __init__(self) -> None:
-        self._server = subprocess.Popen(
-            [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, "-c", SERVER]
+        self._idle: Queue[subprocess.Popen[str]] = Queue()
+        for _ in range(2):
+            pipe = subprocess.PIPE
+            self._idle.put(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
 
     def __call__(self, folder: Path, *arguments: str) -> str:
         """Run it in `folder`; returns what it prints."""
         log = folder / "snakemake.log"
-        assert self._server.stdin and self._server.stdout
-        print(folder, log, *arguments, sep="\t", file=self._server.stdin, flush=True)
-        code = int(self._server.stdout.readline())
+        server = self._idle.get()
+        assert server.stdin and server.stdout
+        print(folder, log, *arguments, sep="\t", file=server.stdin, flush=True)
+        code = int(server.stdout.readline())
+        self._idle.put(server)
         text = log.read_text()
         assert code == 0, text[-5000:]
         return text
 
     def stop(self) -> None:
-        """End the process."""
-        self._server.communicate()
+        """End the processes."""
+        for _ in range(2):
+            self._idle.get().communicate()
 
 
 class Experiment:

@@ -62,6 +62,16 @@ def test_from_class_folders_to_figures(tmp_path: Path):
     assert "pretrain" in snakemake(tmp_path, "-n", *arguments).stdout
 
 
+def test_a_batch_larger_than_the_data_is_refused_before_any_job(tmp_path: Path):
+    make_images(tmp_path / "images")
+    wrong = config(tmp_path / "images")
+    wrong["defaults"]["batch_size"] = 40
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(wrong))
+    run = snakemake(tmp_path, "-n", "--configfile", str(tmp_path / "config.yaml"))
+    assert run.returncode == 2
+    assert "runs.plain.batch_size: schedule `iid` leaves 36 of 36 images" in run.stdout
+
+
 def test_bad_files_stop_before_training_and_are_listed(tmp_path: Path):
     make_images(tmp_path / "images")
     (tmp_path / "images/dark/00.png").write_bytes(b"")

@@ -15,7 +15,7 @@ from torch import load
 
 SEEDS = {
     "iid": [0, 1],
-    "current": [0, 1],
+    "current": [0],
     "accumulate": [0],
     "shares-share25": [0, 1],
     "hybrid": [0],

@@ -1,4 +1,4 @@
-"""Twelve packed images of noise, enough for three batches of four."""
+"""What several rooms test with: twelve packed images of noise, three batches of four."""
 
 from pathlib import Path
 
