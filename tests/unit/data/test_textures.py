@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.data.textures import CLASSES, texture, write_textures
@@ -67,7 +68,7 @@ def test_written_pixels_are_those_of_the_function(tmp_path: Path) -> None:
 
 
 def test_every_class_needs_a_training_image(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="train_images is 9"):
+    with pytest.raises(ValidationError, match="greater than or equal to 10"):
         write(tmp_path / "a", 9, 1)
     assert not list(tmp_path.iterdir())
 

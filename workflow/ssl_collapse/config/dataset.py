@@ -14,7 +14,7 @@ class TexturesSource(StrictModel):
 
     kind: Literal["textures"]
     train_images: Annotated[int, Field(ge=10)]  # at least one per class
-    val_images: Annotated[int, Field(ge=10)]
+    val_images: Positive
     image_size: Annotated[int, Field(ge=8)] = 32
     seed: Annotated[int, Field(ge=0)] = 0
 

@@ -157,13 +157,8 @@ def write_textures(folder: Path, source: TexturesSource) -> None:
     Counts are balanced over the classes, the first classes getting the remainder. An image depends
     on the seed, its split, its class and its number alone, so a larger set contains the smaller.
 
-    Raises UserError if a class would have no training image, or if `folder` holds something else.
+    Raises UserError if `folder` holds something else.
     """
-    if source.train_images < len(CLASSES):
-        raise UserError(
-            f"textures: train_images is {source.train_images}, but each of the {len(CLASSES)} "
-            "classes needs at least one training image"
-        )
     with _replaced_folder(folder) as temporary:
         for split, images in zip(SPLITS, (source.train_images, source.val_images), strict=True):
             for name, count in _balanced(images).items():
