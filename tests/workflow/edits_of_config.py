@@ -13,7 +13,7 @@ class Edit(NamedTuple):
 
     name: str
     apply: Callable[[Experiment], None]
-    jobs: frozenset[str]
+    jobs: frozenset[str] | Callable[[], frozenset[str]]
     keys: tuple[str, ...] = ()  # of the config, where it is one
 
 
@@ -62,13 +62,17 @@ def own_ordering(experiment: Experiment) -> None:
     put("", {"datasets.textures.ordering": "mine.npy"}, NOTHING).apply(experiment)
 
 
-def sort_keys(value: Any, keep: tuple[str, ...] = ("runs", "figures")) -> Any:
+def turn_round(config: dict) -> dict:
     """Every mapping the other way round, but not the lists of runs and figures."""
+    turned = _turned(config)
+    for section in ("runs", "figures"):
+        turned[section] = {name: turned[section][name] for name in config[section]}
+    return turned
+
+
+def _turned(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: {k: sort_keys(v) for k, v in part.items()} if key in keep else sort_keys(part)
-            for key, part in reversed(value.items())
-        }
+        return {key: _turned(part) for key, part in reversed(value.items())}
     return value
 
 
@@ -270,7 +274,7 @@ RUNTIME = each(
 )
 
 SAME_MEANING = [
-    rewrite("keys in another order", sort_keys, NOTHING),
+    rewrite("keys in another order", turn_round, NOTHING),
     rewrite("datasets in another order", in_order("datasets", "scans", "photos"), NOTHING),
     rewrite("defaults written out in each run", write_defaults_out, NOTHING),
     put("a default value written out", {"defaults.momentum": 0.9}, NOTHING),

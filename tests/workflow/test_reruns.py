@@ -14,7 +14,7 @@ from edits_of_config import CONFIG_EDITS, Edit
 from expected_jobs import ALL
 from finished_experiment import Experiment, Snakemake, finished_experiment
 
-EDITS = [*CONFIG_EDITS]
+EDITS = [*CONFIG_EDITS, *FILE_EDITS]
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiment]:
     snakemake.stop()
 
 
-def after(edit: Edit, finished: Experiment, folder: Path) -> frozenset[str]:
+def jobs_after(edit: Edit, finished: Experiment, folder: Path) -> frozenset[str]:
     experiment = finished.copy(folder)
     edit.apply(experiment)
     jobs = experiment.would_run()
@@ -33,16 +33,48 @@ def after(edit: Edit, finished: Experiment, folder: Path) -> frozenset[str]:
 
 
 @pytest.fixture(scope="session")
-def answers(finished, tmp_path_factory: pytest.TempPathFactory, request):
-    """What Snakemake says after each edit that a test asks for; it is asked ahead of them."""
-    edits = [item.callspec.params["edit"] for item in request.session.items if "edit" in getattr(getattr(item, "callspec", None), "params", ())]
-    root = tmp_path_factory.mktemp("edited")
+def answers(
+    finished: Experiment, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, "Future[frozenset[str]]"]]:
+    """What Snakemake says after every edit that a test needs, asked ahead of the tests."""
+    folder = tmp_path_factory.mktemp("edited")
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    edits = [p.params["edit"] for p in parameters if p and "edit" in p.params]
     with ThreadPoolExecutor(2) as pool:
-        yield {e.name: pool.submit(after, e, finished, root / str(i)) for i, e in enumerate(edits)}
+        yield {
+            edit.name: pool.submit(jobs_after, edit, finished, folder / str(i))
+            for i, edit in enumerate(edits)
+        }
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])
 def test_the_jobs_that_an_edit_causes(edit: Edit, answers: dict[str, "Future[frozenset[str]]"]):
+    expected = edit.jobs() if callable(edit.jobs) else edit.jobs
     jobs = answers[edit.name].result()
-    assert sorted(jobs - edit.jobs) == [], "run without need"
-    assert sorted(edit.jobs - jobs) == [], "must run"
+    assert sorted(jobs - expected) == [], "these run without need"
+    assert sorted(expected - jobs) == [], "these must run and do not"
+
+
+def test_every_edit_has_a_name_of_its_own():
+    names = [edit.name for edit in EDITS]
+    assert len(set(names)) == len(names) >= 60
+
+
+def test_every_key_of_the_config_is_edited():
+    edited = {re.sub(r"^(runs|datasets|figures)\.\w+\.", r"\1.", key) for e in EDITS for key in e.keys}
+    assert sorted(set(keys()) - edited) == []
+
+
+def keys() -> Iterator[str]:
+    """Every key that a config may have, by its models."""
+    yield from ("title", "description")
+    for key in RunConfig.model_fields:
+        nested = {
+            "augmentation": [Augmentation],
+            "backbone": [small_resnet.Config, torchvision_resnet.Config],
+            "method": [simsiam.Config],
+            "start": [StartConfig],
+        }.get(key, [])
+        yield from (f"runs.{key}.{inner}" for model in nested for inner in model.model_fields)
+        if not nested:
+            yield f"runs.{key}"

@@ -139,3 +139,17 @@ def test_whole_numbers_and_floats_of_the_same_value_are_the_same_spec():
     one = Plan(load("runs: {a: {base_lr: 1}}")).pretrain("a", 0)
     other = Plan(load("runs: {a: {base_lr: 1.0}}")).pretrain("a", 0)
     assert repr(one) == repr(other)
+
+
+def test_a_users_ordering_is_known_by_its_content(tmp_path):
+    dataset = {"source": {"kind": "textures", "train_images": 1000, "val_images": 100}}
+    config = {**yaml.safe_load(BASE), "runs": {"a": {}}}
+    specs = []
+    for name, content in (("one", b"1"), ("copy", b"1"), ("other", b"2")):
+        (tmp_path / name).write_bytes(content)
+        config["datasets"] = {"textures": {**dataset, "ordering": str(tmp_path / name)}}
+        specs.append(Plan(load_experiment(config)).ordering("textures", 0))
+    assert specs[0] == specs[1] != specs[2]
+    config["datasets"]["textures"]["ordering"] = str(tmp_path / "none")
+    with pytest.raises(UserError, match=r"datasets\.textures\.ordering: .*none cannot be read"):
+        Plan(load_experiment(config))

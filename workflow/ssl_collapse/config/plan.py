@@ -33,6 +33,11 @@ class Plan:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
+        self._orderings = {
+            name: _ordering_digest(name, dataset.ordering)
+            for name, dataset in experiment.datasets.items()
+            if dataset.ordering is not None
+        }
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
@@ -92,13 +97,9 @@ class Plan:
 
     def ordering(self, dataset: str, seed: int) -> dict[str, Any]:
         """The seed of the permutation, or the digest of the user's own."""
-        path = self.experiment.datasets[dataset].ordering
-        if path is None:
-            return {"seed": seed}
-        file = Path(path).expanduser()
-        if not file.is_file():
-            raise UserError(f"datasets.{dataset}.ordering: no such file: {path}")
-        return {"user": hashlib.sha256(file.read_bytes()).hexdigest()}
+        if dataset in self._orderings:
+            return {"user": self._orderings[dataset]}
+        return {"seed": seed}
 
     def pretrain(self, run: str, seed: int) -> dict[str, Any]:
         """The recipe of one seed, resolved against its dataset."""
@@ -169,3 +170,11 @@ class Plan:
     @staticmethod
     def _modules(*configs: Any) -> tuple[str, ...]:
         return tuple(name for c in configs for name in (type(c).__module__, model_module(c)))
+
+
+def _ordering_digest(dataset: str, path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror}"
+        raise UserError(f"datasets.{dataset}.ordering: {text}") from None
