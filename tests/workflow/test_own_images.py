@@ -1,9 +1,11 @@
 """A user's folder of JPEG and PNG files of all sizes, from class folders to figures."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from conftest import snakemake
 from PIL import Image
@@ -43,17 +45,58 @@ def config(root: Path) -> dict:
     }
 
 
-def test_from_class_folders_to_figures(tmp_path: Path):
-    make_images(tmp_path / "images")
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config(tmp_path / "images")))
-    arguments = ("--cores", "2", "--configfile", str(tmp_path / "config.yaml"))
-    run = snakemake(tmp_path, *arguments)
+def run_all(folder: Path, images: Path, **runtime: object) -> None:
+    folder.mkdir(exist_ok=True)
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump({**config(images), "runtime": runtime}))
+    run = snakemake(folder, "--cores", "2", "--configfile", str(file))
     assert run.returncode == 0, run.stdout[-4000:]
-    summary = pd.read_csv(tmp_path / "results/tables/summary.csv")
+
+
+# training.csv says how long an epoch took; its sidecar and the summary's hold its digest.
+TIMED = ("training.csv", "training.csv.provenance.json", "summary.csv.provenance.json")
+
+
+def results_of(folder: Path) -> dict[str, bytes]:
+    """Every result that must not depend on anything but its recipe: path -> bytes."""
+    root = folder / "results"
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+        and not {"logs", "state"} & set(path.relative_to(root).parts)
+        and path.name not in (*TIMED, "source.json", "inventory.json", ".snakemake_timestamp")
+    }
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished experiment on the user's images."""
+    folder = tmp_path_factory.mktemp("own")
+    make_images(folder / "images")
+    run_all(folder, folder / "images")
+    return folder
+
+
+def test_settings_of_speed_change_no_byte_of_any_result(own: Path, tmp_path: Path):
+    speed = {"workers": 1, "threads": 2, "extract_batch_size": 7, "log_every": 1, "device": "cpu"}
+    run_all(tmp_path, own / "images", **speed)
+    one, other = results_of(own), results_of(tmp_path)
+    assert len(one) > 30
+    assert sorted(one) == sorted(other)
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_from_class_folders_to_figures(own: Path):
+    summary = pd.read_csv(own / "results/tables/summary.csv")
     assert summary["train_images"].item() == 36  # three quarters of 24, twice
     assert summary["chance"].item() == 0.5
-    assert (tmp_path / "results/figures/spectra.png").exists()
+    assert (own / "results/figures/spectra.png").exists()
 
+
+def test_moved_images_are_the_same_and_a_relabelled_one_is_not(own: Path, tmp_path: Path):
+    shutil.copytree(own, tmp_path, dirs_exist_ok=True)
+    arguments = ("--configfile", str(tmp_path / "config.yaml"))
     (tmp_path / "images").rename(tmp_path / "moved")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config(tmp_path / "moved")))
     assert "Nothing to be done" in snakemake(tmp_path, "-n", *arguments).stdout
