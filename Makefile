@@ -1,10 +1,11 @@
 # make          set up .venv and run the default experiment
 # make test     all checks and tests
+# make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test check unit workflow why verify clean
+.PHONY: all test check unit workflow why verify bench clean
 
 all: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -38,6 +39,9 @@ why: .venv/installed
 # Read every image and result again, and name what is not as recorded
 verify: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) verify $(ARGS)
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench.py
 
 clean:
 	rm -rf results .snakemake

@@ -1,4 +1,4 @@
-"""Edits of the config, and the jobs that each must cause: every key of every stage, and the plan."""
+"""Edits of the config, and the jobs that each must cause: every key of every stage, the plan."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -106,13 +106,22 @@ def rename(section: str, old: str, new: str) -> Callable[[dict], dict]:
     return change
 
 
-TRAINED_ON_TEXTURES = below(*(f"pretrain {n}/*" for n, run in RUNS.items() if run.dataset == "textures"))
+def rename_photos(config: dict) -> dict:
+    """The dataset `photos` and the run that names it."""
+    config["runs"]["photos"]["dataset"] = "pictures"
+    return rename("datasets", "photos", "pictures")(config)
+
+
+TRAINED_ON_TEXTURES = below(
+    *(f"pretrain {name}/*" for name, run in RUNS.items() if run.dataset == "textures")
+)
 IID, LAST, HYBRID = below("pretrain iid/*"), below("pretrain last/*"), below("pretrain hybrid/*")
 REPORT = ALL.matching("report")
 
 WORDS = [
     put("the title", {"title": "Other words"}, REPORT),
     put("the description", {"description": "Other words."}, REPORT),
+    put("a title with braces", {"title": "{Other} words {0}"}, REPORT),
 ]
 
 DATASETS = [
@@ -135,16 +144,17 @@ DATASETS = [
     ),
     put(
         "datasets.textures.source.kind",
-        {"datasets.textures.source": {"kind": "imagefolder", "train": "images/photos/train",
-                                      "val": "images/photos/val"}},
+        {"datasets.textures.source": REMOVED, "datasets.textures.source.kind": "imagefolder",
+         "datasets.textures.source.train": "images/photos/train",
+         "datasets.textures.source.val": "images/photos/val"},
         Jobs(generated=()).below("dataset textures"),
     ),
     *each("datasets.photos.source", {"on_bad_image": "skip"}, below("dataset photos")),
     *each("datasets.scans.source", {"val_fraction": 0.25, "split_seed": 1}, below("dataset scans")),
     put(
         "one folder instead of two",
-        {"datasets.photos.source": {"kind": "imagefolder", "root": "images/scans",
-                                    "val_fraction": 0.5}},
+        {"datasets.photos.source": REMOVED, "datasets.photos.source.kind": "imagefolder",
+         "datasets.photos.source.root": "images/scans", "datasets.photos.source.val_fraction": 0.5},
         below("dataset photos"),
     ),
     put("a dataset that no run uses",
@@ -152,17 +162,10 @@ DATASETS = [
         NOTHING),
     rewrite(
         "a renamed dataset",
-        lambda config: put_in(rename("datasets", "photos", "pictures")(config), "photos", "pictures"),
+        rename_photos,
         Jobs(runs(photos=Run("pictures"))).below("dataset pictures"),
     ),
 ]  # fmt: skip
-
-
-def put_in(config: dict, run: str, dataset: str) -> dict:
-    """Let a run train on another dataset."""
-    config["runs"][run]["dataset"] = dataset
-    return config
-
 
 RECIPE = [
     put("runs.iid.epochs (trained anew, not on)", {"runs.iid.epochs": 5},

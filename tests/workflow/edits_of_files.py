@@ -41,6 +41,10 @@ RESULTS = {
 TARGETS = ("tables/summary.csv", "figures/shares.png", "report.html")
 
 
+CHECKPOINTS = "results/runs/current/seed0/checkpoints"
+STAMP = ".snakemake_timestamp"  # in each folder that is one result: the folder's date
+
+
 def delete(*results: str) -> Callable[[Experiment], None]:
     def apply(experiment: Experiment) -> None:
         for result in results:
@@ -61,7 +65,7 @@ def touch(*patterns: str) -> Callable[[Experiment], None]:
         files = [path for pattern in patterns for path in experiment.folder.glob(pattern)]
         assert files
         for path in sorted(files, reverse=True):
-            if path.is_file():
+            if path.is_file() and path.name != STAMP:
                 path.touch()
 
     return apply
@@ -72,17 +76,16 @@ DELETED = [
         Edit(f"deleted: {result}", delete(result), below(job) if result in TARGETS else NOTHING)
         for result, job in RESULTS.items()
     ),
+    Edit("deleted: everything of a run", delete("runs/last"), NOTHING),
     Edit(
-        "deleted: an encoder, and a figure that needs its spectrum",
-        delete(f"{POINT}/encoder.safetensors", f"{POINT}/spectrum.csv", "figures/spectra.pdf"),
-        below(
-            "export_checkpoint iid/seed0/epoch0004",
-        ),
+        "deleted: everything of a run, and a figure that needs it",
+        delete("runs/iid", "figures/spectra.pdf"),
+        below("pretrain iid/*"),
     ),
     Edit(
         "all records lost, and no provenance beside the results",
         delete("../.snakemake/metadata"),
-        frozenset(ALL.above),
+        frozenset(ALL.above) - ALL.matching("dataset photos", "dataset scans"),  # made for real
     ),
 ]
 # Snakemake takes a result that it has on record as it is: what reads a truncated file runs again
@@ -90,10 +93,17 @@ DELETED = [
 TRUNCATED = [
     Edit(f"truncated: {result}", truncate(result), below(job) - ALL.matching(job))
     for result, job in RESULTS.items()
-    if Path(result).suffix
-]
+    if Path(result).suffix and not job.startswith("pretrain")
+] + [
+    Edit("truncated: runs/iid/seed0/training.csv", truncate("runs/iid/seed0/training.csv"),
+         below("summarize")),
+]  # fmt: skip
 DATES = [
     Edit("every result touched", touch("results/**/*"), NOTHING),
+    # Snakemake compares files by content, folders by date: copy with dates (`cp -a`, `rsync -a`).
+    Edit("a folder of checkpoints touched",
+         lambda experiment: (experiment.folder / CHECKPOINTS / STAMP).touch(),
+         below("export_checkpoint current/seed0/*", "pretrain hybrid/seed0")),
     Edit("every image touched", touch("images/**/*"), NOTHING),
     Edit("every source file touched", touch("Snakefile", "rules/*", "workflow/**/*", "envs/*"),
          NOTHING),

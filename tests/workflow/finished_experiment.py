@@ -5,7 +5,7 @@ records as its own. Only the `dataset` stage runs for real, because what it note
 images decides later whether they have changed.
 """
 
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -24,11 +24,12 @@ CONFIG = ROOT / "tests/workflow/reruns.yaml"
 SOURCES = ("Snakefile", "rules", "workflow", "profiles", "envs")
 # Invocations are forks of a process that has imported Snakemake already: half the time.
 SERVER = """
-import os, sys
+import gc, os, sys
 import pandas, pydantic, smart_open, snakemake.cli, snakemake.report
 from snakemake.executors import dryrun, touch
 snakemake.cli.get_argument_parser()  # imports the plugins
 touch.Executor.SLEEPING_TIME = 0.001  # s per job, instead of 0.1
+gc.freeze()  # else every fork would write to, and so copy, all of its memory
 for line in sys.stdin:
     folder, log, *arguments = line.rstrip("\\n").split("\\t")
     child = os.fork()
@@ -100,7 +101,7 @@ class Experiment:
 
     def copy(self, folder: Path) -> "Experiment":
         """The same with the same dates elsewhere."""
-        unneeded = shutil.ignore_patterns("log", "conda*", "auxiliary", "__pycache__", "logs")
+        unneeded = shutil.ignore_patterns("log", "conda*", "auxiliary", "logs")
         shutil.copytree(self.folder, folder, ignore=unneeded)
         return Experiment(folder, self._snakemake)
 
@@ -117,8 +118,15 @@ class Experiment:
             elif output not in described:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(f"the content of {output}\n")
+        self._describe_textures()
         self._snakemake(self.folder, "--cores", "16", "--touch")
         assert self.would_run() == NOTHING
+
+    def _describe_textures(self) -> None:
+        """Like the photos, but as many as the config says: plans are checked against it."""
+        described = json.loads((self.folder / "results/data/photos/dataset.json").read_text())
+        described["splits"]["train"]["images"] = 400
+        (self.folder / "results/data/textures/dataset.json").write_text(json.dumps(described))
 
 
 def finished_experiment(folder: Path, snakemake: Snakemake) -> Experiment:
@@ -148,11 +156,6 @@ def draw_images(root: Path) -> None:
             for i in range(images):
                 pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
-
-
-def age(path: Path) -> None:
-    """Give a file a date far in the future, as after an edit."""
-    os.utime(path, (4_000_000_000, 4_000_000_000))
 
 
 _BLOCK = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)

@@ -140,17 +140,40 @@ def test_a_row_of_zeros_has_cosine_zero_with_every_row(backend: Backend) -> None
 
 
 @backends
+@pytest.mark.parametrize("offset", [0, 5])
+def test_rows_of_zeros_among_spread_and_among_nearly_collapsed_rows(
+    backend: Backend, offset: float
+) -> None:
+    train, val = (random(n, 8, seed=n) + np.float32(offset) for n in (500, 20))
+    train[100:110] = 0
+    val[3] = 0
+    unit_train, unit_val = (
+        rows / np.maximum(np.linalg.norm(rows.astype(float), axis=1, keepdims=True), 1e-9)
+        for rows in (train, val)
+    )
+    expected = np.argsort(-(unit_val @ unit_train.T).round(12), axis=1, kind="stable")
+    index, squared = search(train, val, "cosine", 500, backend)
+    np.testing.assert_array_equal(index, expected)
+    assert (squared[3] == 2).all()
+
+
+@backends
 @metrics
-def test_the_lower_bound_holds(backend: Backend, metric: Metric) -> None:
-    # the proof that no neighbour is missed stands on it
-    space = make_space(file(random(400, 300) + np.float32(3)), metric)
+@pytest.mark.parametrize("offset", [0, 3])
+def test_the_bounds_hold(backend: Backend, metric: Metric, offset: float) -> None:
+    # the proof that no neighbour is missed stands on them
+    space = make_space(file(random(400, 300) + np.float32(offset)), metric)
+    assert space.inner == (metric == "cosine" and offset == 0)
     queries = space.queries(random(50, 300, seed=1) * 2)
-    block = space.block(random(400, 300) + np.float32(3))
+    block = space.block(random(400, 300) + np.float32(offset))
     rough, rows = backend.propose(queries, block, 400)
     exact = backend.measure(queries, block, rows, np.ones(rows.shape, dtype=bool))
     bound = queries.lower_bound(rough)
     assert (bound <= exact).all()
     assert (bound > 0.99 * exact).all()  # and it is tight enough to be of use
+    for column in range(400):
+        above = queries.upper_bound(rough[:, column])
+        assert (exact[:, column] <= above).all() and (above < 1.01 * exact[:, column]).all()
 
 
 def test_distances_equal_on_paper_are_ties() -> None:

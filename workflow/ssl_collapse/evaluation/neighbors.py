@@ -109,6 +109,9 @@ def _with_block(
     count = min(k + 17 + k // 8, len(block.rows))
     rough, rows = backend.propose(queries, block, count)
     reach = _reach(best, k)
+    enough = k + int(own is not None)  # so many proposals hold k that are not the query itself
+    if enough <= count:
+        reach = np.minimum(reach, queries.upper_bound(rough[:, enough - 1]))
     wanted = queries.lower_bound(rough) <= reach[:, None]
     # ascending row numbers: what makes a stable sort put the smaller of two equals first
     order = np.argsort(rows, axis=1)
@@ -164,8 +167,10 @@ class CpuBackend:
     def propose(self, queries: Queries, block: Block, count: int) -> tuple[Float32Array, IntArray]:
         """See Backend."""
         self._faiss.omp_set_num_threads(self.threads)
-        squared, rows = self._faiss.knn(queries.rough, block.rough, count, self._faiss.METRIC_L2)
-        return squared, rows
+        inner = self._faiss.METRIC_INNER_PRODUCT
+        metric = inner if queries.inner else self._faiss.METRIC_L2
+        found, rows = self._faiss.knn(queries.rough, block.rough, count, metric)
+        return (2 - 2 * found if queries.inner else found), rows
 
     def measure(
         self, queries: Queries, block: Block, rows: IntArray, wanted: NDArray[np.bool_]

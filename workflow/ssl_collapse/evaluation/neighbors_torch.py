@@ -37,7 +37,8 @@ class TorchBackend:
             found = []
             for piece in _pieces(len(queries.rough), 4 * len(rows)):
                 asked = self._to(queries.rough[piece])
-                squared = asked.square().sum(dim=1, keepdim=True) + norms - 2 * (asked @ rows.T)
+                lengths = 2.0 if queries.inner else asked.square().sum(dim=1, keepdim=True) + norms
+                squared = lengths - 2 * (asked @ rows.T)
                 best = squared.topk(count, dim=1, largest=False, sorted=True)
                 found.append((best.values.cpu().numpy(), best.indices.cpu().numpy()))
         finally:
@@ -57,7 +58,7 @@ class TorchBackend:
             difference = stored[chosen].double()
             if norms is not None:
                 length = norms[chosen]
-                difference /= torch.where(length > 0, length, 1.0)[:, :, None]
+                difference *= (1.0 / torch.where(length > 0, length, 1.0))[:, :, None]
             difference -= self._to(queries.exact[piece])[:, None]
             part = difference.square_().sum(dim=2)
             if norms is not None:

@@ -1,0 +1,232 @@
+"""Run one benchmark case in a process of its own; print seconds and peak memory as JSON.
+
+Imports and preparations are not timed. The peak is what the case adds to the memory in use when
+the imports are done.
+"""
+
+import os
+import sys
+
+if sys.argv[1] in ("ours-spectrum", "ours-collapse", "syrk64"):
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as collapse.py: the threads lie around the library
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Timed = Callable[[], Any]
+
+
+def ours_spectrum(args: argparse.Namespace) -> Timed:
+    """Singular values alone: moments in chunks, as `collapse` takes them, and eigenvalues."""
+    from ssl_collapse.evaluation.moments import Moments, rows_per_chunk, total
+    from ssl_collapse.evaluation.spectrum import singular_values
+    from ssl_collapse.storage.representations import open_representations
+
+    def timed() -> Any:
+        file = open_representations(args.train)
+        parts = [Moments.empty(file.dim) for _ in range(args.threads)]
+        with ThreadPoolExecutor(args.threads) as pool:
+            for chunk in file.chunks(rows_per_chunk(file.dim)):
+                list(pool.map(Moments.add, parts, np.array_split(chunk, args.threads)))
+        return singular_values(total(parts, file.dim).scatter)
+
+    return timed
+
+
+def ours_collapse(args: argparse.Namespace) -> Timed:
+    """Every measure of collapse.json, the bootstrap included."""
+    from ssl_collapse.config.collapse import CollapseSpec
+    from ssl_collapse.evaluation.collapse import measure_collapse
+    from ssl_collapse.storage.representations import open_representations
+
+    return lambda: measure_collapse(open_representations(args.train), CollapseSpec(), args.threads)
+
+
+def torch_svd(args: argparse.Namespace) -> Timed:
+    """torch.svd of the centred matrix."""
+    import torch
+
+    torch.set_num_threads(args.threads)
+
+    def timed() -> Any:
+        rows = torch.from_numpy(_read(args.train)[0])
+        rows -= rows.mean(dim=0)
+        return torch.svd(rows).S.numpy()
+
+    return timed
+
+
+def torch_svdvals(args: argparse.Namespace) -> Timed:
+    """The same without singular vectors, which torch.svd cannot leave out at this size."""
+    import torch
+
+    torch.set_num_threads(args.threads)
+
+    def timed() -> Any:
+        rows = torch.from_numpy(_read(args.train)[0])
+        rows -= rows.mean(dim=0)
+        return torch.linalg.svdvals(rows).numpy()
+
+    return timed
+
+
+def ours_knn(args: argparse.Namespace) -> Timed:
+    """From two files to the accuracy of the majority vote for every k."""
+    from ssl_collapse.config.knn import KnnSpec
+    from ssl_collapse.evaluation.knn import classify
+    from ssl_collapse.evaluation.neighbors import CpuBackend
+    from ssl_collapse.storage.representations import open_representations
+
+    spec = KnnSpec(metrics=("cosine",), votes=("majority",), k_max=args.k)
+    backend = CpuBackend(args.threads)
+
+    def timed() -> Any:
+        train, val = open_representations(args.train), open_representations(args.val)
+        return classify(train, val, spec, backend).accuracy["cosine", "majority"]
+
+    return timed
+
+
+def textbook_knn(args: argparse.Namespace) -> Timed:
+    """Normalise, multiply, topk, and one mode per k, 256 queries at a time, in torch."""
+    import torch
+
+    torch.set_num_threads(args.threads)
+
+    def timed() -> Any:
+        (rows, labels), (queries, truth) = (
+            (torch.nn.functional.normalize(torch.from_numpy(r)), torch.from_numpy(t))
+            for r, t in map(_read, (args.train, args.val))
+        )
+        correct = torch.zeros(args.k)
+        for start in range(0, len(queries), 256):
+            similarity = queries[start : start + 256] @ rows.T
+            voters = labels[similarity.topk(args.k, dim=1).indices]
+            for k in range(1, args.k + 1):
+                predicted = voters[:, :k].mode(dim=1).values
+                correct[k - 1] += (predicted == truth[start : start + 256]).sum()
+        return (correct / len(queries)).numpy()
+
+    return timed
+
+
+def ours_search(args: argparse.Namespace) -> Timed:
+    """Exact neighbours by cosine of rows in memory, in blocks if `--block` says so."""
+    from dataclasses import replace
+
+    from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
+    from ssl_collapse.storage.representations import open_representations
+
+    train, val = open_representations(args.train), open_representations(args.val)
+    if not args.block:
+        held = {file.path: _read(file.path)[0] for file in (train, val)}
+        train, val = (
+            replace(file, read=lambda start, stop, rows=held[file.path]: rows[start:stop])
+            for file in (train, val)
+        )
+    backend = CpuBackend(args.threads)
+
+    def timed() -> Any:
+        found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
+        return np.concatenate([1 - part.squared / 2 for part in found])
+
+    return timed
+
+
+def faiss_search(args: argparse.Namespace) -> Timed:
+    """The search of an IndexFlat alone: the rows are in memory, normalised and added before."""
+    from ssl_collapse.evaluation.faiss_import import faiss
+
+    faiss.omp_set_num_threads(args.threads)
+    (rows, _), (queries, _) = _read(args.train), _read(args.val)
+    faiss.normalize_L2(rows)
+    faiss.normalize_L2(queries)
+    index = faiss.IndexFlatIP(rows.shape[1])
+    index.add(rows)
+    return lambda: index.search(queries, args.k)[0]
+
+
+def gemm32(args: argparse.Namespace) -> Timed:
+    """A float32 matrix product of 2 * 4096^3 operations: what bounds a neighbour search."""
+    a = np.random.default_rng(0).standard_normal((4096, 4096), dtype=np.float32)
+    b = a.copy()
+    a[:256] @ b  # starts the threads
+    return lambda: a @ b
+
+
+def syrk64(args: argparse.Namespace) -> Timed:
+    """A float64 product A^T A, 16384 x 1024, in each thread: what bounds a spectrum."""
+    a = np.random.default_rng(0).standard_normal((16384, 1024))
+
+    def timed() -> Any:
+        with ThreadPoolExecutor(args.threads) as pool:
+            return list(pool.map(lambda _: a.T @ a, range(args.threads)))
+
+    return timed
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    """All rows and targets of a file, as any user would read them."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return file["representations"][:], file["targets"][:]
+
+
+OURS = ("ssl_collapse.evaluation.collapse", "ssl_collapse.evaluation.faiss_import")
+CASES: dict[str, tuple[Callable[[argparse.Namespace], Timed], tuple[str, ...]]] = {
+    "ours-spectrum": (ours_spectrum, OURS),
+    "ours-collapse": (ours_collapse, OURS),
+    "ours-knn": (ours_knn, OURS),
+    "ours-search": (ours_search, OURS),
+    "syrk64": (syrk64, ()),
+    "torch-svd": (torch_svd, ("torch", "h5py")),
+    "torch-svdvals": (torch_svdvals, ("torch", "h5py")),
+    "textbook-knn": (textbook_knn, ("torch", "h5py")),
+    "faiss-search": (faiss_search, OURS),
+    "gemm32": (gemm32, ()),
+}
+
+
+def resident() -> float:
+    """MiB of memory in use."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def main() -> None:
+    """Prepare, time, report; with --save, the result goes into an .npy file to be compared."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--train", type=Path)
+    parser.add_argument("--val", type=Path)
+    parser.add_argument("--k", type=int, default=200)
+    parser.add_argument("--block", type=int, help="rows of train held at a time; default: all")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--save", type=Path)
+    args = parser.parse_args()
+    prepare, modules = CASES[args.case]
+    for module in modules:
+        import_module(module)
+    before = resident()
+    timed = prepare(args)
+    start = time.perf_counter()
+    result = timed()
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+    if args.save:
+        np.save(args.save, result)
+    print(json.dumps({"seconds": seconds, "peak_mib": peak}))
+
+
+if __name__ == "__main__":
+    main()
