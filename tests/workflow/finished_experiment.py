@@ -101,8 +101,9 @@ class Experiment:
 
     def copy(self, folder: Path) -> "Experiment":
         """The same with the same dates elsewhere."""
-        unneeded = shutil.ignore_patterns("log", "conda*", "auxiliary", "logs")
-        shutil.copytree(self.folder, folder, ignore=unneeded)
+        subprocess.run(
+            ["cp", "-a", self.folder, folder], check=True
+        )  # shutil takes 4 times as long
         return Experiment(folder, self._snakemake)
 
     def finish(self) -> None:

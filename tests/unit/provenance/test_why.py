@@ -32,9 +32,7 @@ def test_each_differing_key_is_named_with_both_values():
 
 def test_keys_that_come_and_go_are_named():
     before, now = '{"epochs":1,"share":20.0}', '{"epochs":1}'
-    assert list(spec_changes(before, now)) == [
-        "share 20.0 -> (none)"
-    ]
+    assert list(spec_changes(before, now)) == ["share 20.0 -> (none)"]
 
 
 def test_rows_are_known_by_run_seed_and_epoch():
