@@ -31,4 +31,16 @@ rule all:
         figure_files(),
 
 
+rule verify:
+    """Read every image and result again, and name what is not as recorded."""
+    log:
+        "results/logs/verify.log",
+    conda:
+        "envs/environment.yaml"
+    params:
+        command=command("verify", folders=USERS_FOLDERS),
+    shell:
+        "{params.command} --log {log:q}"
+
+
 include: "rules/takeover.smk"

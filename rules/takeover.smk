@@ -129,15 +129,3 @@ if workflow.exec_mode == ExecMode.DEFAULT:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-
-
-rule verify:
-    """Read every image and result again, and name what is not as recorded."""
-    log:
-        "results/logs/verify.log",
-    conda:
-        "../envs/environment.yaml"
-    params:
-        command=command("verify", folders=USERS_FOLDERS),
-    shell:
-        "{params.command} --log {log:q}"
