@@ -26,9 +26,9 @@ from ssl_collapse.provenance.sidecar import lineage
 @cache
 def producer(path):
     """The rule and the wildcards that make a result; None where no rule of this plan does."""
-    for rule in workflow.rules:
-        if not rule.norun and any(output.match(path) for output in rule.output):
-            return rule, Wildcards(fromdict=rule.get_wildcards(path))
+    for maker in workflow.rules:
+        if not maker.norun and any(output.match(path) for output in maker.output):
+            return maker, Wildcards(fromdict=maker.get_wildcards(path))
     return None
 
 

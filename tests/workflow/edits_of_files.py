@@ -281,13 +281,15 @@ SOURCES = [
 
 # Python's own answer to what a script imports, asked without running it.
 IMPORTS = """
-import json, os, runpy, sys
-import h5py, pandas, pydantic, torch, torchvision
+import gc, json, os, runpy, sys
+import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, torch, torchvision
+gc.freeze()
 for script in sys.argv[1:]:
     if os.fork() == 0:
         runpy.run_path(script, run_name="imported")
-        print(json.dumps([script, [m for m in sys.modules if m.split(".")[0] == "ssl_collapse"]]))
-        sys.exit()
+        print(json.dumps([script, [m for m in sys.modules if m.split(".")[0] == "ssl_collapse"]]),
+              flush=True)
+        os._exit(0)
     os.wait()
 """
 # Imported inside functions, so that a run which does not need them does not wait for them.
