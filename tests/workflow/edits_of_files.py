@@ -291,6 +291,7 @@ for script in sys.argv[1:]:
               flush=True)
         os._exit(0)
     os.wait()
+os._exit(0)
 """
 # Imported inside functions, so that a run which does not need them does not wait for them.
 LATE = {
