@@ -72,6 +72,7 @@ SVD = {"ours": "ours-spectrum", "other": "torch-svd", "ceiling": "syrk64"}
 SVDVALS = {"ours": "ours-spectrum", "other": "torch-svdvals"}
 MEASURES = {"ours": "ours-collapse", "other": "torch-svd"}
 KNN = {"ours": "ours-knn", "other": "textbook-knn"}
+FILES = {"ours": "ours-neighbors", "other": "faiss-neighbors", "ceiling": "gemm32"}
 SEARCH = {"ours": "ours-search", "other": "faiss-search", "ceiling": "gemm32"}
 
 FULL: list[Comparison | Growth] = [
@@ -83,14 +84,15 @@ FULL: list[Comparison | Growth] = [
     Comparison("wide all measures / torch.svd", n=50_000, dim=2048, **MEASURES),
     Comparison("k-NN / textbook loop", n=200_000, dim=512, queries=2000, target="3", **KNN),
     Comparison("search / bare FAISS", n=200_000, dim=512, queries=2000, target="0.83", **SEARCH),
+    Comparison("neighbours / FAISS, from files", n=200_000, dim=512, queries=2000, **FILES),
     Growth("growth of spectrum", "ours-spectrum", n=100_000, dim=512),
-    Growth("growth of search", "ours-search", n=20_000, dim=512, queries=2000, block=20_000),
+    Growth("growth of neighbours", "ours-neighbors", n=20_000, dim=512, queries=2000, block=20_000),
 ]
 QUICK: list[Comparison | Growth] = [
     Comparison("spectrum / torch.svd", n=4000, dim=64, target="3", **SVD),
     Comparison("k-NN / textbook loop", n=3000, dim=32, queries=50, k=20, target="3", **KNN),
     Comparison("search / bare FAISS", n=3000, dim=32, queries=50, k=20, target="0.83", **SEARCH),
-    Growth("growth of search", "ours-search", n=500, dim=32, queries=50, k=20, block=500),
+    Growth("growth of neighbours", "ours-neighbors", n=500, dim=32, queries=50, k=20, block=500),
 ]
 RATES = {"syrk64": 16384 * 1024**2, "gemm32": 2 * 4096**3}  # operations
 

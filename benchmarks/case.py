@@ -120,23 +120,21 @@ def textbook_knn(args: argparse.Namespace) -> Timed:
 
 
 def ours_search(args: argparse.Namespace) -> Timed:
-    """Exact neighbours by cosine of rows in memory, in blocks if `--block` says so."""
+    """Exact neighbours by cosine of rows that are in memory."""
     from dataclasses import replace
 
     from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
     from ssl_collapse.storage.representations import open_representations
 
-    train, val = open_representations(args.train), open_representations(args.val)
-    if not args.block:
-        held = {file.path: _read(file.path)[0] for file in (train, val)}
-        train, val = (
-            replace(file, read=lambda start, stop, rows=held[file.path]: rows[start:stop])
-            for file in (train, val)
-        )
+    (rows, _), (queries, _) = _read(args.train), _read(args.val)
+    train, val = (
+        replace(open_representations(path), read=lambda start, stop, held=held: held[start:stop])
+        for path, held in ((args.train, rows), (args.val, queries))
+    )
     backend = CpuBackend(args.threads)
 
     def timed() -> Any:
-        found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
+        found = find_neighbors(train, val, "cosine", args.k, backend)
         return np.concatenate([1 - part.squared / 2 for part in found])
 
     return timed
@@ -153,6 +151,38 @@ def faiss_search(args: argparse.Namespace) -> Timed:
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(rows)
     return lambda: index.search(queries, args.k)[0]
+
+
+def ours_neighbors(args: argparse.Namespace) -> Timed:
+    """Exact neighbours by cosine, from two files."""
+    from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
+    from ssl_collapse.storage.representations import open_representations
+
+    backend = CpuBackend(args.threads)
+
+    def timed() -> Any:
+        train, val = open_representations(args.train), open_representations(args.val)
+        found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
+        return np.concatenate([1 - part.squared / 2 for part in found])
+
+    return timed
+
+
+def faiss_neighbors(args: argparse.Namespace) -> Timed:
+    """The same with FAISS alone: read, normalise, add to an IndexFlat, search."""
+    from ssl_collapse.evaluation.faiss_import import faiss
+
+    faiss.omp_set_num_threads(args.threads)
+
+    def timed() -> Any:
+        (rows, _), (queries, _) = _read(args.train), _read(args.val)
+        faiss.normalize_L2(rows)
+        faiss.normalize_L2(queries)
+        index = faiss.IndexFlatIP(rows.shape[1])
+        index.add(rows)
+        return index.search(queries, args.k)[0]
+
+    return timed
 
 
 def gemm32(args: argparse.Namespace) -> Timed:
@@ -193,6 +223,8 @@ CASES: dict[str, tuple[Callable[[argparse.Namespace], Timed], tuple[str, ...]]] 
     "torch-svdvals": (torch_svdvals, ("torch", "h5py")),
     "textbook-knn": (textbook_knn, ("torch", "h5py")),
     "faiss-search": (faiss_search, OURS),
+    "ours-neighbors": (ours_neighbors, OURS),
+    "faiss-neighbors": (faiss_neighbors, OURS),
     "gemm32": (gemm32, ()),
 }
 

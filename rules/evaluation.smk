@@ -51,7 +51,7 @@ rule knn:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
     params:
-        spec=canonical(EXPERIMENT.evaluation.knn.model_dump()),
+        spec=lambda w: canonical(EXPERIMENT.evaluation.knn.model_dump()),
         code=code("knn"),
         command=command("knn", device=RUNTIME.device, threads=THREADS),
     shell:
@@ -72,7 +72,7 @@ rule collapse:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
     params:
-        spec=canonical(EXPERIMENT.evaluation.collapse.model_dump()),
+        spec=lambda w: canonical(EXPERIMENT.evaluation.collapse.model_dump()),
         code=code("collapse"),
         command=command("collapse", threads=THREADS),
     shell:

@@ -31,7 +31,7 @@ rule summarize:
     conda:
         "../envs/environment.yaml"
     params:
-        spec=canonical(PLAN.summarize()),
+        spec=lambda w: canonical(PLAN.summarize()),
         code=code("summarize"),
         command=command("summarize", results="results", rows=SUMMARY_ROWS),
     shell:
@@ -80,7 +80,7 @@ rule report:
     conda:
         "../envs/environment.yaml"
     params:
-        spec=canonical(PLAN.report()),
+        spec=lambda w: canonical(PLAN.report()),
         code=code("report"),
         command=command("report"),
     shell:

@@ -33,5 +33,5 @@ def test_every_comparison_has_its_ratio_and_both_memories(tables: list[list[str]
 def test_growth_by_ten_rows(tables: list[list[str]]):
     header, _, line = tables[5:]
     assert header[-1] == "MiB, ten times"
-    assert line[:2] == ["growth of search", "500 to 5,000 rows of 32"]
+    assert line[:2] == ["growth of neighbours", "500 to 5,000 rows of 32"]
     assert float(line[4]) > 0

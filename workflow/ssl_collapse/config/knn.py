@@ -15,5 +15,5 @@ class KnnSpec(StrictModel):
 
     k_max: Annotated[int, Field(ge=1)] = 200
     temperature: Annotated[float, Field(gt=0, description="T of the vote exp(sim/T)")] = 0.07
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ("cosine", "l2")
-    votes: Annotated[tuple[Vote, ...], Field(min_length=1)] = ("majority", "weighted")
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, strict=False)] = ("cosine", "l2")
+    votes: Annotated[tuple[Vote, ...], Field(min_length=1, strict=False)] = ("majority", "weighted")

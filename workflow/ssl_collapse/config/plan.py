@@ -157,6 +157,7 @@ class Plan:
             "title": experiment.title,
             "description": experiment.description,
             "runs": list(experiment.runs),
+            "figures": list(experiment.figures),  # the order of the page
         }
 
     def model_modules(self, run: str) -> tuple[str, ...]:

@@ -14,4 +14,5 @@ class ReportSpec(StrictModel):
     title: Text
     description: str = ""
     runs: Annotated[list[Text], Field(min_length=1)]
+    figures: list[Text] = []  # in the page's order; their files come by argument
     accuracy: AccuracyColumn = "knn_cosine_k20"
