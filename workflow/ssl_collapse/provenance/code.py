@@ -38,6 +38,8 @@ def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> d
 def _closure(script: Path, root: Path, plugins: tuple[str, ...]) -> set[str]:
     seen: set[str] = set()
     waiting = [*plugins, *_imports(script, "", root)]
+    # Importing a module runs the packages that it lies in.
+    waiting += [part for name in plugins if "/" not in name for part in _with_parents(name)]
     while waiting:
         name = waiting.pop()
         path = _module_file(root, name)
