@@ -3,6 +3,7 @@ import hashlib
 import json
 import shlex
 import sys
+from inspect import signature
 from pathlib import Path
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
@@ -49,6 +50,25 @@ def plugins(script, wildcards):
     return PLUGINS[script](wildcards) if script in PLUGINS else ()
 
 
+def of_wildcards(value):
+    """A param function of the wildcards, computed once for equal wildcards."""
+    known = {}
+
+    def param(wildcards):
+        key = tuple(wildcards)
+        if key not in known:
+            known[key] = value(wildcards)
+        return known[key]
+
+    return with_signature(param)
+
+
+def with_signature(function):
+    """Snakemake asks for a function's signature six times per job; this answers at once."""
+    function.__signature__ = signature(function)
+    return function
+
+
 def spec(stage, *names):
     """The `spec` param of a stage; `names` are the wildcards that the plan needs."""
 
@@ -56,31 +76,38 @@ def spec(stage, *names):
         values = [int(wildcards[n]) if n == "seed" else wildcards[n] for n in names]
         return canonical(getattr(PLAN, stage)(*values))
 
-    return text
+    return of_wildcards(text)
 
 
 def code(script):
-    """The `code` param of a stage."""
-
-    def digest(wildcards):
-        return code_digest(
-            SCRIPTS / f"{script}.py", WORKFLOW, plugins(script, wildcards)
-        )
-
-    return digest
+    """The `code` param of a stage: the same for all its jobs where it has no plugins."""
+    path = SCRIPTS / f"{script}.py"
+    if script not in PLUGINS:
+        return code_digest(path, WORKFLOW)
+    return of_wildcards(lambda w: code_digest(path, WORKFLOW, plugins(script, w)))
 
 
-THREADS = object()  # stands for the threads that the job is given
+class Command:
+    """A job's command line, written when it is asked for: most jobs of a plan never run."""
+
+    def __init__(self, write):
+        self.write = write
+
+    def __str__(self):
+        return self.write()
+
+    def __format__(self, how):
+        return self.write()
 
 
 def command(script, **options):
     """The `command` param: interpreter, script, and the options that never change a result.
 
-    Snakemake neither records nor compares a param whose function takes `threads`, so that no
+    Snakemake neither records nor compares a param whose function takes `output`, so that no
     rule reruns because an interpreter, a folder or a number of workers is another.
     """
 
-    def text(wildcards, input, output, threads):
+    def text(wildcards, input, output):
         in_conda = "conda" in map(str, workflow.deployment_settings.deployment_method)
         # The jobs run the code that is digested here, wherever the package is installed from.
         words = [
@@ -90,16 +117,17 @@ def command(script, **options):
         ]
         words.append(SCRIPTS / f"{script}.py")
         for name, value in options.items():
-            words += [
-                f"--{name.replace('_', '-')}",
-                threads if value is THREADS else value,
-            ]
+            words += [f"--{name.replace('_', '-')}", value]
         if output:
             asked = canonical(request(script, wildcards, input, output))
             words += ["--provenance", argument(asked)]
         return shlex.join(map(str, words))
 
-    return text
+    return with_signature(
+        lambda wildcards, input, output: Command(
+            lambda: text(wildcards, input, output)
+        )
+    )
 
 
 def request(rule_name, wildcards, input, output):

@@ -34,10 +34,10 @@ rule dataset:
     params:
         spec=spec("dataset", "dataset"),
         code=code("dataset"),
-        command=command("dataset", folders=FOLDERS, workers=THREADS),
+        command=command("dataset", folders=FOLDERS),
     shell:
         "{params.command} --name {wildcards.dataset:q} --spec {params.spec:q}"
-        " --output {output:q} --log {log:q}"
+        " --output {output:q} --workers {threads} --log {log:q}"
 
 
 rule pack:
@@ -55,10 +55,10 @@ rule pack:
     params:
         spec=spec("pack", "dataset"),
         code=code("pack"),
-        command=command("pack", folders=FOLDERS, workers=THREADS),
+        command=command("pack", folders=FOLDERS),
     shell:
         "{params.command} --split {wildcards.split} --spec {params.spec:q}"
-        " --dataset {input.dataset:q}"
+        " --dataset {input.dataset:q} --workers {threads}"
         " --output {output:q} --log {log:q}"
 
 

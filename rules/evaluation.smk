@@ -53,10 +53,10 @@ rule knn:
     params:
         spec=lambda w: canonical(EXPERIMENT.evaluation.knn.model_dump()),
         code=code("knn"),
-        command=command("knn", device=RUNTIME.device, threads=THREADS),
+        command=command("knn", device=RUNTIME.device),
     shell:
         "{params.command} {input.train:q} {input.val:q} --spec {params.spec:q}"
-        " --json {output.json:q} --csv {output.csv:q} --log {log:q}"
+        " --json {output.json:q} --csv {output.csv:q} --threads {threads} --log {log:q}"
 
 
 rule collapse:
@@ -74,10 +74,10 @@ rule collapse:
     params:
         spec=lambda w: canonical(EXPERIMENT.evaluation.collapse.model_dump()),
         code=code("collapse"),
-        command=command("collapse", threads=THREADS),
+        command=command("collapse"),
     shell:
         "{params.command} {input:q} --spec {params.spec:q}"
-        " --spectrum {output.spectrum:q} --json {output.json:q} --log {log:q}"
+        " --spectrum {output.spectrum:q} --json {output.json:q} --threads {threads} --log {log:q}"
 
 
 rule probe:

@@ -69,13 +69,18 @@ def record(adopted, known):
     known._write_record(adopted.path, MetadataRecord(**entry))
 
 
+def has_record(known, path):
+    """Whether Snakemake knows how a result was made; looked up, not read: there are thousands."""
+    return Path(known._record_path(known._metadata_path, path)).exists()
+
+
 def take_over():
     """Give every result that Snakemake has no record of a record from its sidecar."""
     known = FilePersistence(nolock=True, path=Path(".snakemake"))
     unknown = [
         path
         for path in existing_results(Path("results"))
-        if known._read_record(path) is None and in_plan(path)
+        if not has_record(known, path) and in_plan(path)
     ]
     found = [assess(path, expected(path)) for path in unknown]
     for adopted in found:

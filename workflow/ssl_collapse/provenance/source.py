@@ -1,0 +1,115 @@
+"""One source file as its syntax tree tells it: a digest of its code, and the names it imports.
+
+Parsing a hundred files takes most of a second, for every plan and after every job. So what was
+found is remembered in `.snakemake/`, by the content of each file: another content is parsed anew.
+"""
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssl_collapse.storage.atomic import write_text
+
+MEMORY = Path(".snakemake/sources.json")
+# Another version of Python writes the same tree in another way.
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """`digest` of the code; `imports`: every dotted name that its import statements may load."""
+
+    digest: str
+    imports: tuple[str, ...]
+
+
+class Sources:
+    """Source files that were looked at, kept in the file `memory` where its folder exists."""
+
+    def __init__(self, memory: Path = MEMORY) -> None:
+        self._memory = memory
+        self._known = _read(memory)
+        self._new = False
+
+    def look(self, path: Path, package: str) -> Source:
+        """What a file says; `package` is the one it lies in, for its relative imports."""
+        content = path.read_bytes()
+        key = f"{hashlib.sha256(content).hexdigest()} {package} {PYTHON}"
+        if key not in self._known:
+            tree = ast.parse(content, filename=str(path))
+            imports = _imports(tree, package)  # before the tree is stripped
+            digest = hashlib.sha256(_normalized(tree).encode()).hexdigest()
+            self._known[key] = Source(digest, imports)
+            self._new = True
+        return self._known[key]
+
+    def save(self) -> None:
+        """Remember what was found since the last time."""
+        if self._new and self._memory.parent.is_dir():
+            content = {key: [s.digest, *s.imports] for key, s in self._known.items()}
+            write_text(self._memory, json.dumps(content))
+        self._new = False
+
+
+def _read(memory: Path) -> dict[str, Source]:
+    try:
+        content = json.loads(memory.read_text("utf-8"))
+        return {key: Source(digest, tuple(names)) for key, (digest, *names) in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # missing or damaged: parsed again
+        return {}
+
+
+def _imports(tree: ast.Module, package: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                parents = parents[: len(parents) - node.level + 1]
+                module = ".".join([*parents, module]) if module else ".".join(parents)
+            names.append(module)
+            names.extend(f"{module}.{alias.name}" for alias in node.names)
+    return tuple(dict.fromkeys(part for name in names for part in with_parents(name)))
+
+
+def with_parents(name: str) -> Iterator[str]:
+    """The packages that a module lies in, outermost first, and the module itself."""
+    parts = name.split(".")
+    for i in range(1, len(parts) + 1):
+        yield ".".join(parts[:i])
+
+
+def _normalized(tree: ast.Module) -> str:
+    """The syntax tree as text, without docstrings, its top-level imports sorted."""
+    stripped = _Undocumented().visit(tree)
+    imports: list[str] = []
+    rest: list[str] = []
+    for statement in stripped.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            imports.extend(_single_imports(statement))
+        else:
+            rest.append(ast.dump(statement))
+    return "\n".join([*sorted(imports), *rest])
+
+
+def _single_imports(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    source = ""
+    if isinstance(statement, ast.ImportFrom):
+        source = f"from {'.' * statement.level}{statement.module or ''} "
+    for alias in statement.names:
+        yield f"{source}import {alias.name} as {alias.asname}"
+
+
+class _Undocumented(ast.NodeTransformer):
+    """Drops docstrings, and every other string that stands alone as a statement."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if alone else node
