@@ -17,15 +17,16 @@ rule pretrain:
         "results/logs/{run}/seed{seed}/pretrain.log",
     conda:
         "../envs/environment.yaml"
-    threads: 1 + RUNTIME.workers
+    threads: RUNTIME.gpus * (1 + RUNTIME.workers)
     resources:
-        gpu=gpus(),
+        gpu=gpus() * RUNTIME.gpus,
     params:
         spec=spec("pretrain", "run", "seed"),
         code=code("pretrain"),
         command=command(
             "pretrain",
             device=RUNTIME.device,
+            gpus=RUNTIME.gpus,
             workers=RUNTIME.workers,
             log_every=RUNTIME.log_every,
         ),

@@ -2,7 +2,9 @@
 
 import argparse
 import hashlib
-import shutil
+import logging
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,13 @@ from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.models.device import choose_device
 from ssl_collapse.storage.atomic import atomic_path
+from ssl_collapse.training.launch import launch
 from ssl_collapse.training.pretrain import Runtime, Trainer
+from ssl_collapse.training.ranks import join, under_torchrun
 from ssl_collapse.training.schedule import check_subsets
 from ssl_collapse.training.state import TrainingState
+
+logger = logging.getLogger("ssl_collapse")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,32 +36,48 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--training", type=Path, required=True, help="training.csv to write")
     p.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints to write")
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    p.add_argument("--workers", type=int, default=0, help="processes that load images")
+    p.add_argument("--gpus", type=int, default=1, help="processes, each on its own GPU")
+    p.add_argument("--workers", type=int, default=0, help="processes that load images, per GPU")
     p.add_argument("--log-every", type=int, default=100, help="steps between two log lines")
     return p
 
 
 def main(args: argparse.Namespace) -> None:
+    """Train on one device, or start the processes that train on several."""
+    if args.gpus > 1 and not under_torchrun():
+        launch(sys.argv[0], sys.argv[1:], args.gpus)
+    else:
+        train(args)
+
+
+def train(args: argparse.Namespace) -> None:
     """Train, or go on training, and publish the results."""
     spec = PretrainSpec.model_validate_json(args.spec)
     images = PackedImages(args.images)
     ordering = np.load(args.ordering, allow_pickle=False)
     check_subsets(spec, len(ordering), spec.start_epoch)
-    runtime = Runtime(choose_device(args.device), args.workers, args.log_every)
+    device = choose_device(args.device)
+    runtime = Runtime(device, args.workers, args.log_every)
     # Recipe and code are part of the path, so that no other recipe can resume this training.
     identity = hashlib.sha256((args.spec + args.code).encode()).hexdigest()[:16]
     state = TrainingState(args.state / identity)
-    with state.locked():
-        trainer = Trainer(spec, images, ordering, runtime, state)
+    ranks = join(device)
+    if ranks.size > 1 and device.type == "cpu":
+        logger.warning("on the CPU batch norm sees each process's part of a batch alone")
+    with state.locked() if ranks.first else nullcontext():
+        ranks.wait()  # for the lock
+        trainer = Trainer(spec, images, ordering, runtime, state, ranks)
         if args.start:
             trainer.start_from(args.start / f"epoch{spec.start_epoch:04d}.pt")
         trainer.resume()
         rows = trainer.run()
-        shutil.rmtree(args.checkpoints, ignore_errors=True)
-        state.checkpoints.rename(args.checkpoints)
-        with atomic_path(args.training) as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False)
-    state.remove()
+        if ranks.first:
+            with atomic_path(args.training) as temporary:
+                pd.DataFrame(rows).to_csv(temporary, index=False)
+            state.publish(args.checkpoints)
+    if ranks.first:
+        state.remove()
+    ranks.leave()
 
 
 if __name__ == "__main__":

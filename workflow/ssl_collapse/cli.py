@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from ssl_collapse.errors import UserError
 from ssl_collapse.provenance.sidecar import Request, write_sidecars
 
 logger = logging.getLogger("ssl_collapse")
+# Under torchrun one process of a training writes the log, and the one that started them the rest.
+RANK = os.environ.get("RANK")
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
@@ -24,7 +27,7 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     _set_up_logging(args.log)
     try:
         main(args)
-        if args.provenance:
+        if args.provenance and RANK is None:
             request = Request.model_validate_json(text(args.provenance))
             write_sidecars(request, Path(sys.argv[0]), Path(__file__).parents[1])
     except UserError as error:
@@ -46,9 +49,11 @@ def _set_up_logging(log: Path | None) -> None:
     # Under Snakemake many jobs share one terminal: there only the log file gets every line.
     console.setLevel(logging.WARNING if log else logging.INFO)
     handlers: list[logging.Handler] = [console]
-    if log:
+    if log and RANK in (None, "0"):
         log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+        if RANK is None:
+            log.write_bytes(b"")
+        handlers.append(logging.FileHandler(log, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)

@@ -42,7 +42,7 @@ def test_hue_of_grey_is_left_alone():
 
 def test_blur_equals_torchvisions_with_a_kernel_of_three_sigma():
     # sigma 1.5 -> radius ceil(4.5) = 5 -> 11 taps
-    blurred = gaussian_blur(IMAGES[:1], torch.tensor([1.5]))
+    blurred = gaussian_blur(IMAGES[:1], torch.tensor([1.5]), torch.tensor(1.5))
     torch.testing.assert_close(blurred, tv.gaussian_blur(IMAGES[:1], 11, 1.5), atol=1e-5, rtol=0)
 
 
@@ -59,6 +59,7 @@ def test_jitter_applies_each_images_operations_in_its_own_order():
         hue=zero,
         grayscale=zero.bool(),
         sigma=zero,
+        largest_sigma=torch.tensor(0.0),
     )
     out = augment(image, colours, mean=torch.zeros(3), std=torch.ones(3))
     torch.testing.assert_close(out, torch.full_like(out, 0.2), atol=1e-3, rtol=0)

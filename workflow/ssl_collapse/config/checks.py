@@ -19,6 +19,11 @@ def cross_check(experiment: Experiment) -> Iterator[Problem]:
             )
         else:
             yield from _check_subset(experiment, name, run)
+        if run.batch_size % experiment.runtime.gpus:
+            yield Problem(
+                f"runs.{name}.batch_size",
+                f"{run.batch_size} cannot be divided among runtime.gpus {experiment.runtime.gpus}",
+            )
         if run.start:
             yield from _check_start(experiment, name, run)
     yield from _check_cycles(experiment)

@@ -108,10 +108,17 @@ class RuntimeConfig(StrictModel):
     """What changes the speed and never a result: no rule reruns because of it."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpus: Positive = 1  # of one training
     threads: Positive = 1  # cores of one represent, knn or collapse job
     workers: NotNegative = 0  # processes that load images, per job; 0: in the job itself
     extract_batch_size: Positive = 256  # images per batch on a GPU
     log_every: Positive = 100  # steps between two log lines
+
+    @model_validator(mode="after")
+    def _gpus_are_gpus(self) -> Self:
+        if self.gpus > 1 and self.device == "cpu":
+            raise ValueError(f"gpus is {self.gpus}, but device is cpu; set device to auto or cuda")
+        return self
 
 
 class Experiment(StrictModel):

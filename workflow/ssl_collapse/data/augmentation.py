@@ -29,6 +29,12 @@ class ColourParameters:
     hue: Tensor  # (B,) in turns, -0.5 to 0.5
     grayscale: Tensor  # (B,) bool
     sigma: Tensor  # (B,) px
+    largest_sigma: Tensor  # () px, over the whole batch, also where this is a part of it
+
+    def of(self, part: slice) -> "ColourParameters":
+        """Those of a part of the batch."""
+        rows = {f.name: getattr(self, f.name)[part] for f in fields(self)[:-1]}
+        return ColourParameters(**rows, largest_sigma=self.largest_sigma)
 
     def to(self, device: torch.device) -> "ColourParameters":
         """The same parameters on `device`."""
@@ -60,6 +66,7 @@ def draw_colours(n: int, config: Augmentation, rng: np.random.Generator) -> Colo
         hue=torch.from_numpy(hue).float(),
         grayscale=torch.from_numpy(grey),
         sigma=torch.from_numpy(sigma).float(),
+        largest_sigma=torch.tensor(sigma.max()).float(),
     )
 
 
@@ -80,7 +87,7 @@ def augment(images: Tensor, colours: ColourParameters, mean: Tensor, std: Tensor
     x[rows] = _grey(x[rows]).expand(-1, 3, -1, -1)
     rows = (colours.sigma > 0).nonzero()[:, 0]
     if len(rows):
-        x[rows] = gaussian_blur(x[rows], colours.sigma[rows])
+        x[rows] = gaussian_blur(x[rows], colours.sigma[rows], colours.largest_sigma)
     return normalize(x, mean, std)
 
 
@@ -150,13 +157,13 @@ def adjust_hue(x: Tensor, shift: Tensor) -> Tensor:
     return torch.stack(channels, dim=1)
 
 
-def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
+def gaussian_blur(x: Tensor, sigma: Tensor, largest: Tensor) -> Tensor:
     """Separable Gaussian blur of (B, 3, H, W), one sigma (B,) px per image, edges reflected.
 
-    The kernel reaches three of the largest sigma, at most the image's own size.
+    The kernel reaches three of the `largest` sigma, at most the image's own size.
     """
     batch, channels, height, width = x.shape
-    radius = min(int(torch.ceil(3 * sigma.max()).item()), height - 1, width - 1)
+    radius = min(int(torch.ceil(3 * largest).item()), height - 1, width - 1)
     offsets = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma[:, None]) ** 2)  # (B, 2 radius + 1)
     kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)

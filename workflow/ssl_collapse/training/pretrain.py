@@ -24,10 +24,12 @@ from ssl_collapse.errors import UserError
 from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
 from ssl_collapse.storage.checkpoint import load_checkpoint, save_checkpoint
 from ssl_collapse.training.optimizer import build_optimizer, set_epoch_lr
+from ssl_collapse.training.ranks import Ranks
 from ssl_collapse.training.schedule import epoch_batches
 from ssl_collapse.training.state import TrainingState
 
 logger = logging.getLogger("ssl_collapse")
+ALONE = Ranks()
 INTERRUPTED = 75  # exit code of a run that saved its state and wants to be started again
 
 
@@ -61,20 +63,25 @@ class Trainer:
         ordering: NDArray[np.int64],
         runtime: Runtime,
         state: TrainingState,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.spec, self.images, self.ordering = spec, images, ordering
-        self.runtime, self.state = runtime, state
+        self.runtime, self.state, self.ranks = runtime, state, ranks
+        self._part = ranks.part(spec.batch_size)
         torch.manual_seed(spec.seed)
         backbone, feature_dim = build_backbone(spec.backbone)
         module = build_method(backbone, feature_dim, spec.method)
         # channels last: the same sums in another memory layout, a third faster on the CPU
-        self.module = module.to(runtime.device).to(memory_format=torch.channels_last).train()
-        self.model = cast(SiameseModel, module)
+        module = module.to(runtime.device).to(memory_format=torch.channels_last).train()
+        self.module = ranks.synchronized(module)
+        self.model = cast(SiameseModel, self.module)
         self.optimizer = build_optimizer(self.model, spec)
+        self._loss = ranks.parallel(self.module)
         self.mean = torch.tensor(spec.mean, device=runtime.device)
         self.std = torch.tensor(spec.std, device=runtime.device)
         self.progress = Progress(epoch=spec.start_epoch)
-        self._stop = False
+        self._asked = False  # this process was asked to stop
+        self._stop = False  # all ranks agree to
 
     def start_from(self, path: Path) -> None:
         """Take weights and optimiser state of another run's checkpoint (hybrid)."""
@@ -105,14 +112,14 @@ class Trainer:
         progress, spec = self.progress, self.spec
         lr = set_epoch_lr(self.optimizer, spec, progress.epoch)
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
-        views = CroppedViews(self.images, batches, spec, progress.epoch)
+        views = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         loader = view_loader(views, progress.step, self.runtime.workers)
         bar = tqdm(
             loader,
             desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
             initial=progress.step,
             total=len(views),
-            disable=not sys.stderr.isatty(),
+            disable=not (self.ranks.first and sys.stderr.isatty()),
             leave=False,
         )
         clock = time.perf_counter()
@@ -132,7 +139,7 @@ class Trainer:
 
     def _step(self, crops: list[Tensor]) -> float:
         progress, device = self.progress, self.runtime.device
-        colours = step_colours(self.spec, progress.epoch, progress.step)
+        colours = step_colours(self.spec, progress.epoch, progress.step, self._part)
         view1, view2 = (
             augment(
                 view.to(device, non_blocking=True), colour.to(device), self.mean, self.std
@@ -141,8 +148,9 @@ class Trainer:
         )
         frozen = progress.epoch > 0 and progress.step < self.spec.n_warmup_steps
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.model(view1, view2)
-        value = loss.item()
+        loss = self._loss(view1, view2)
+        value, asked = self.ranks.mean([loss.item(), float(self._asked)], device)
+        self._stop = asked > 0
         if not math.isfinite(value):
             raise UserError(
                 f"the loss is {value} in epoch {progress.epoch + 1}, step {progress.step + 1}; "
@@ -170,11 +178,15 @@ class Trainer:
         progress.rows.append(row)
         progress.step, progress.loss_sum, progress.seconds = 0, 0.0, 0.0
         logger.info("epoch %d/%d loss %.5f lr %.5f", progress.epoch, spec.epochs, loss, lr)
+        if self.ranks.first:
+            self._save_epoch()
+
+    def _save_epoch(self) -> None:
+        progress, spec = self.progress, self.spec
         if progress.epoch % spec.checkpoint_every == 0 or progress.epoch == spec.epochs:
             name = f"epoch{progress.epoch:04d}.pt"
             save_checkpoint(self.state.checkpoints / name, self._content())
-        if progress.epoch < spec.epochs:
-            self.state.save({**self._content(), "progress": vars(progress)})
+        self.state.save({**self._content(), "progress": vars(progress)})
 
     def _content(self) -> dict[str, Any]:
         return {
@@ -196,10 +208,12 @@ class Trainer:
         torch.set_rng_state(content["rng"])
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._stop = True
+        self._asked = True
 
     def _interrupt(self) -> None:
-        self.state.save({**self._content(), "progress": vars(self.progress)})
+        if self.ranks.first:
+            self.state.save({**self._content(), "progress": vars(self.progress)})
+        self.ranks.wait()  # else the first to leave would have the others killed
         logger.warning(
             "interrupted; saved epoch %d, step %d", self.progress.epoch, self.progress.step
         )

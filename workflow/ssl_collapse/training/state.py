@@ -4,6 +4,7 @@ It lies undeclared in `results/state/{run}/{digest}/`, where Snakemake does not 
 job fails; the digest of recipe and code keeps another recipe from resuming it.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,9 +50,24 @@ class TrainingState:
         """Replace the saved state, atomically."""
         save_checkpoint(self._file, content)
 
+    def publish(self, folder: Path) -> None:
+        """Put the checkpoints into `folder`, as links: they stay here until `remove`.
+
+        So a job that dies in between, whose results Snakemake deletes, need not train again.
+        """
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.checkpoints, folder, copy_function=_link)
+
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
         shutil.rmtree(self.folder)
         for parent in list(self.folder.parents)[:2]:
             if parent.name and parent.name != "state" and not any(parent.iterdir()):
                 parent.rmdir()
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links, or another one
+        shutil.copy2(source, target)

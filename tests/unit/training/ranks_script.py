@@ -1,0 +1,74 @@
+"""Trains a toy model and writes what each step's loss was: run alone, or by torchrun.
+
+python ranks_script.py IMAGES OUTPUT NORM     NORM: "none" or "batch", of the toy model
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.training import pretrain
+from ssl_collapse.training.ranks import join
+from ssl_collapse.training.state import TrainingState
+
+
+class Toy(nn.Module):
+    """One linear layer, and SimSiam's loss without a predictor."""
+
+    def __init__(self, norm: str) -> None:
+        super().__init__()
+        last = nn.BatchNorm1d(6) if norm == "batch" else nn.Identity()
+        self.backbone = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 6), last)
+        self.predictor = nn.Linear(6, 6)
+
+    def forward(self, view1: Tensor, view2: Tensor) -> Tensor:
+        z1, z2 = self.backbone(view1), self.backbone(view2)
+        return -nn.functional.cosine_similarity(self.predictor(z1), z2.detach()).mean()
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        return list(self.backbone.parameters())
+
+    def predictor_parameters(self) -> list[nn.Parameter]:
+        return list(self.predictor.parameters())
+
+
+def main(images: str, output: str, norm: str) -> None:
+    spec = PretrainSpec.model_validate(
+        {
+            "backbone": {"arch": "small_resnet"},  # not built: the toy stands in for it
+            "method": {"name": "simsiam"},
+            "epochs": 2,
+            "batch_size": 4,
+            "seed": 0,
+            "crop": 8,
+            "base_lr": 1.0,
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.25, 0.25, 0.25],
+        }
+    )
+    pretrain.build_backbone = lambda config: (nn.Identity(), 6)
+    pretrain.build_method = lambda backbone, feature_dim, config: Toy(norm)
+    device = torch.device("cpu")
+    ranks = join(device)
+    folder = Path(output) / f"rank{ranks.rank}"
+    state = TrainingState(folder / "state")
+    state.checkpoints.mkdir(parents=True)
+    packed = PackedImages(Path(images))
+    ordering = np.arange(len(packed))
+    trainer = pretrain.Trainer(spec, packed, ordering, pretrain.Runtime(device), state, ranks)
+    losses: list[float] = []
+    step = trainer._step
+    trainer._step = lambda crops: losses.append(step(crops)) or losses[-1]
+    trainer.run()
+    (folder / "losses.json").write_text(json.dumps(losses))
+    ranks.leave()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,155 @@
+"""One training in several processes: two gloo ranks on the CPU against one process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.data.batches import CroppedViews, step_colours
+from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.errors import UserError
+from ssl_collapse.storage.checkpoint import load_checkpoint
+from ssl_collapse.training.ranks import Ranks
+from ssl_collapse.training.schedule import epoch_batches
+
+SCRIPT = Path(__file__).with_name("ranks_script.py")
+PRETRAIN = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+SPEC = {
+    "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
+    "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
+    "epochs": 3,
+    "batch_size": 4,
+    "seed": 0,
+    "crop": 8,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+}
+
+
+def toy_losses(images: PackedImages, output: Path, norm: str, ranks: int) -> list[float]:
+    launcher = TORCHRUN if ranks == 2 else []
+    command = [sys.executable, *launcher, SCRIPT, images.path, output, norm]
+    subprocess.run([*map(str, command)], check=True, capture_output=True)
+    losses = [json.loads(p.read_text()) for p in sorted(output.glob("rank*/losses.json"))]
+    assert len(losses) == ranks
+    assert all(one == losses[0] for one in losses)  # each rank knows the loss of the whole batch
+    written = [len(list(p.glob("state/checkpoints/*"))) for p in sorted(output.glob("rank*"))]
+    assert written == [2, 0][:ranks]  # rank 0 alone writes
+    return losses[0]
+
+
+def test_the_parts_of_two_ranks_are_the_batch_of_one(images: PackedImages):
+    spec = PretrainSpec.model_validate(SPEC)
+    batches = epoch_batches(spec, np.arange(12), epoch=1, seed=0)
+    assert sorted(batches.ravel()) == list(range(12))  # each image once per epoch
+    parts = [Ranks(rank, 2).part(4) for rank in (0, 1)]
+    assert parts == [slice(0, 2), slice(2, 4)]
+    whole = CroppedViews(images, batches, spec, 1)
+    halves = [CroppedViews(images, batches, spec, 1, part) for part in parts]
+    for step in range(3):
+        for view in range(2):
+            both = torch.cat([half[step][view] for half in halves])
+            assert torch.equal(both, whole[step][view])
+            colours = step_colours(spec, 1, step)[view]
+            pieces = [step_colours(spec, 1, step, part)[view] for part in parts]
+            assert torch.equal(torch.cat([p.hue for p in pieces]), colours.hue)
+            # the blur of one image must not depend on which others are in its part
+            assert {p.largest_sigma.item() for p in pieces} == {colours.largest_sigma.item()}
+
+
+def test_a_batch_that_cannot_be_divided_is_refused():
+    with pytest.raises(UserError, match="batch_size 4 cannot be divided among 3 GPUs"):
+        Ranks(0, 3).part(4)
+
+
+def test_without_batch_norm_two_ranks_train_as_one(images: PackedImages, tmp_path: Path):
+    one = toy_losses(images, tmp_path / "one", "none", 1)
+    two = toy_losses(images, tmp_path / "two", "none", 2)
+    assert len(one) == 6  # two epochs of three steps
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+    assert max(one) - min(one) > 1e-3  # it did train
+    weights = [
+        load_checkpoint(tmp_path / name / "rank0/state/checkpoints/epoch0002.pt")["model"]
+        for name in ("one", "two")
+    ]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_on_the_cpu_batch_norm_sees_each_part_alone(images: PackedImages, tmp_path: Path):
+    one = toy_losses(images, tmp_path / "one", "batch", 1)
+    two = toy_losses(images, tmp_path / "two", "batch", 2)
+    # a batch of four normalised as a whole, or as two and two: not the same training
+    assert abs(two[0] - one[0]) > 1e-3
+
+
+def test_on_a_gpu_batch_norm_is_synchronised(monkeypatch: pytest.MonkeyPatch):
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    assert Ranks(0, 2).synchronized(module) is module  # on the CPU: as it is
+    on_gpu = SimpleNamespace(is_cuda=True)
+    monkeypatch.setattr(module, "parameters", lambda: iter([on_gpu]))
+    assert isinstance(Ranks(0, 2).synchronized(module)[1], torch.nn.SyncBatchNorm)
+    assert list(module.state_dict()) == list(Ranks(0, 2).synchronized(module).state_dict())
+
+
+def pretrain(images: PackedImages, folder: Path, spec: dict[str, object]) -> subprocess.Popen[str]:
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "ordering.npy", np.arange(len(images)))
+    options = {
+        "spec": json.dumps(spec),
+        "images": images.path,
+        "ordering": folder / "ordering.npy",
+        "state": folder / "state",
+        "training": folder / "training.csv",
+        "checkpoints": folder / "checkpoints",
+        "log": folder / "log",
+        "log-every": 1,
+        "device": "cpu",
+        "gpus": 2,
+    }
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(PRETRAIN), *words], env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
+    images: PackedImages, tmp_path: Path
+):
+    spec = {**SPEC, "steps_per_epoch": 100, "checkpoint_every": 3}
+    whole = pretrain(images, tmp_path / "whole", spec)
+    assert whole.wait() == 0, whole.communicate()[1]
+    cut = pretrain(images, tmp_path / "cut", spec)
+    while "epoch 1 step 5 " not in (
+        log.read_text() if (log := tmp_path / "cut/log").exists() else ""
+    ):
+        assert cut.poll() is None, cut.communicate()[1]
+        time.sleep(0.05)
+    cut.send_signal(signal.SIGTERM)
+    assert cut.wait(timeout=30) == 75, cut.communicate()[1]
+    assert "interrupted; saved epoch" in log.read_text()
+    assert not (tmp_path / "cut/checkpoints").exists()
+    again = pretrain(images, tmp_path / "cut", spec)
+    assert again.wait() == 0, again.communicate()[1]
+    assert "resumed at epoch 0, step" in log.read_text()
+    name = "checkpoints/epoch0003.pt"
+    assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not (tmp_path / "cut/state").exists() or not list((tmp_path / "cut/state").iterdir())
+
+
+def test_bad_input_ends_all_ranks_with_code_2(images: PackedImages, tmp_path: Path):
+    run = pretrain(images, tmp_path / "run", {**SPEC, "batch_size": 3})
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert "batch_size 3 cannot be divided among 2 GPUs" in errors
