@@ -1,5 +1,6 @@
 """A result appears whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,18 @@ def test_json_refuses_nan(tmp_path: Path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"auc": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path):
+    target = tmp_path / "result.txt"
+    child = os.fork()
+    if child == 0:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            os._exit(9)  # as if killed: nothing is cleaned up
+    os.waitpid(child, 0)
+    (leftover,) = tmp_path.iterdir()
+    living = tmp_path / leftover.name.replace(str(child), str(os.getppid()))
+    living.touch()  # of a process that still writes
+    write_json(target, {})
+    assert sorted(tmp_path.iterdir()) == [living, target]

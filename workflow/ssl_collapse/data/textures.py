@@ -5,10 +5,7 @@ drawn anew for every image and say nothing about its class; the images are almos
 with strong random colours an encoder learns the colour and ignores the structure.
 """
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from PIL import Image
 
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.errors import UserError
+from ssl_collapse.storage.atomic import atomic_folder
 
 FloatArray = npt.NDArray[np.float64]
 SPLITS = ("train", "val")
@@ -159,7 +157,9 @@ def write_textures(folder: Path, source: TexturesSource) -> None:
 
     Raises UserError if `folder` holds something else.
     """
-    with _replaced_folder(folder) as temporary:
+    _refuse_foreign(folder)
+    # A file lost in a power cut is found by the dataset stage, which decodes every one.
+    with atomic_folder(folder) as temporary:
         for split, images in zip(SPLITS, (source.train_images, source.val_images), strict=True):
             for name, count in _balanced(images).items():
                 _write_class(temporary / split, split, name, count, source)
@@ -196,28 +196,13 @@ def _write_class(folder: Path, split: str, name: str, count: int, source: Textur
         Image.fromarray(pixels).save(class_folder / f"{i:06d}.png", compress_level=1)
 
 
-@contextmanager
-def _replaced_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside `folder`; on success it takes its place, on error it is removed.
-
-    The images are not flushed to disk one by one (ten thousand fsyncs take minutes): after a power
-    cut a lost image is reported by the dataset stage, which decodes every file.
-    """
-    if folder.exists():
-        foreign = [
-            f.name for f in folder.iterdir() if f.name not in SPLITS and not f.name.startswith(".")
-        ]
-        if foreign:
-            raise UserError(
-                f"{folder}: holds {sorted(foreign)[0]!r}, which is no part of the textures; "
-                "choose another folder or remove it"
-            )
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists():
+        return
+    names = [f.name for f in folder.iterdir()]
+    foreign = [name for name in names if name not in SPLITS and not name.startswith(".")]
+    if foreign:
+        raise UserError(
+            f"{folder}: holds {sorted(foreign)[0]!r}, which is no part of the textures; "
+            "choose another folder or remove it"
+        )

@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ssl_collapse.errors import UserError
+from ssl_collapse.storage.atomic import atomic_folder
 from ssl_collapse.storage.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -55,8 +56,8 @@ class TrainingState:
 
         So a job that dies in between, whose results Snakemake deletes, need not train again.
         """
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self.checkpoints, folder, copy_function=_link)
+        with atomic_folder(folder) as temporary:
+            shutil.copytree(self.checkpoints, temporary, copy_function=_link, dirs_exist_ok=True)
 
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
