@@ -32,6 +32,7 @@ rule pretrain:
         ),
     shell:
         "{params.command} --spec {params.spec:q} --images {input.images:q}"
+        " --run {wildcards.run:q}/seed{wildcards.seed}"
         " --ordering {input.ordering:q} --start {input.start:q} --code {params.code}"
         " --state results/state/{wildcards.run:q}/seed{wildcards.seed}"
         " --training {output.training:q} --checkpoints {output.checkpoints:q}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ssl_collapse import cli
 from ssl_collapse.evaluation.export import export_encoder
+from ssl_collapse.storage.checkpoint import checkpoint_after
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Export the encoder of one epoch."""
     epoch = json.loads(args.spec)["epoch"]
-    export_encoder(args.checkpoints / f"epoch{epoch:04d}.pt", args.output)
+    export_encoder(checkpoint_after(args.checkpoints, epoch), args.output, epoch)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ def _readable(content: dict[str, Any]) -> str:
         f"{protocol['num_classes']} classes, k up to {protocol['k_max']}",
         f"{'metric':<8}{'vote':<10}{'k=1':>8}{'k=20':>8}{'k=200':>8}   oracle (best k on val)",
     ]
+    if "failure" in content:
+        return "\n".join([lines[0], f"diverged: {content['failure']}; no accuracies"])
     for metric, votes in content["results"].items():
         for vote, result in votes.items():
             fixed = "".join(

@@ -15,6 +15,7 @@ from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.models.device import choose_device
 from ssl_collapse.storage.atomic import atomic_path
+from ssl_collapse.storage.checkpoint import checkpoint_after
 from ssl_collapse.training.launch import launch
 from ssl_collapse.training.pretrain import Runtime, Trainer
 from ssl_collapse.training.ranks import join, under_torchrun
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="JSON of a PretrainSpec")
+    p.add_argument("--run", default="this run", help="run and seed, for messages")
     p.add_argument("--images", type=Path, required=True, help="packed training images (HDF5)")
     p.add_argument("--ordering", type=Path, required=True, help="permutation of the images (npy)")
     p.add_argument("--start", type=Path, nargs="?", help="checkpoints of the run to start from")
@@ -57,7 +59,7 @@ def train(args: argparse.Namespace) -> None:
     ordering = np.load(args.ordering, allow_pickle=False)
     check_subsets(spec, len(ordering), spec.start_epoch)
     device = choose_device(args.device)
-    runtime = Runtime(device, args.workers, args.log_every)
+    runtime = Runtime(device, args.workers, args.log_every, args.run)
     # Recipe and code are part of the path, so that no other recipe can resume this training.
     identity = hashlib.sha256((args.spec + args.code).encode()).hexdigest()[:16]
     state = TrainingState(args.state / identity)
@@ -68,12 +70,12 @@ def train(args: argparse.Namespace) -> None:
         ranks.wait()  # for the lock
         trainer = Trainer(spec, images, ordering, runtime, state, ranks)
         if args.start:
-            trainer.start_from(args.start / f"epoch{spec.start_epoch:04d}.pt")
+            trainer.start_from(checkpoint_after(args.start, spec.start_epoch))
         trainer.resume()
         rows = trainer.run()
         if ranks.first:
             with atomic_path(args.training) as temporary:
-                pd.DataFrame(rows).to_csv(temporary, index=False)
+                pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
             state.publish(args.checkpoints)
     if ranks.first:
         state.remove()

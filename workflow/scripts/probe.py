@@ -15,8 +15,10 @@ from ssl_collapse.config.probe import FullProbeSpec, ProbeSpec
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.errors import UserError
 from ssl_collapse.evaluation.export import read_encoder
-from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
+from ssl_collapse.evaluation.probe import describe_failed
+from ssl_collapse.evaluation.probe_cached import CachedFeatures, failed_files, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
+from ssl_collapse.evaluation.represent import FailedEncoderError
 from ssl_collapse.models.device import choose_device
 from ssl_collapse.storage.atomic import write_json
 from ssl_collapse.storage.checkpoint import file_sha256
@@ -93,6 +95,9 @@ def _is_full(args: argparse.Namespace) -> bool:
 def _cached(args: argparse.Namespace) -> ProbeRun:
     spec = _parse(args.spec, ProbeSpec, "cached")
     train, val = (open_representations(path) for path in args.representations)
+    failed = failed_files(train, val, spec, args.num_classes)
+    if failed is not None:
+        return lambda state: failed
     source, device = CachedFeatures(train, val, spec, args.num_classes), choose_device(args.device)
     return lambda state: probe_cached(source, device, state)
 
@@ -105,7 +110,16 @@ def _full(args: argparse.Namespace) -> ProbeRun:
     encoder, metadata = read_encoder(args.encoder)
     device, dim = choose_device(args.device), int(metadata["feature_dim"])
     source = ImageFeatures(encoder, dim, train, val, spec, device, args.workers)
-    return lambda state: probe_images(source, state)
+
+    def probe(state: TrainingState | None) -> dict[str, Any]:
+        if "failure" in metadata:
+            return describe_failed(source, spec, metadata["failure"])
+        try:
+            return probe_images(source, state)
+        except FailedEncoderError as error:
+            return describe_failed(source, spec, str(error))
+
+    return probe
 
 
 def _parse(text: str, model: type[Spec], mode: str) -> Spec:
@@ -141,7 +155,11 @@ def _readable(content: dict[str, Any]) -> str:
     best = content["best_epoch"]
     lines = [
         f"{protocol['mode']} probe, {protocol['optimizer']}: {protocol['n_train']} rows to train "
-        f"on, {protocol['n_val']} to score, {content['num_classes']} classes",
+        f"on, {protocol['n_val']} to score, {content['num_classes']} classes"
+    ]
+    if "failure" in content:
+        return "\n".join([*lines, f"diverged: {content['failure']}; no accuracies"])
+    lines += [
         f"{'':<8}{'top-1':>8}{'top-5':>8}",
         f"{'last':<8}{content['top1_last']:>8.4f}{content['top5_last']:>8.4f}   "
         f"epoch {protocol['epochs']}",

@@ -1,6 +1,7 @@
 """Take the representations of one split with one encoder."""
 
 import argparse
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,15 @@ from ssl_collapse import __version__, cli
 from ssl_collapse.config.represent import RepresentSpec
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.evaluation.export import read_encoder
-from ssl_collapse.evaluation.represent import represent
+from ssl_collapse.evaluation.represent import FailedEncoderError, represent, something_represented
 from ssl_collapse.models.device import choose_device
 from ssl_collapse.storage.checkpoint import file_sha256
-from ssl_collapse.storage.representations import write_representations
+from ssl_collapse.storage.representations import (
+    write_failed_representations,
+    write_representations,
+)
+
+logger = logging.getLogger("ssl_collapse")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,12 +39,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Represent every image of the split."""
+    """Represent every image of the split; an encoder that cannot gives a file that says so."""
     spec = RepresentSpec.model_validate_json(args.spec)
     images = PackedImages(args.images)
     encoder, metadata = read_encoder(args.encoder)
-    device = choose_device(args.device)
-    blocks = represent(encoder, images, spec, device, args.batch_size, args.workers, args.threads)
     attributes = {
         "run": args.run,
         "epoch": int(metadata["epoch"]),
@@ -49,9 +53,21 @@ def main(args: argparse.Namespace) -> None:
         "package_version": __version__,
         "num_classes": len(images.classes),
     }
-    chunks = _with_targets(blocks, images.targets)
     dim = int(metadata["feature_dim"])
-    write_representations(args.output, len(images), dim, chunks, attributes)
+    failure = metadata.get("failure")
+    if failure is None:
+        device = choose_device(args.device)
+        settings = (args.batch_size, args.workers, args.threads)
+        blocks = something_represented(represent(encoder, images, spec, device, *settings))
+        chunks = _with_targets(blocks, images.targets)
+        try:
+            write_representations(args.output, len(images), dim, chunks, attributes)
+        except FailedEncoderError as error:
+            failure = str(error)
+    if failure is not None:
+        place = f"{args.run}, epoch {metadata['epoch']}"
+        logger.warning("%s: %s; tables and figures mark it as diverged", place, failure)
+        write_failed_representations(args.output, dim, images.targets, attributes, failure)
 
 
 def _with_targets(

@@ -48,6 +48,8 @@ def _set_up_logging(log: Path | None) -> None:
     console = logging.StreamHandler(sys.stderr)
     # Under Snakemake many jobs share one terminal: there only the log file gets every line.
     console.setLevel(logging.WARNING if log else logging.INFO)
+    if RANK not in (None, "0"):  # the first process says it for all
+        console.setLevel(logging.ERROR)
     handlers: list[logging.Handler] = [console]
     if log and RANK in (None, "0"):
         log.parent.mkdir(parents=True, exist_ok=True)

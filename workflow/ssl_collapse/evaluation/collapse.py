@@ -1,7 +1,7 @@
 """From a representation file to every label-free measure of collapse and the spectrum."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,11 @@ def measure_collapse(
 
     The number of threads changes no bit of the result, provided that the linear algebra library
     itself runs on one (the script sees to it). Raises UserError for fewer than two rows, NaN or
-    infinity, and representations that are all equal.
+    infinity, and representations that are all equal. A file that `represent` has marked as failed
+    gives `diverged`, its `failure`, no measure and no spectrum.
     """
+    if representations.failure is not None:
+        return _failed(representations, representations.failure, spec)
     n, dim = representations.n, representations.dim
     if n < 2:
         raise UserError(f"{representations.path}: has one row; a spread needs two or more")
@@ -79,14 +82,37 @@ def measure_collapse(
 
 
 def spectrum_table(collapse: Collapse) -> str:
-    """The CSV table of the centred spectrum: one line per singular value, largest first."""
+    """The CSV table of the centred spectrum: one line per singular value, largest first.
+
+    Of a failed encoder it has its header only.
+    """
     sigma = collapse.sigma
-    rows = np.stack([sigma, sigma / sigma[0], explained(sigma)], axis=1).tolist()
+    parts = [sigma, sigma / sigma[0], explained(sigma)] if sigma.size else [sigma]
+    rows = np.stack(parts, axis=1).tolist()
     lines = ["index,singular_value,normalized,cumulative,above_noise_floor"]
     for index, (value, normalized, cumulative) in enumerate(rows, start=1):
         above = int(value > collapse.noise_floor)
         lines.append(f"{index},{value!r},{normalized!r},{cumulative!r},{above}")
     return "\n".join(lines) + "\n"
+
+
+def _failed(representations: Representations, failure: str, spec: CollapseSpec) -> Collapse:
+    # The names of all measures are those of any two rows, which differ.
+    toy = replace(
+        representations, n=2, dim=2, dtype="float32", attrs={}, read=lambda i, j: np.eye(2)[i:j]
+    )
+    measured = measure_collapse(toy, spec).content
+    content = {
+        **dict.fromkeys(measured),
+        "diverged": True,
+        "failure": failure,
+        "n": representations.n,
+        "dim": representations.dim,
+        "dtype": representations.dtype,
+        "notes": [],
+        "conventions": measured["conventions"],
+    }
+    return Collapse(content, np.zeros(0), 0.0)
 
 
 def _sample(n: int, spec: CollapseSpec) -> NDArray[np.int64]:

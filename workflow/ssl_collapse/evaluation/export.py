@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import torch
 from pydantic import TypeAdapter
 from torch import nn
 
@@ -11,6 +12,7 @@ from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.errors import UserError
 from ssl_collapse.models.build import build_backbone
 from ssl_collapse.storage.checkpoint import (
+    is_after,
     load_checkpoint,
     load_encoder,
     save_encoder,
@@ -20,24 +22,34 @@ from ssl_collapse.storage.checkpoint import (
 _PREFIX = "backbone."
 
 
-def export_encoder(checkpoint: Path, output: Path) -> None:
-    """Write the backbone of a training checkpoint, with what is needed to rebuild it."""
+def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
+    """Write the backbone of a training checkpoint, with what is needed to rebuild it.
+
+    Its metadata say `failure` where the run had diverged by this epoch, or where the weights hold
+    NaN or infinity. Raises UserError for a checkpoint of another epoch.
+    """
     content = load_checkpoint(checkpoint)
     if "model" not in content or "recipe" not in content:
         raise UserError(f"{checkpoint}: holds no `model` and `recipe`; not made by `pretrain`")
+    if not is_after(content, epoch):
+        raise UserError(f"{checkpoint}: is after epoch {content.get('epoch')}, not {epoch}")
     spec = PretrainSpec.model_validate_json(content["recipe"])
     weights = {
         name.removeprefix(_PREFIX): tensor
         for name, tensor in content["model"].items()
         if name.startswith(_PREFIX)
     }
+    failure = content.get("failure")
+    if failure is None and not all(torch.isfinite(tensor).all() for tensor in weights.values()):
+        failure = f"the encoder's weights hold NaN or infinity after epoch {epoch}"
     _, feature_dim = build_backbone(spec.backbone)
     metadata = {
         "arch": spec.backbone.arch,
         "backbone": json.dumps(spec.backbone.model_dump(), sort_keys=True),
-        "epoch": str(content["epoch"]),
+        "epoch": str(epoch),
         "feature_dim": str(feature_dim),
         "source_digest": weights_digest(content["model"]),
+        **({"failure": failure} if failure else {}),
     }
     save_encoder(output, weights, metadata)
 

@@ -39,22 +39,25 @@ def classify(train: Representations, val: Representations, spec: KnnSpec, backen
 
     Both being the same file, each row is classified by the others (leave-one-out). k never
     exceeds the rows that can be neighbours. Raises UserError for missing targets, unequal
-    dimensions or class counts, and a leave-one-out of a single row.
+    dimensions or class counts, and a leave-one-out of a single row. If `represent` has marked one
+    of the files as failed, the content has `diverged`, the `failure` and no accuracy.
     """
     _check(train, val)
     leave_one_out = train.path.samefile(val.path)
     k_max = min(spec.k_max, train.n - int(leave_one_out))
     if k_max < 1:
         raise UserError(f"{train.path}: has one row; leave-one-out needs two or more")
+    failure = train.failure or val.failure
     accuracy: dict[tuple[Metric, Vote], Float64Array] = {}
-    for metric in spec.metrics:
+    for metric in spec.metrics if failure is None else ():
         curves = _curves(train, val, metric, spec, k_max, leave_one_out, backend)
         accuracy |= {(metric, vote): curve for vote, curve in curves.items()}
     return Knn(
         {
+            **({"diverged": True, "failure": failure} if failure else {}),
             "protocol": _protocol(train, val, spec, k_max, leave_one_out),
             "results": {
-                metric: {vote: _summary(accuracy[metric, vote]) for vote in spec.votes}
+                metric: {vote: _summary(accuracy.get((metric, vote))) for vote in spec.votes}
                 for metric in spec.metrics
             },
         },
@@ -153,7 +156,10 @@ def _curves(
     return {vote: counts / val.n for vote, counts in correct.items()}
 
 
-def _summary(curve: Float64Array) -> dict[str, Any]:
+def _summary(curve: Float64Array | None) -> dict[str, Any]:
+    if curve is None:
+        none = {"k": None, "accuracy": None, "warning": ORACLE_WARNING}
+        return {"fixed_k": {str(k): None for k in FIXED_K}, "oracle": none}
     best = int(np.argmax(curve))
     return {
         "fixed_k": {str(k): float(curve[k - 1]) if k <= len(curve) else None for k in FIXED_K},

@@ -8,7 +8,7 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,13 +37,28 @@ BEST_WARNING = (
 )
 
 
-class FeatureSource(Protocol):
-    """Frozen features (rows, dim) with their targets, for training and for validation."""
+class Sizes(Protocol):
+    """What is probed, in numbers."""
 
-    dim: int
-    num_classes: int  # of the dataset, whatever a split contains
-    n_train: int
-    n_val: int
+    @property
+    def dim(self) -> int:
+        """Dimensions of the features."""
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the dataset, whatever a split contains."""
+
+    @property
+    def n_train(self) -> int:
+        """Rows to train on."""
+
+    @property
+    def n_val(self) -> int:
+        """Rows to score."""
+
+
+class FeatureSource(Sizes, Protocol):
+    """Frozen features (rows, dim) with their targets, for training and for validation."""
 
     def training(self, epoch: int, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Features (B, dim) and targets (B,) of the epoch's batches from `first_step` on."""
@@ -233,9 +248,23 @@ def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
     return ((scores > own) | ((scores == own) & smaller)).sum(dim=1)
 
 
-def describe(
-    source: FeatureSource, spec: ProbeSpec, rows: list[dict[str, float]]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class FailedSource:
+    """The sizes of what a failed encoder leaves to probe: nothing."""
+
+    dim: int
+    num_classes: int
+    n_train: int
+    n_val: int
+
+
+def describe_failed(source: Sizes, spec: ProbeSpec, failure: str) -> dict[str, Any]:
+    """What probe.json holds where the encoder has failed: the protocol, and no accuracy."""
+    content = describe(source, spec, [{"epoch": None, "top1": None, "top5": None}])
+    return {"diverged": True, "failure": failure, **content, "epochs": [], "notes": []}
+
+
+def describe(source: Sizes, spec: ProbeSpec, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What probe.json holds for both modes; the source adds what is its own."""
     last = rows[-1]
     best = max(rows, key=lambda row: row["top1"])  # the first of equals
@@ -265,5 +294,5 @@ def describe(
             "highest scores (top-5; 1 if there are no more than five classes); of equal scores "
             "the smaller class number is the higher",
         },
-        "epochs": rows,
+        "epochs": list(rows),
     }

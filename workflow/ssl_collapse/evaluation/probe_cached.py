@@ -9,7 +9,13 @@ from torch import Tensor
 
 from ssl_collapse.config.probe import ProbeSpec
 from ssl_collapse.errors import UserError
-from ssl_collapse.evaluation.probe import Probe, describe, epoch_batches
+from ssl_collapse.evaluation.probe import (
+    FailedSource,
+    Probe,
+    describe,
+    describe_failed,
+    epoch_batches,
+)
 from ssl_collapse.storage.representations import Representations
 from ssl_collapse.training.state import TrainingState
 
@@ -27,14 +33,8 @@ class CachedFeatures:
         num_classes: int | None = None,
     ) -> None:
         """`num_classes` is for files that do not state it. UserError if the files do not agree."""
-        if train.dim != val.dim:
-            raise UserError(
-                f"{val.path}: has {val.dim} dimensions, but {train.path} has {train.dim}; "
-                "both must come from the same encoder"
-            )
-        _check_same(train, val, "encoder_sha256", "encoder")
-        _check_same(train, val, "dataset_fingerprint", "dataset")
-        self.num_classes, self.classes_from = _class_count(train, val, num_classes)
+        check_files(train, val)
+        self.num_classes, self.classes_from = class_count(train, val, num_classes)
         self.spec, self.dim, self.n_train, self.n_val = spec, train.dim, train.n, val.n
         self.same_file = train.path.samefile(val.path)
         self.encoder_sha256 = train.attrs.get("encoder_sha256")
@@ -50,6 +50,18 @@ class CachedFeatures:
     def validation(self) -> tuple[Tensor, Tensor]:
         """See FeatureSource."""
         return self._val
+
+
+def failed_files(
+    train: Representations, val: Representations, spec: ProbeSpec, num_classes: int | None = None
+) -> dict[str, Any] | None:
+    """What probe.json holds if `represent` has marked one of the files as failed, else None."""
+    failure = train.failure or val.failure
+    if failure is None:
+        return None
+    check_files(train, val)
+    classes, _ = class_count(train, val, num_classes)
+    return describe_failed(FailedSource(train.dim, classes, train.n, val.n), spec, failure)
 
 
 def probe_cached(
@@ -69,6 +81,17 @@ def probe_cached(
     return content
 
 
+def check_files(train: Representations, val: Representations) -> None:
+    """Raise UserError if the two files are of different encoders or datasets."""
+    if train.dim != val.dim:
+        raise UserError(
+            f"{val.path}: has {val.dim} dimensions, but {train.path} has {train.dim}; "
+            "both must come from the same encoder"
+        )
+    _check_same(train, val, "encoder_sha256", "encoder")
+    _check_same(train, val, "dataset_fingerprint", "dataset")
+
+
 def _check_same(train: Representations, val: Representations, key: str, what: str) -> None:
     stated = [file.attrs[key] for file in (train, val) if key in file.attrs]
     if len(set(stated)) == 2:
@@ -78,9 +101,7 @@ def _check_same(train: Representations, val: Representations, key: str, what: st
         )
 
 
-def _class_count(
-    train: Representations, val: Representations, given: int | None
-) -> tuple[int, str]:
+def class_count(train: Representations, val: Representations, given: int | None) -> tuple[int, str]:
     """The number of classes, and where it is from."""
     stated = {file.num_classes for file in (train, val) if "num_classes" in file.attrs}
     if len(stated) == 2:

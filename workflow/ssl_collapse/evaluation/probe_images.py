@@ -15,7 +15,7 @@ from ssl_collapse.data.crops import cut, draw_crops
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.errors import UserError
 from ssl_collapse.evaluation.probe import Probe, describe, epoch_batches
-from ssl_collapse.evaluation.represent import represent
+from ssl_collapse.evaluation.represent import represent, something_represented
 from ssl_collapse.storage.checkpoint import weights_digest
 from ssl_collapse.training.state import TrainingState
 
@@ -104,11 +104,11 @@ class ImageFeatures:
         return torch.cat(found)
 
     def validation(self) -> tuple[Tensor, Tensor]:
-        """See FeatureSource; taken once, since nothing changes them."""
+        """See FeatureSource; taken once, since nothing changes them. Or FailedEncoderError."""
         blocks = represent(
             self.encoder, self.val, self.spec, self.device, FORWARD_IMAGES, self.workers
         )
-        features = np.concatenate(list(blocks))
+        features = np.concatenate(list(something_represented(blocks)))
         return torch.from_numpy(features), torch.from_numpy(self.val.targets)
 
 

@@ -1,7 +1,7 @@
 """Representations of a whole split: pooled backbone features in eval mode, float32."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -14,8 +14,13 @@ from ssl_collapse.config.represent import RepresentSpec
 from ssl_collapse.data.augmentation import normalize
 from ssl_collapse.data.decoding import resize_shorter_side
 from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.evaluation.spectrum import rounding_norm
 
 CPU_BATCH = 64
+
+
+class FailedEncoderError(Exception):
+    """The encoder tells no image from another; the message says how."""
 
 
 class CentralCrops(Dataset[Tensor]):
@@ -83,3 +88,34 @@ def represent(
                 yield pending.popleft().result()
         for future in pending:
             yield future.result()
+
+
+def something_represented(
+    blocks: Iterable[NDArray[np.float32]],
+) -> Iterator[NDArray[np.float32]]:
+    """Pass on blocks (b, D) of the representations of a split; FailedEncoderError if they are void.
+
+    That is at the first NaN or infinity, or after the last block if all rows are equal: if no
+    dimension has a spread that rounding to float32 could not make. Every spectrum that collapse
+    would take for rounding alone is among these.
+    """
+    n, first = 0, np.zeros(0)
+    total = squares = np.zeros(0)
+    for block in blocks:
+        rows = block.astype(np.float64)
+        if not np.isfinite(rows).all():
+            raise FailedEncoderError("the representations hold NaN or infinity")
+        if n == 0:
+            first = rows[0].copy()  # moved by one row, equal rows are zeros without rounding
+            total, squares = np.zeros_like(first), np.zeros_like(first)
+        n += len(rows)
+        rows -= first
+        total += rows.sum(axis=0)
+        squares += np.einsum("ij,ij->j", rows, rows)
+        yield block
+    if n < 2:
+        return
+    scatter = np.clip(squares - total**2 / n, 0.0, None)
+    floor = rounding_norm(scatter, first + total / n, n, "float32")
+    if np.sqrt(scatter.max()) <= floor:
+        raise FailedEncoderError("all representations are equal: total collapse")

@@ -45,10 +45,14 @@ def rounding_floor(moments: Moments, dtype: str) -> float:
     a norm of at most (sqrt(N) + sqrt(D)) max_d s_d (Davidson & Szarek 2001, thm. II.13). `x` is
     not centred here: a large mean costs digits of the spread.
     """
+    return rounding_norm(np.diag(moments.scatter), moments.mean, moments.n, dtype)
+
+
+def rounding_norm(scatter: Float64Array, mean: Float64Array, n: int, dtype: str) -> float:
+    """As `rounding_floor`, from the sums of squares about the mean (D,) and the mean (D,)."""
     eps = float(np.finfo(np.dtype(dtype)).eps)
-    mean_square = float(np.max(np.diag(moments.scatter) / moments.n + moments.mean**2))
-    dim = len(moments.mean)
-    return float(eps / np.sqrt(12.0) * np.sqrt(mean_square) * (np.sqrt(moments.n) + np.sqrt(dim)))
+    mean_square = float(np.max(scatter / n + mean**2))
+    return float(eps / np.sqrt(12.0) * np.sqrt(mean_square) * (np.sqrt(n) + np.sqrt(len(mean))))
 
 
 def explained(sigma: Float64Array) -> Float64Array:

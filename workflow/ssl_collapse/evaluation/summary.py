@@ -24,7 +24,8 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     results: the folder of all results. Columns: the plan's (`_plan_columns`); `loss`, the training
     loss of that epoch; every number at the top level of collapse.json under its own name; the k-NN
     columns (`knn_columns`); those of probe.json as `probe_*`; `chance`, one over the number of
-    classes; `diverged`, whether the loss is not finite or collapse.json says so. A cell is empty
+    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
+    whether anything did: then the measures are empty, but their columns are there. A cell is empty
     where there is no such number. Raises UserError for a file that is missing or damaged, and for
     an epoch that training.csv lacks.
     """
@@ -41,7 +42,7 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     )
     # Rows may differ in their measures: what every row has comes last, in one place.
     last = [str(name) for name in table if str(name).startswith(("knn_", "probe_"))]
-    last += ["chance", "diverged"]
+    last += ["chance", "failure", "diverged"]
     table = table[[name for name in table if name not in last] + last]
     whole = {"start_epoch", *(f"knn_{metric}_oracle_k" for metric in METRICS)}
     return table.astype(dict.fromkeys(sorted(whole), "Int64"))
@@ -53,15 +54,32 @@ def _record(
     folder = results / row.folder
     plan = _plan_columns(row, _train_images(row.dataset, dataset))
     loss = _loss(row, losses, results)
-    collapse = read_json(folder / "collapse.json")
+    collapse, knn = (read_json(folder / name) for name in ("collapse.json", "knn.json"))
+    probe = read_json(folder / "probe.json") if row.probe else {}
     record = {**plan, "loss": loss}
-    record |= {name: v for name, v in collapse.items() if _is_number(v) and name not in plan}
+    record |= {name: v for name, v in _measures(collapse).items() if name not in plan}
     record |= knn_columns(folder / "knn.json")
-    if row.probe:
-        probe = read_json(folder / "probe.json")
-        record |= {f"probe_{name}": v for name, v in probe.items() if _is_number(v)}
-    diverged = collapse.get("diverged") is True or not math.isfinite(loss)
-    return {**record, "chance": 1 / len(dataset["classes"]), "diverged": diverged}
+    record |= {f"probe_{name}": v for name, v in _measures(probe).items()}
+    failure = _failure(loss, collapse, knn, probe)
+    chance = 1 / len(dataset["classes"])
+    return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
+
+
+def _measures(content: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers at the top level; of a failed encoder also the measures that it has not."""
+    failed = content.get("diverged") is True
+    return {
+        name: math.nan if value is None else value
+        for name, value in content.items()
+        if _is_number(value) or (failed and value is None)
+    }
+
+
+def _failure(loss: float, *contents: Mapping[str, Any]) -> str | None:
+    for content in contents:
+        if content.get("diverged") is True:
+            return str(content.get("failure", "diverged"))
+    return None if math.isfinite(loss) else f"the loss is {loss}"
 
 
 def _plan_columns(row: SummaryRow, train_images: int) -> dict[str, Any]:

@@ -39,7 +39,10 @@ def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int) -> str:
     """
     slope = log_slope(rows["share"].tolist(), rows[shown.column].tolist())
     if math.isnan(slope.mean):
-        return f"{shown.name}: fewer than two shares have numbers, so no trend can be stated."
+        return (
+            f"{shown.name}: a trend with the share of data cannot be judged: numbers of fewer than "
+            "two shares are there."
+        )
     numbers = f"least-squares slope {shown.changes(slope)} per tenfold data, {slope.n} runs"
     numbers += f"; mean {_ends(rows, shown)}"
     if direction == 0:
@@ -51,6 +54,10 @@ def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int) -> str:
             f"which differs between these runs, so it is not judged ({numbers})."
         )
     verdict = judge(slope, direction).value.replace("the difference", "the slope")
+    counts = rows.groupby("share")[shown.column].count()
+    if (counts == 0).any():
+        empty = " and ".join(f"{share:g} %" for share in counts.index[counts == 0])
+        verdict = f"{Verdict.NO_NUMBERS.value} at {empty} of the data"
     return f"{shown.name}: the claim {claim} {verdict} ({numbers})."
 
 

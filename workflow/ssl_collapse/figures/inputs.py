@@ -12,7 +12,7 @@ from ssl_collapse.config.figures import PlottedRun
 from ssl_collapse.errors import UserError
 
 # Names of people's choosing: a run may be called "001" or "None".
-_TEXT = ("run", "dataset", "method", "arch", "schedule", "start_run")
+_TEXT = ("run", "dataset", "method", "arch", "schedule", "start_run", "failure")
 _NEEDED = ("run", "seed", "epoch", "final", "schedule", "share", "start_run", "steps")
 _SPECTRUM = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/epoch(?P<epoch>\d+)/[^/]+$")
 
@@ -65,17 +65,28 @@ def own_shares(rows: pd.DataFrame) -> bool:
 
 
 def require_numbers(rows: pd.DataFrame, column: str) -> None:
-    """Raise UserError unless the column exists, is numeric and has at least one value."""
+    """Raise UserError unless the column exists, is numeric and has at least one value.
+
+    Where every run has diverged no value is needed: the figure then shows just that.
+    """
     if column not in rows or not pd.api.types.is_numeric_dtype(rows[column]):
         numeric = rows.select_dtypes("number").columns
         raise UserError(
             f"the summary has no numbers in column {column!r}; it has: {', '.join(numeric)}"
         )
-    if not np.isfinite(rows[column].to_numpy(dtype=np.float64)).any():
+    found = np.isfinite(rows[column].to_numpy(dtype=np.float64))
+    if not found.any() and not rows["diverged"].all():
         raise UserError(
             f"column {column!r} of the summary is empty for every run of the figure; "
             "a k-NN column is empty where there are fewer than k neighbours"
         )
+
+
+def failures(rows: pd.DataFrame) -> list[str]:
+    """Why each training failed, "" where the summary does not say."""
+    if "failure" not in rows:
+        return [""] * len(rows)
+    return [reason if isinstance(reason, str) else "" for reason in rows["failure"]]
 
 
 def read_spectra(paths: Iterable[Path], wanted: Iterable[Key]) -> dict[Key, pd.DataFrame]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ssl_collapse.figures.inputs import failures
 from ssl_collapse.figures.quantities import quantity
 from ssl_collapse.figures.statistics import Interval, t_interval
 from ssl_collapse.figures.theme import BAND_ALPHA, GREY, RED
@@ -174,8 +175,11 @@ def seeds_sentence(table: pd.DataFrame) -> str:
     """How many seeds are behind the means, and what the interval is."""
     counts = table.loc[table["statistic"] == "mean", "seeds"].dropna().astype(int)
     low, high = int(counts.min()), int(counts.max())
+    if high == 0:
+        return "No training has left a number."
     if high < 2:
-        return "One seed per run, so there is no interval."
+        seeds = "One seed" if low else "At most one seed with numbers"
+        return f"{seeds} per run, so there is no interval."
     n = f"{high}" if low == high else f"{low} to {high}"
     text = f"Small points: single seeds ({n} per run). Means with 95 % t-intervals over the seeds"
     return text + (", where a run has at least two." if low < 2 else ".")
@@ -190,16 +194,22 @@ def chance_sentence(table: pd.DataFrame) -> str:
     return f"Dashed: chance, {values} (one over the number of classes)."
 
 
-def remarks(table: pd.DataFrame) -> list[str]:
-    """Sentences on seeds that diverged and on values that are missing, if there are any."""
+def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Sentences on seeds that diverged and on values that are missing, if there are any.
+
+    rows: the summary rows behind the table; their `failure` says why.
+    """
     points = table[table["statistic"] == "seed"]
     sentences = []
-    diverged = points[points["diverged"].fillna(False).astype(bool)]
+    diverged = rows[rows["diverged"]]
     if len(diverged):
-        names = ", ".join(_seed_names(diverged))
+        names = "; ".join(
+            name + (f": {reason}" if reason else "")
+            for name, reason in zip(_seed_names(diverged), failures(diverged), strict=True)
+        )
         sentences.append(
-            f"Red crosses mark diverged training ({names}); "
-            "a finite value still counts in the mean, a missing one is marked at the edge."
+            f"Red crosses mark diverged training ({names}): a finite value still counts in the "
+            "mean, a missing one is marked at the edge."
         )
     for column, group in points[~np.isfinite(points["value"])].groupby("quantity"):
         name, names = quantity(str(column)).name, ", ".join(_seed_names(group))

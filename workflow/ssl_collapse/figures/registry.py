@@ -37,10 +37,6 @@ def make(spec: Figure, summary: pd.DataFrame, spectrum_paths: Sequence[Path]) ->
 
 def _spectra(spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]) -> Made:
     rows = select(summary, spec.runs, None if spec.epoch == "last" else spec.epoch)
-    wanted = [
-        (str(run), int(seed), int(epoch))
-        for run, seed, epoch in zip(rows["run"], rows["seed"], rows["epoch"], strict=True)
-    ]
-    found = read_spectra(paths, wanted)
+    found = read_spectra(paths, spectra.keys(rows))
     numbers = spectra.table(spec, rows, found)
     return numbers, spectra.draw(spec, numbers), spectra.caption(spec, numbers, rows, found)

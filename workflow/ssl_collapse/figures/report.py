@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ssl_collapse.config.figures import PlottedRun
 from ssl_collapse.config.report import ReportSpec
 from ssl_collapse.errors import UserError
-from ssl_collapse.figures.inputs import require_numbers, select
+from ssl_collapse.figures.inputs import failures, require_numbers, select
 from ssl_collapse.figures.quantities import quantity
 from ssl_collapse.figures.statistics import t_interval
 
@@ -112,8 +112,12 @@ def _plus_minus(values: "pd.Series[Any]", percent: bool) -> str:
 
 
 def _seeds(group: pd.DataFrame) -> str:
-    diverged = [str(seed) for seed in group.loc[group["diverged"], "seed"]]
-    return f"{len(group)}, diverged: seed {', '.join(diverged)}" if diverged else f"{len(group)}"
+    diverged = group[group["diverged"]]
+    names = [
+        f"seed {seed}" + (f" ({reason})" if reason else "")
+        for seed, reason in zip(diverged["seed"], failures(diverged), strict=True)
+    ]
+    return f"{len(group)}, diverged: {', '.join(names)}" if names else f"{len(group)}"
 
 
 def dataset_sentence(path: Path) -> str:

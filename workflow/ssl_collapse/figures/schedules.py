@@ -73,7 +73,9 @@ def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) ->
         f"{measure.name}: {points.numbers(numbers, 'measure')}.",
     ]
     found = [single_pass_claim(rows, measure), hybrid_claim(rows, accuracy), _missing_roles(rows)]
-    return points.caption_text(spec.title or TITLE, shown, means, found, points.remarks(numbers))
+    return points.caption_text(
+        spec.title or TITLE, shown, means, found, points.remarks(numbers, rows)
+    )
 
 
 def _missing_roles(rows: pd.DataFrame) -> str:

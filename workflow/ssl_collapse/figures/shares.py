@@ -78,4 +78,4 @@ def caption(spec: SharesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> st
         fixed,
     ]
     found = [share_claim(rows, measure, measure.collapse), share_claim(rows, accuracy, -1)]
-    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers))
+    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))

@@ -34,31 +34,40 @@ _CURVES = {
 _AUC = quantity("auc")
 
 
+def keys(rows: pd.DataFrame) -> list[Key]:
+    """The spectra that the curves are made of: those of the seeds that have not diverged."""
+    sound = rows[~rows["diverged"]]
+    return [
+        (str(run), int(seed), int(epoch))
+        for run, seed, epoch in zip(sound["run"], sound["seed"], sound["epoch"], strict=True)
+    ]
+
+
 def table(
     spec: SpectraFigure, rows: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]
 ) -> pd.DataFrame:
     """The plotted numbers: `points.point_table` for the AUC, and mean curves with their bands.
 
-    rows, spectra: of the plotted runs; `spectra` by run, seed and epoch. Curves have one row per
-    index (from 1). A singular value below the noise floor in any seed is left out of the first two
-    panels. Their band is the t interval of the logarithm (geometric mean); that of the cumulative
-    curve is linear. `statistic` "flat": the line of a flat spectrum. Raises UserError if the
-    spectra of a run's seeds differ in length.
+    rows, spectra: of the plotted runs; `spectra` by run, seed and epoch, for `keys(rows)`. Curves
+    have one row per index (from 1); a run of which every seed has diverged has none. A singular
+    value below the noise floor in any seed is left out of the first two panels. Their band is the
+    t interval of the logarithm (geometric mean); that of the cumulative curve is linear.
+    `statistic` "flat": the line of a flat spectrum. Raises UserError if the spectra of a run's
+    seeds differ in length.
     """
     require_numbers(rows, "auc")
     parts = []
     for run, group in rows.groupby("run", sort=False):
-        keys = [
-            (str(run), int(s), int(e)) for s, e in zip(group["seed"], group["epoch"], strict=True)
-        ]
-        for panel in _CURVES:
-            curve = _curve(str(run), panel, [spectra[key] for key in keys])
+        seeds = [spectra[key] for key in keys(group)]
+        for panel in _CURVES if seeds else ():
+            curve = _curve(str(run), panel, seeds)
             curve = curve.assign(panel=panel, quantity=panel, statistic="mean", run=run)
             first = group.iloc[0]
             parts.append(curve.assign(label=first["label"], share=first["share"]))
-    dimension = max(part["index"].max() for part in parts if len(part))
-    flat = pd.DataFrame({"index": [1, dimension], "value": [1 / dimension, 1.0]})
-    parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
+    if spectra:
+        dimension = max(part["index"].max() for part in parts if len(part))
+        flat = pd.DataFrame({"index": [1, dimension], "value": [1 / dimension, 1.0]})
+        parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
     parts.append(points.point_table(rows, {"auc": "auc"}))
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
     columns = [*points.COLUMNS[:6], "index", *points.COLUMNS[6:]]
@@ -128,7 +137,7 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[
         )
         axes.plot(x, curve["value"], color=color, label=label, gid=f"mean {label}")
     flat = points.of(numbers, panel, "flat")
-    if len(flat):
+    if panel == "cumulative":
         x = flat["index"].to_numpy(dtype=np.float64)
         axes.plot(x, flat["value"], "--", color=GREY, linewidth=1.2, label="flat", gid="flat")
     else:
@@ -169,21 +178,32 @@ def caption(
         if banded
         else "",
         _noise_sentence(rows, spectra),
+        _left_out(rows),
     ]
     found = [
         f"AUC: {points.numbers(numbers, 'auc')}.",
         share_claim(rows, _AUC, +1) if own_shares(rows) else single_pass_claim(rows, _AUC),
     ]
-    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers))
+    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))
+
+
+def _left_out(rows: pd.DataFrame) -> str:
+    seeds = int(rows["diverged"].sum())
+    if not seeds:
+        return ""
+    text = f"(a) to (c) leave out the {seeds} of {len(rows)} trainings that have diverged"
+    gone = [
+        str(label) for label, group in rows.groupby("label", sort=False) if group["diverged"].all()
+    ]
+    return text + (f"; none is left of {', '.join(gone)}." if gone else ".")
 
 
 def _noise_sentence(rows: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]) -> str:
     hidden: dict[str, str] = {}
     most: dict[str, int] = {}
-    for run, seed, epoch, label in zip(
-        rows["run"], rows["seed"], rows["epoch"], rows["label"], strict=True
-    ):
-        above = spectra[(str(run), int(seed), int(epoch))]["above_noise_floor"]
+    labels = rows[~rows["diverged"]]["label"]
+    for key, label in zip(keys(rows), labels, strict=True):
+        above = spectra[key]["above_noise_floor"]
         below = int((~above).sum())
         if below > most.get(label, 0):
             most[label], hidden[label] = below, f"{label}: {below} of {len(above)}"

@@ -15,6 +15,7 @@ from ssl_collapse.errors import UserError
 from ssl_collapse.storage.atomic import atomic_path
 
 ENCODER_FORMAT = "1"
+DIVERGED = "diverged.pt"  # the state in which a training's loss stopped being finite
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -34,6 +35,21 @@ def _canonical(content: Any) -> Any:
     if isinstance(content, Tensor):
         return content.detach().cpu().clone()
     return sys.intern(content) if isinstance(content, str) else content
+
+
+def checkpoint_after(folder: Path, epoch: int) -> Path:
+    """The checkpoint after `epoch` epochs; for a run that had diverged by then, its failing state.
+
+    The content of the latter has a `failure`, the text that says what happened.
+    """
+    regular, failing = folder / f"epoch{epoch:04d}.pt", folder / DIVERGED
+    return failing if failing.is_file() and not regular.is_file() else regular
+
+
+def is_after(content: dict[str, Any], epoch: int) -> bool:
+    """Whether a checkpoint is that after `epoch` epochs, or the failing state of an earlier one."""
+    found = content.get("epoch", -1)
+    return bool(found < epoch if "failure" in content else found == epoch)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class Representations:
             yield chunk
 
     @property
+    def failure(self) -> str | None:
+        """Why the file's encoder represents nothing, or None; with it, every entry is NaN."""
+        return str(self.attrs["failure"]) if "failure" in self.attrs else None
+
+    @property
     def num_classes(self) -> int:
         """The number of classes: what the file states, else the largest target plus one."""
         if "num_classes" in self.attrs:
@@ -108,9 +113,7 @@ def write_representations(
     """
     with atomic_path(path) as temporary:
         with h5py.File(temporary, "w") as file:
-            for name in sorted(attrs):
-                file.attrs[name] = attrs[name]
-            file.attrs["format_version"] = FORMAT_VERSION
+            _write_attrs(file, attrs)
             representations = file.create_dataset("representations", (n, dim), np.float32)
             targets = file.create_dataset("targets", (n,), np.int64)
             index = file.create_dataset("index", (n,), np.int64)
@@ -128,6 +131,27 @@ def write_representations(
                 start = stop
         if start != n:
             raise ValueError(f"{start} rows came, {n} were announced")
+
+
+def write_failed_representations(
+    path: Path, dim: int, targets: IntArray, attrs: Mapping[str, Any], failure: str
+) -> None:
+    """Write a file of an encoder that represents nothing: NaN (N, dim), and why as `failure`.
+
+    `targets` is (N,). The NaN are the data set's fill value and take no space.
+    """
+    n = len(targets)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        _write_attrs(file, {**attrs, "failure": failure})
+        file.create_dataset("representations", (n, dim), np.float32, fillvalue=np.nan)
+        file.create_dataset("targets", data=targets, dtype=np.int64)
+        file.create_dataset("index", data=np.arange(n), dtype=np.int64)
+
+
+def _write_attrs(file: h5py.File, attrs: Mapping[str, Any]) -> None:
+    for name in sorted(attrs):
+        file.attrs[name] = attrs[name]
+    file.attrs["format_version"] = FORMAT_VERSION
 
 
 def open_representations(path: Path) -> Representations:

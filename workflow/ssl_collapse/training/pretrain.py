@@ -1,7 +1,6 @@
 """The pretraining loop."""
 
 import logging
-import math
 import signal
 import sys
 import time
@@ -22,7 +21,13 @@ from ssl_collapse.data.batches import CroppedViews, step_colours, view_loader
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.errors import UserError
 from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
-from ssl_collapse.storage.checkpoint import load_checkpoint, save_checkpoint
+from ssl_collapse.storage.checkpoint import DIVERGED, is_after, load_checkpoint, save_checkpoint
+from ssl_collapse.training.health import (
+    DivergedError,
+    OutputWatch,
+    check_loss,
+    rows_without_training,
+)
 from ssl_collapse.training.optimizer import build_optimizer, set_epoch_lr
 from ssl_collapse.training.ranks import Ranks
 from ssl_collapse.training.schedule import epoch_batches
@@ -40,6 +45,7 @@ class Runtime:
     device: torch.device
     workers: int = 0
     log_every: int = 100
+    run: str = "this run"  # name and seed, for messages
 
 
 @dataclass
@@ -80,16 +86,23 @@ class Trainer:
         self.mean = torch.tensor(spec.mean, device=runtime.device)
         self.std = torch.tensor(spec.std, device=runtime.device)
         self.progress = Progress(epoch=spec.start_epoch)
+        self.watch = OutputWatch(self.model.backbone, runtime.run)
+        self.failure: str | None = None
         self._asked = False  # this process was asked to stop
         self._stop = False  # all ranks agree to
 
     def start_from(self, path: Path) -> None:
-        """Take weights and optimiser state of another run's checkpoint (hybrid)."""
+        """Take weights and optimiser state of another run's checkpoint (hybrid).
+
+        Of a run that has diverged, its failing state: then this run has diverged, too.
+        """
         content = load_checkpoint(path)
-        if content.get("epoch") != self.spec.start_epoch:
+        if not is_after(content, self.spec.start_epoch):
             raise UserError(
                 f"{path}: is after epoch {content.get('epoch')}, not {self.spec.start_epoch}"
             )
+        if "failure" in content:
+            self.failure = f"started from a run that has diverged: {content['failure']}"
         self._restore(content)
 
     def resume(self) -> None:
@@ -98,15 +111,34 @@ class Trainer:
         if saved is not None:
             self._restore(saved)
             self.progress = Progress(**saved["progress"])
+            self.watch.collapse = saved.get("collapse")
             logger.info("resumed at epoch %d, step %d", self.progress.epoch, self.progress.step)
 
     def run(self) -> list[dict[str, float]]:
-        """Train to the last epoch; returns the rows of training.csv."""
+        """Train to the last epoch; returns the rows of training.csv.
+
+        A loss that is not finite ends the training, but not with an error: the failing state is
+        saved as DIVERGED, and the rows of the epochs that are missing have the loss NaN.
+        """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._on_signal)
-        while self.progress.epoch < self.spec.epochs:
-            self._epoch()
+        try:
+            while self.failure is None and self.progress.epoch < self.spec.epochs:
+                self._epoch()
+        except DivergedError as diverged:
+            self.failure = str(diverged)
+        if self.failure is not None:
+            self._give_up(self.failure)
         return self.progress.rows
+
+    def _give_up(self, failure: str) -> None:
+        logger.warning(
+            "%s: %s; training ends here and the run is marked as diverged in tables and figures; "
+            "lower base_lr or lengthen warmup_epochs",
+            *(self.runtime.run, failure),
+        )
+        save_checkpoint(self.state.checkpoints / DIVERGED, self._content())
+        self.progress.rows += rows_without_training(self.spec, self.progress.epoch)
 
     def _epoch(self) -> None:
         progress, spec = self.progress, self.spec
@@ -151,11 +183,8 @@ class Trainer:
         loss = self._loss(view1, view2)
         value, asked = self.ranks.mean([loss.item(), float(self._asked)], device)
         self._stop = asked > 0
-        if not math.isfinite(value):
-            raise UserError(
-                f"the loss is {value} in epoch {progress.epoch + 1}, step {progress.step + 1}; "
-                "lower base_lr or lengthen warmup_epochs"
-            )
+        check_loss(value, progress.epoch, progress.step)
+        self.watch.check(progress.epoch, progress.step)
         loss.backward()  # type: ignore[no-untyped-call]
         if frozen:  # without gradients the optimiser passes the encoder over
             for parameter in self.model.encoder_parameters():
@@ -189,12 +218,14 @@ class Trainer:
         self.state.save({**self._content(), "progress": vars(progress)})
 
     def _content(self) -> dict[str, Any]:
+        found = {"failure": self.failure, "collapse": self.watch.collapse}
         return {
             "model": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "rng": torch.get_rng_state(),
             "recipe": self.spec.model_dump_json(),
             "epoch": self.progress.epoch,
+            **{name: text for name, text in found.items() if text is not None},
         }
 
     def _restore(self, content: dict[str, Any]) -> None:
