@@ -39,7 +39,7 @@ def encoder(tmp_path: Path) -> Path:
     model = build_method(*build_backbone(spec.backbone), spec.method)
     recipe = spec.model_dump_json()
     save_checkpoint(tmp_path / "c.pt", {"model": model.state_dict(), "recipe": recipe, "epoch": 3})
-    export_encoder(tmp_path / "c.pt", tmp_path / "encoder.safetensors")
+    export_encoder(tmp_path / "c.pt", tmp_path / "encoder.safetensors", 3)
     return tmp_path / "encoder.safetensors"
 
 

@@ -95,6 +95,7 @@ def test_columns_of_one_row(results: Path) -> None:
     assert {name: row[name] for name in plan} == plan
     empty = {name for name, value in row.items() if pd.isna(value)}
     assert empty == {
+        "failure",
         "start_run", "start_epoch", "knn_cosine_k200", "knn_cosine_weighted_k200", "knn_l2_k1",
         "knn_l2_k20", "knn_l2_k200", "knn_l2_oracle", "knn_l2_oracle_k",
     }  # fmt: skip
@@ -144,7 +145,7 @@ def test_rows_with_different_measures_share_one_table(results: Path) -> None:
     table = summarize(rows(plan_row(), plan_row(run="more", probe=True)), results)
     assert np.isnan(table["rankme"][0]) and table["rankme"][1] == 3.5
     assert table["probe_top1"][1] == 0.4
-    assert list(table.columns[-3:]) == ["probe_top1", "chance", "diverged"]
+    assert list(table.columns[-3:]) == ["chance", "failure", "diverged"]
 
 
 def test_it_reads_what_the_measurements_write(results: Path) -> None:

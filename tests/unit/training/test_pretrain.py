@@ -12,7 +12,9 @@ import torch
 from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.errors import UserError
-from ssl_collapse.storage.checkpoint import load_checkpoint
+from ssl_collapse.storage.checkpoint import DIVERGED, checkpoint_after, load_checkpoint
+from ssl_collapse.training.health import OutputWatch
+from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.pretrain import INTERRUPTED, Runtime, Trainer
 from ssl_collapse.training.state import TrainingState
 
@@ -139,12 +141,99 @@ def test_warm_up_steps_freeze_the_encoder_in_every_epoch_but_the_first(
     assert not torch.equal(first["predictor.0.weight"], last["predictor.0.weight"])
 
 
-def test_a_diverging_loss_stops_with_epoch_and_step(images: PackedImages, tmp_path: Path):
-    broken = trainer(images, tmp_path)
-    with torch.no_grad():
-        broken.module.backbone.conv1.weight.fill_(float("nan"))
-    with pytest.raises(UserError, match="the loss is nan in epoch 1, step 1"):
-        broken.run()
+def diverging_in(step: int, trainer: Trainer) -> Trainer:
+    """The weights become NaN before this step (from 1) of the whole training."""
+    original, steps = trainer._step, 0
+
+    def broken(crops: Any) -> float:
+        nonlocal steps
+        steps += 1
+        if steps == step:
+            with torch.no_grad():
+                trainer.model.backbone.conv1.weight.fill_(float("nan"))
+        return original(crops)
+
+    trainer._step = broken
+    return trainer
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_with_success(
+    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    # three steps per epoch: the fifth is step 2 of epoch 2, so that only epoch 1 is finished
+    runtime = Runtime(CPU, run="iid/seed0")
+    rows = diverging_in(5, trainer(images, tmp_path, runtime, epochs=4)).run()
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("iid/seed0: the loss is nan in epoch 2, step 2; ")
+    assert "lower base_lr or lengthen warmup_epochs" in warning
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    assert np.isnan([row["loss"] for row in rows]).tolist() == [False, True, True, True]
+    assert [row["lr"] for row in rows] == [epoch_lr(spec(epochs=4), epoch) for epoch in range(4)]
+    assert [row["images_per_second"] for row in rows[1:]] == [0, 0, 0]
+    assert list(checkpoints(tmp_path)) == [DIVERGED, "epoch0001.pt"]
+    content = load_checkpoint(tmp_path / "checkpoints" / DIVERGED)
+    assert (content["epoch"], content["failure"]) == (1, "the loss is nan in epoch 2, step 2")
+
+
+def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, tmp_path: Path):
+    rate = {"base_lr": 1e30}  # the weights overflow after a step or two
+    whole = trainer(images, tmp_path / "whole", **rate).run()
+    first = trainer(images, tmp_path / "cut", **rate)
+    first._stop = True
+    with pytest.raises(SystemExit):
+        first.run()
+    second = trainer(images, tmp_path / "cut", **rate)
+    second.resume()
+    assert repr(second.run()) == repr(whole)  # repr: NaN is not equal to itself
+    assert list(checkpoints(tmp_path / "whole")) == [DIVERGED]
+    assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
+
+
+def test_a_hybrid_of_a_diverged_run_has_diverged(images: PackedImages, tmp_path: Path):
+    diverging_in(2, trainer(images, tmp_path / "whole")).run()
+    start = checkpoint_after(tmp_path / "whole/checkpoints", 2)
+    assert start.name == DIVERGED
+    hybrid = trainer(images, tmp_path / "hybrid", start_epoch=2)
+    hybrid.start_from(start)
+    (row,) = hybrid.run()
+    assert row["epoch"] == 3 and np.isnan(row["loss"])
+    content = load_checkpoint(tmp_path / "hybrid/checkpoints" / DIVERGED)
+    reason = "started from a run that has diverged: the loss is nan in epoch 1, step 2"
+    assert (content["epoch"], content["failure"]) == (2, reason)
+
+
+def test_a_hybrid_that_starts_before_the_failure_is_sound(images: PackedImages, tmp_path: Path):
+    diverging_in(5, trainer(images, tmp_path / "whole")).run()
+    hybrid = trainer(images, tmp_path / "hybrid", start_epoch=1)
+    hybrid.start_from(checkpoint_after(tmp_path / "whole/checkpoints", 1))
+    assert np.isfinite([row["loss"] for row in hybrid.run()]).all()
+
+
+def test_total_collapse_is_said_once_and_training_goes_on(
+    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    collapsed = trainer(images, tmp_path, Runtime(CPU, run="iid/seed0"))
+    with torch.no_grad():  # without scale and shift the last batch norm gives zeros
+        for parameter in collapsed.model.backbone.parameters():
+            parameter.zero_()
+    rows = collapsed.run()
+    assert np.isfinite([row["loss"] for row in rows]).all()
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("iid/seed0: total collapse in epoch 1, step 1: ")
+    content = load_checkpoint(tmp_path / "checkpoints/epoch0003.pt")
+    assert content["collapse"] == "total collapse in epoch 1, step 1"
+
+
+def test_watching_the_outputs_changes_no_byte(
+    images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    trainer(images, tmp_path / "watched").run()
+    monkeypatch.setattr(OutputWatch, "__init__", lambda self, *_: setattr(self, "collapse", None))
+    monkeypatch.setattr(OutputWatch, "check", lambda *_: None)
+    trainer(images, tmp_path / "not").run()
+    assert checkpoints(tmp_path / "watched") == checkpoints(tmp_path / "not")
+    content = load_checkpoint(tmp_path / "not/checkpoints/epoch0003.pt")
+    assert set(content) == {"model", "optimizer", "rng", "recipe", "epoch"}
 
 
 def test_a_second_trainer_of_the_same_run_is_refused(tmp_path: Path):
