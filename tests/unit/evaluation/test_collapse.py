@@ -20,7 +20,10 @@ from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectru
 from ssl_collapse.evaluation.metrics import auc
 from ssl_collapse.evaluation.moments import accumulate
 from ssl_collapse.evaluation.spectrum import singular_values
-from ssl_collapse.storage.representations import open_representations
+from ssl_collapse.storage.representations import (
+    open_representations,
+    write_failed_representations,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "workflow" / "scripts" / "collapse.py"
@@ -132,6 +135,22 @@ def test_rows_that_are_all_equal_are_an_error(tmp_path: Path, value: float) -> N
         measure(tmp_path, np.full((300, 8), value, dtype=np.float32))
 
 
+def test_a_file_that_is_marked_as_failed_has_every_measure_null(tmp_path: Path) -> None:
+    sound = measure(tmp_path, decaying(300, 6)).content
+    path, why = tmp_path / "r.h5", "the loss is nan in epoch 2, step 1"
+    write_failed_representations(path, 6, np.arange(300), {}, why)
+    spectrum, out = tmp_path / "s.csv", tmp_path / "c.json"
+    done = run(path, "--json", out, "--spectrum", spectrum)
+    assert done.returncode == 0, done.stderr
+    content = json.loads(out.read_text())
+    assert content.keys() == sound.keys() | {"diverged", "failure"}
+    assert (content["diverged"], content["failure"]) == (True, why)
+    told = {"diverged", "failure", "n", "dim", "dtype", "notes", "conventions"}
+    assert {name for name, value in content.items() if value is not None} == told
+    assert (content["n"], content["dim"]) == (300, 6)
+    assert spectrum.read_text() == "index,singular_value,normalized,cumulative,above_noise_floor\n"
+
+
 def test_a_spread_ten_thousandth_of_the_mean_is_no_constant(tmp_path: Path) -> None:
     rows = 1e4 + np.random.default_rng(0).standard_normal((2000, 16))
     expected = measure(tmp_path, rows - 1e4).content["auc"]
@@ -228,7 +247,10 @@ from pathlib import Path
 import h5py
 from ssl_collapse.config.collapse import CollapseSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
-from ssl_collapse.storage.representations import open_representations
+from ssl_collapse.storage.representations import (
+    open_representations,
+    write_failed_representations,
+)
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

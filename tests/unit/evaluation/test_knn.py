@@ -27,7 +27,11 @@ from ssl_collapse.evaluation.knn import (
 )
 from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.neighbors_torch import TorchBackend
-from ssl_collapse.storage.representations import open_representations, write_representations
+from ssl_collapse.storage.representations import (
+    open_representations,
+    write_failed_representations,
+    write_representations,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "workflow" / "scripts" / "knn.py"
@@ -182,6 +186,25 @@ def test_rows_that_are_all_equal_still_have_a_defined_answer(tmp_path: Path) -> 
     val = save(tmp_path / "val.h5", np.ones((10, 4)), np.arange(10) % 5)
     for curve in run_knn(train, val).accuracy.values():
         assert curve[0] == 0.2  # row 0 is everyone's neighbour: label 0
+
+
+def test_a_file_that_is_marked_as_failed_has_no_accuracies(tmp_path: Path) -> None:
+    rows, targets = clusters(40, seed=1)
+    train, val = save(tmp_path / "train.h5", rows, targets), tmp_path / "val.h5"
+    write_failed_representations(val, 8, targets, {"num_classes": 5}, "total collapse")
+    knn = run_knn(train, val, k_max=10)
+    assert (knn.content["diverged"], knn.content["failure"]) == (True, "total collapse")
+    assert knn.content["protocol"] == run_knn(train, train, k_max=10).content["protocol"] | {
+        "leave_one_out": False
+    }
+    for metric in ("cosine", "l2"):
+        for vote in ("majority", "weighted"):
+            result = knn.content["results"][metric][vote]
+            assert set(result["fixed_k"].values()) == {None}
+            assert (result["oracle"]["k"], result["oracle"]["accuracy"]) == (None, None)
+    assert table(knn) == "metric,vote,k,accuracy\n"
+    done = run(train, val)
+    assert done.returncode == 0 and "diverged: total collapse; no accuracies" in done.stdout
 
 
 def test_wrong_input_is_named(tmp_path: Path) -> None:

@@ -37,7 +37,11 @@ from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.models.build import build_backbone
 from ssl_collapse.storage.checkpoint import save_encoder
-from ssl_collapse.storage.representations import open_representations, write_representations
+from ssl_collapse.storage.representations import (
+    open_representations,
+    write_failed_representations,
+    write_representations,
+)
 from ssl_collapse.training.state import TrainingState
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -348,25 +352,65 @@ def test_direct_use_prints_a_table_and_writes_the_json(files: tuple[Path, Path])
     }
 
 
-def test_full_mode_from_files_and_nothing_left_of_its_state(packed: Path, tmp_path: Path):
-    encoder, dim = backbone()
+def probe_encoder(
+    packed: Path, folder: Path, encoder: nn.Module, **metadata: str
+) -> "subprocess.CompletedProcess[str]":
     from ssl_collapse.config.training import Recipe
 
     keys = {"arch": "small_resnet", "width": 4, "blocks": [1]}
-    config = Recipe.model_validate({"backbone": keys}).backbone
-    metadata = {"arch": "small_resnet", "epoch": "1", "feature_dim": str(dim)}
-    metadata["backbone"] = json.dumps(config.model_dump())
-    save_encoder(tmp_path / "encoder.safetensors", encoder.state_dict(), metadata)
+    config = json.dumps(Recipe.model_validate({"backbone": keys}).backbone.model_dump())
+    about = {"arch": "small_resnet", "epoch": "1", "feature_dim": "4", "backbone": config}
+    path = folder / "encoder.safetensors"
+    save_encoder(path, encoder.state_dict(), {**about, **metadata})
     settings = json.dumps({"batch_size": 8, "epochs": 3, "resize": 12, "crop": 8})
-    done = command(
-        *("--encoder", tmp_path / "encoder.safetensors"),
+    return command(
+        *("--encoder", path),
         *("--images-train", packed / "train.h5", "--images-val", packed / "val.h5"),
-        *("--spec", settings, "--json", tmp_path / "probe.json", "--device", "cpu"),
-        *("--state", tmp_path / "state/run/seed0"),
+        *("--spec", settings, "--json", folder / "probe.json", "--device", "cpu"),
+        *("--state", folder / "state/run/seed0"),
     )
+
+
+def test_full_mode_from_files_and_nothing_left_of_its_state(packed: Path, tmp_path: Path):
+    done = probe_encoder(packed, tmp_path, backbone()[0])
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "probe.json").read_text()) == probe_images(image_source(packed))
     assert list((tmp_path / "state").iterdir()) == []
+
+
+# --- encoders that have failed
+
+NOTHING = {"top1_last", "top5_last", "top1_best", "top5_best", "best_epoch"}
+
+
+def test_a_file_that_is_marked_as_failed_is_not_probed(files: tuple[Path, Path]):
+    train, val = files
+    targets = open_representations(val).labels()
+    write_failed_representations(val, 3, targets, {"num_classes": 3}, "total collapse")
+    done = command(train, val, "--spec", '{"epochs": 2}')
+    assert done.returncode == 0, done.stderr
+    assert "diverged: total collapse; no accuracies" in done.stdout
+    result = json.loads((val.parent / "val-probe.json").read_text())
+    assert (result["diverged"], result["failure"]) == (True, "total collapse")
+    assert {name for name, value in result.items() if value is None} == NOTHING
+    assert result["epochs"] == []
+    assert (result["protocol"]["n_train"], result["protocol"]["n_val"]) == (90, 60)
+
+
+@pytest.mark.parametrize("failure", [{"failure": "the loss is nan"}, {}])
+def test_full_mode_knows_a_failed_encoder_by_its_metadata_or_by_its_outputs(
+    packed: Path, tmp_path: Path, failure: dict[str, str]
+):
+    encoder, _ = backbone()
+    with torch.no_grad():  # without scale and shift the last batch norm gives zeros
+        for parameter in encoder.parameters():
+            parameter.zero_()
+    done = probe_encoder(packed, tmp_path, encoder, **failure)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "probe.json").read_text())
+    expected = failure.get("failure", "all representations are equal: total collapse")
+    assert (result["diverged"], result["failure"]) == (True, expected)
+    assert {name for name, value in result.items() if value is None} == NOTHING
 
 
 # --- bad input

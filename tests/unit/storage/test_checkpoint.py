@@ -8,6 +8,9 @@ import torch
 
 from ssl_collapse.errors import UserError
 from ssl_collapse.storage.checkpoint import (
+    DIVERGED,
+    checkpoint_after,
+    is_after,
     load_checkpoint,
     load_encoder,
     save_checkpoint,
@@ -75,3 +78,17 @@ def test_missing_truncated_and_foreign_files_are_named(tmp_path: Path):
     (tmp_path / "cut").write_bytes((tmp_path / "encoder").read_bytes()[:60])
     with pytest.raises(UserError, match="not a readable safetensors file"):
         load_encoder(tmp_path / "cut")
+
+
+def test_after_a_failure_the_checkpoint_is_the_failing_state(tmp_path: Path):
+    (tmp_path / "epoch0001.pt").touch()
+    assert checkpoint_after(tmp_path, 2).name == "epoch0002.pt"  # to be named as missing
+    (tmp_path / DIVERGED).touch()
+    assert [checkpoint_after(tmp_path, epoch).name for epoch in (1, 2)] == [
+        "epoch0001.pt",
+        DIVERGED,
+    ]
+    assert is_after({"epoch": 2}, 2) and not is_after({"epoch": 2}, 3)
+    # failed after one epoch: the state of every epoch from the second on
+    failed = {"epoch": 1, "failure": "the loss is nan"}
+    assert [is_after(failed, epoch) for epoch in (1, 2, 3)] == [False, True, True]

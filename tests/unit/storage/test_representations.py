@@ -11,7 +11,11 @@ import torch
 from safetensors.numpy import save_file
 
 from ssl_collapse.errors import UserError
-from ssl_collapse.storage.representations import open_representations, write_representations
+from ssl_collapse.storage.representations import (
+    open_representations,
+    write_failed_representations,
+    write_representations,
+)
 
 ROWS = np.arange(12, dtype=np.float32).reshape(6, 2)
 TARGETS = np.array([0, 1, 2, 0, 1, 2])
@@ -201,3 +205,16 @@ def test_a_pickle_never_runs(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(UserError, match="not a readable"):
         open_representations(path)
     assert not proof.exists()
+
+
+def test_a_failed_encoder_leaves_a_file_of_nan_that_says_why(tmp_path: Path) -> None:
+    path, targets = tmp_path / "r.h5", np.array([1, 0, 2])
+    write_failed_representations(path, 4, targets, {"num_classes": 3}, "the loss is nan")
+    opened = open_representations(path)
+    assert opened.failure == "the loss is nan"
+    assert (opened.n, opened.dim, opened.dtype, opened.num_classes) == (3, 4, "float32", 3)
+    assert opened.labels().tolist() == [1, 0, 2]
+    assert np.isnan(opened.read(0, 3)).all()
+    with h5py.File(path) as file:
+        assert file["index"][:].tolist() == [0, 1, 2]
+    assert open_representations(write(tmp_path / "sound.h5")).failure is None

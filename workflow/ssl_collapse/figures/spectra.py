@@ -191,7 +191,7 @@ def _left_out(rows: pd.DataFrame) -> str:
     seeds = int(rows["diverged"].sum())
     if not seeds:
         return ""
-    text = f"(a) to (c) leave out the {seeds} of {len(rows)} trainings that have diverged"
+    text = f"(a) to (c) leave out {seeds} of {len(rows)} trainings, which diverged"
     gone = [
         str(label) for label, group in rows.groupby("label", sort=False) if group["diverged"].all()
     ]

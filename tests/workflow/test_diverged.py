@@ -1,0 +1,56 @@
+"""A run whose loss becomes NaN: Snakemake succeeds, and tables, figures and report mark the run."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import snakemake
+
+CONFIG = Path(__file__).with_name("diverged.yaml")
+MEASURES = ["auc", "rankme", "std_per_dimension", "knn_cosine_k20", "knn_l2_oracle"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("diverged")
+    run = snakemake(folder, "--cores", "2", "--configfile", str(CONFIG))
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert "wild/seed0: the loss is nan in epoch 2, step 2; training ends here" in run.stdout
+    return folder / "results"
+
+
+def test_training_has_a_row_per_epoch_and_one_failing_state(results: Path):
+    folder = results / "runs/wild/seed0"
+    rows = pd.read_csv(folder / "training.csv")
+    assert rows["epoch"].tolist() == [1, 2, 3]
+    assert rows["loss"].isna().tolist() == [False, True, True]
+    names = sorted(path.name for path in (folder / "checkpoints").glob("*.pt"))
+    assert names == ["diverged.pt", "epoch0001.pt"]
+
+
+def test_epochs_before_the_failure_are_measured_and_later_ones_marked(results: Path):
+    summary = pd.read_csv(results / "tables/summary.csv").set_index("epoch")
+    assert summary["diverged"].tolist() == [False, True]
+    assert summary.loc[1, [*MEASURES, "loss"]].notna().all()
+    assert summary.loc[3, [*MEASURES, "loss"]].isna().all()
+    assert summary.loc[3, "failure"] == "the loss is nan in epoch 2, step 2"
+    epoch = results / "runs/wild/seed0/epoch0003"
+    with h5py.File(epoch / "representations-val.h5") as file:
+        assert file["representations"].shape == (20, 4)
+        assert np.isnan(file["representations"][:]).all()
+        assert file.attrs["failure"] == "the loss is nan in epoch 2, step 2"
+        assert file.attrs["epoch"] == 3
+
+
+def test_figures_and_report_say_so(results: Path):
+    reason = "wild seed 0: the loss is nan in epoch 2, step 2"
+    for name, panels in (("figure3", 1), ("schedules", 2)):
+        seeds = pd.read_csv(results / f"figures/{name}.csv").query("statistic == 'seed'")
+        assert seeds["diverged"].tolist() == [True] * panels
+        assert seeds["value"].isna().all()
+        caption = (results / f"figures/{name}.txt").read_text()
+        assert f"Red crosses mark diverged training ({reason})" in caption
+    page = (results / "report.html").read_text()
+    assert "1, diverged: seed 0 (the loss is nan in epoch 2, step 2)" in page
