@@ -136,7 +136,32 @@ def test_a_loss_that_is_not_finite_flags_the_run(results: Path) -> None:
     write_run(results, "nan", loss="nan", auc=0.7)
     write_run(results, "flagged", auc=0.7, diverged=True)
     plan = [plan_row(run=run) for run in ("iid", "nan", "flagged")]
-    assert summarize(rows(*plan), results)["diverged"].tolist() == [False, True, True]
+    table = summarize(rows(*plan), results)
+    assert table["diverged"].tolist() == [False, True, True]
+    assert table["failure"][1:].tolist() == ["the loss is nan", "diverged"]
+
+
+def test_the_columns_of_what_failed_are_there_and_empty(results: Path) -> None:
+    # all runs have failed: by the training's representations, or by those of val alone
+    why = {"diverged": True, "failure": "total collapse"}
+    write_run(results, "train", loss="nan", **why, auc=None, rankme=None, n=60)
+    write_run(results, "val", auc=0.7)
+    null = {"fixed_k": {"1": None, "20": None}, "oracle": {"k": None, "accuracy": None}}
+    knn = {**why, "results": {"cosine": {"majority": null, "weighted": null}}}
+    for run in ("train", "val"):
+        write_json(results / f"runs/{run}/seed0/epoch0004/knn.json", knn)
+        probe = {**why, "num_classes": 4, "top1_last": None, "epochs": []}
+        write_json(results / f"runs/{run}/seed0/epoch0004/probe.json", probe)
+    plan = [plan_row(run=run, probe=True) for run in ("train", "val")]
+    path = results / "summary.csv"
+    summarize(rows(*plan), results).to_csv(path, index=False)
+    table = pd.read_csv(path)
+    assert table["diverged"].tolist() == [True, True]
+    assert table["failure"].tolist() == ["total collapse"] * 2
+    assert table["auc"].isna().tolist() == [True, False]
+    empty = ["rankme", "knn_cosine_k1", "knn_cosine_k20", "knn_cosine_oracle", "probe_top1_last"]
+    assert table[empty].isna().all(axis=None)
+    assert table["n"][0] == 60 and table["probe_num_classes"].tolist() == [4, 4]
 
 
 def test_rows_with_different_measures_share_one_table(results: Path) -> None:

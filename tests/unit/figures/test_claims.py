@@ -76,6 +76,14 @@ def test_share_claim_with_one_seed_is_undecided(sweep) -> None:
     assert "without two seeds there is no interval" in share_claim(sweep([0.7], [0.8]), AUC, +1)
 
 
+def test_share_claim_without_numbers_at_a_share_cannot_be_judged(sweep, run_rows) -> None:
+    middle = run_rows("s10", share=10.0, auc=[math.nan, math.nan])
+    sentence = share_claim(pd.concat([sweep([0.70, 0.71], [0.80, 0.81]), middle]), AUC, +1)
+    assert "cannot be judged: numbers are missing at 10 % of the data (" in sentence
+    one_left = share_claim(sweep([0.70, 0.71], [math.nan, math.nan]), AUC, +1)
+    assert "cannot be judged: numbers of fewer than two shares are there" in one_left
+
+
 def test_share_claim_is_not_judged_when_the_steps_differ(sweep) -> None:
     rows = sweep([0.70, 0.71], [0.80, 0.81])
     rows.loc[rows["run"] == "s1", "steps"] = 3
@@ -135,3 +143,10 @@ def test_hybrid_must_beat_both(schedules) -> None:
     assert "beats both shows" in hybrid_claim(schedules(LOW, MIDDLE, HIGH), ACCURACY)
     assert "beats both does not show" in hybrid_claim(schedules(LOW, HIGH, MIDDLE), ACCURACY)
     assert "beats both is undecided" in hybrid_claim(schedules(LOW, WIDE, HIGH), ACCURACY)
+
+
+def test_claims_on_a_run_without_numbers_cannot_be_judged(schedules) -> None:
+    gone = [math.nan, math.nan]
+    text = "cannot be judged: numbers are missing"
+    assert text in hybrid_claim(schedules(LOW, gone, HIGH), ACCURACY)
+    assert text in single_pass_claim(schedules(LOW, gone, HIGH), AUC)

@@ -1,6 +1,8 @@
 """Every kind of figure: its table holds exactly what the artists show; captions are honest."""
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure
 from ssl_collapse.config.figures import parse_figure
 from ssl_collapse.errors import UserError
 from ssl_collapse.figures.registry import make
+from ssl_collapse.figures.theme import save
 
 SHARES = '{"kind": "shares", "runs": ["s1", "s10", "s100"]}'
 SCHEDULES = '{"kind": "schedules", "runs": ["iid", "single", "hybrid"], "title": "Mine"}'
@@ -142,7 +145,7 @@ def test_diverged_seeds_are_marked_and_named(schedules: pd.DataFrame) -> None:
     (cross,) = one(measure.collections, "diverged")
     assert cross.get_offsets()[0, 0] == 0.80
     assert "diverged" in texts(figure)
-    assert "Red crosses mark diverged training (iid seed 0)" in caption
+    assert "Red crosses mark diverged training (iid seed 0):" in caption
     assert "not available for iid seed 0" in caption
 
 
@@ -212,3 +215,74 @@ def test_seeds_of_different_width_are_refused(run_rows, write_spectrum) -> None:
     spec = parse_figure('{"kind": "spectra", "runs": ["a"]}')
     with pytest.raises(UserError, match="seeds of run 'a' have spectra of 2 and 3 values"):
         make(spec, run_rows("a", auc=[0.7, 0.7]), paths)
+
+
+REASON = "the loss is nan in epoch 2, step 5"
+
+
+def diverge(summary: pd.DataFrame, *runs: str, seeds: Sequence[int] = (0, 1)) -> pd.DataFrame:
+    """The summary with these runs' seeds as summarize writes them after a divergence."""
+    gone = summary["run"].isin(runs) & summary["seed"].isin(seeds)
+    summary = summary.assign(failure=None)
+    summary.loc[gone, ["auc", "knn_cosine_k20", "loss"]] = np.nan
+    summary.loc[gone, "failure"] = REASON
+    summary.loc[gone, "diverged"] = True
+    return summary
+
+
+def crosses(axes: Axes) -> int:
+    return sum(len(c.get_offsets()) for c in one(axes.collections, "diverged"))
+
+
+def spectra_paths(summary: pd.DataFrame, write_spectrum) -> list[Path]:
+    """Of a run that has diverged, the spectrum has its header only."""
+    paths = []
+    for run, seed, diverged in summary[["run", "seed", "diverged"]].itertuples(index=False):
+        paths.append(write_spectrum(run, seed, [4.0 + seed, 2.0, 1.0]))
+        if diverged:
+            paths[-1].write_text("index,singular_value,normalized,cumulative,above_noise_floor\n")
+    return paths
+
+
+ALL = ("s1", "s10", "s100")
+
+
+@pytest.mark.parametrize(
+    ("runs", "seeds", "marked"), [(["s10"], [1], 1), (["s10"], [0, 1], 2), (ALL, [0, 1], 6)]
+)
+@pytest.mark.parametrize("kind", ["shares", "schedules", "spectra"])
+def test_every_kind_marks_one_seed_a_run_and_all_runs_that_diverged(
+    sweep: pd.DataFrame, write_spectrum, tmp_path: Path, kind: str, runs, seeds, marked: int
+) -> None:
+    summary = diverge(sweep, *runs, seeds=seeds)
+    spec = parse_figure(json.dumps({"kind": kind, "runs": ALL}))
+    table, figure, caption = make(spec, summary, spectra_paths(summary, write_spectrum))
+    panels = figure.axes[3:] if kind == "spectra" else figure.axes
+    assert [crosses(axes) for axes in panels] == [marked] * len(panels)
+    assert "diverged" in texts(figure)
+    assert table["diverged"].sum() == marked * len(panels)
+    assert caption.count(f"seed {seeds[0]}: {REASON}") == len(runs)
+    assert "10 % seed 1" in caption  # named also where no value is available
+    save(figure, [tmp_path / "drawn.png", tmp_path / "drawn.pdf"])  # nothing that cannot be drawn
+
+
+def test_curves_are_those_of_the_seeds_that_did_not_diverge(sweep, write_spectrum) -> None:
+    summary = diverge(sweep, "s10", seeds=[1])
+    table, _, caption = make(parse_figure(SPECTRA), summary, spectra_paths(summary, write_spectrum))
+    curve = table[(table["run"] == "s10") & (table["panel"] == "singular_value")]
+    assert curve["value"].tolist() == pytest.approx([4.0, 2.0, 1.0])  # seed 0 alone
+    assert curve["seeds"].tolist() == [1, 1, 1]
+    assert "(a) to (c) leave out 1 of 6 trainings, which diverged." in caption
+
+
+def test_without_any_number_nothing_is_claimed(sweep, write_spectrum) -> None:
+    summary = diverge(sweep, *ALL)
+    for text in (SHARES, SPECTRA):
+        paths = spectra_paths(summary, write_spectrum) if text == SPECTRA else []
+        table, _, caption = make(parse_figure(text), summary, paths)
+        assert "No training has left a number." in caption
+        assert "cannot be judged" in caption and "shows at this scale" not in caption
+        assert table.loc[table["statistic"] == "seed", "value"].isna().all()
+    assert "leave out 6 of 6 trainings, which diverged; none is left of 1 %, 10 %, 100 %." in (
+        caption
+    )

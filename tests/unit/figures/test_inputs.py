@@ -73,6 +73,13 @@ def test_an_empty_column_names_the_ones_that_exist(run_rows) -> None:
         require_numbers(rows, "knn_cosine_k200")
 
 
+def test_an_empty_column_is_no_error_where_every_run_has_diverged(run_rows) -> None:
+    gone = run_rows("a", auc=[float("nan")], diverged=True)
+    require_numbers(gone, "auc")
+    with pytest.raises(UserError, match="'auc' of the summary is empty"):
+        require_numbers(pd.concat([gone, run_rows("b", auc=[float("nan")])]), "auc")
+
+
 def test_spectra_are_found_by_their_path(write_spectrum) -> None:
     path = write_spectrum("deep/name", 3, [2.0, 1.0, 0.0])
     found = read_spectra([path], [("deep/name", 3, 20)])

@@ -18,6 +18,7 @@ from ssl_collapse.figures.statistics import log_t_band, t_band
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
     GREY,
+    RED,
     categorical,
     new_figure,
     sequential,
@@ -128,16 +129,20 @@ def _legend(figure: Figure, title: str | None) -> None:
 
 
 def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str]) -> None:
+    curves = points.of(numbers, panel, "mean")
     for label, color in colors.items():
-        curve = points.of(numbers, panel, "mean")
-        curve = curve[curve["label"] == label]
+        curve = curves[curves["label"] == label]
         x = curve["index"].to_numpy(dtype=np.float64)
         axes.fill_between(
             x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
         )
         axes.plot(x, curve["value"], color=color, label=label, gid=f"mean {label}")
     flat = points.of(numbers, panel, "flat")
-    if panel == "cumulative":
+    if curves.empty:
+        where = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, "every training diverged", color=RED, **where)
+        axes.set(xticks=[], yticks=[])
+    elif len(flat):
         x = flat["index"].to_numpy(dtype=np.float64)
         axes.plot(x, flat["value"], "--", color=GREY, linewidth=1.2, label="flat", gid="flat")
     else:
