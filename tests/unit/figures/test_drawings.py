@@ -259,6 +259,9 @@ def test_every_kind_marks_one_seed_a_run_and_all_runs_that_diverged(
     table, figure, caption = make(spec, summary, spectra_paths(summary, write_spectrum))
     panels = figure.axes[3:] if kind == "spectra" else figure.axes
     assert [crosses(axes) for axes in panels] == [marked] * len(panels)
+    if kind != "schedules":
+        ranges = [axes.get_xlim() for axes in panels]
+        assert all(left < 1 and right > 100 for left, right in ranges), "every share is in sight"
     assert "diverged" in texts(figure)
     assert table["diverged"].sum() == marked * len(panels)
     assert caption.count(f"seed {seeds[0]}: {REASON}") == len(runs)

@@ -52,6 +52,9 @@ def draw_against_share(axes: Axes, numbers: pd.DataFrame, panel: str, color: str
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
     points.draw_diverged(axes, seeds, "share", "y")
     ticks = sorted(set(means["share"]))
+    if means["value"].isna().any():  # by itself the axis ends where the values end
+        margin = max((ticks[-1] / ticks[0]) ** 0.05, 1.1)
+        axes.set_xlim(ticks[0] / margin, ticks[-1] * margin)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")

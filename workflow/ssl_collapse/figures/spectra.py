@@ -139,8 +139,8 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[
         axes.plot(x, curve["value"], color=color, label=label, gid=f"mean {label}")
     flat = points.of(numbers, panel, "flat")
     if curves.empty:
-        where = {"ha": "center", "va": "center", "transform": axes.transAxes}
-        axes.text(0.5, 0.5, "every training diverged", color=RED, **where)
+        text = axes.text(0.5, 0.5, "every training diverged", color=RED, ha="center")
+        text.set_transform(axes.transAxes)
         axes.set(xticks=[], yticks=[])
     elif len(flat):
         x = flat["index"].to_numpy(dtype=np.float64)
