@@ -137,7 +137,8 @@ class Trainer:
             "lower base_lr or lengthen warmup_epochs",
             *(self.runtime.run, failure),
         )
-        save_checkpoint(self.state.checkpoints / DIVERGED, self._content())
+        if self.ranks.first:
+            save_checkpoint(self.state.checkpoints / DIVERGED, self._content())
         self.progress.rows += rows_without_training(self.spec, self.progress.epoch)
 
     def _epoch(self) -> None:
