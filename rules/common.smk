@@ -19,7 +19,7 @@ from ssl_collapse.provenance.spec import canonical
 from ssl_collapse.storage.atomic import write_text
 
 try:
-    PLAN = Plan(load_experiment(config))
+    PLAN = Plan(load_experiment(config, map(Path, workflow.configfiles)))
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)

@@ -1,8 +1,10 @@
 """What Snakemake says before any job starts."""
 
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
 import yaml
 from conftest import ROOT, snakemake
 
@@ -27,22 +29,60 @@ def test_the_hybrid_is_an_edge_of_the_dag(tmp_path: Path):
     assert "checkpoints" not in inputs["results/runs/iid/seed0/training.csv"]
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"runs": {"iid": {"base_lr": "1e-3"}}}, "runs.iid.base_lr: '1e-3' is text to YAML"),
-        ({"runs": {"iid": {"epoch": 3}}}, "runs.iid.epoch: unknown key; did you mean `epochs`?"),
-        ({"runs": {"iid": {"share": 1}}}, "runs.iid.batch_size: schedule `last` leaves 4 of 400"),
-        ({"runs": {"hybrid": {"start": {"run": "none", "epoch": 2}}}}, "no run is called `none`"),
-    ],
-)
-def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path, change: dict, expected: str):
+def answer_to(tmp_path: Path, text: str) -> "subprocess.CompletedProcess[str]":
+    """What `snakemake -n` says of a config."""
+    (tmp_path / "wrong.yaml").write_text(text)
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-n"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
+    command += ["--workflow-profile", str(ROOT / "profiles/default")]
+    command += ["--configfile", str(tmp_path / "wrong.yaml")]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def cpu_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     config = yaml.safe_load((ROOT / "configs/smoke.yaml").read_text())
-    for run, keys in change["runs"].items():
-        config["runs"][run].update(keys)
-    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(config))
-    answer = snakemake(tmp_path, "--cores", "1", "--configfile", str(tmp_path / "wrong.yaml"))
-    assert answer.returncode == 2, answer.stdout[-3000:]
-    assert expected in answer.stdout
-    assert "Traceback" not in answer.stdout
-    assert not (tmp_path / "results").exists()
+    config["runs"]["iid"] = {"base_lr": "1e-3", "epoch": 3}
+    config["runs"]["current"]["share"] = 200
+    config["runs"]["$(touch PWNED)"] = {}
+    config["datasets"]["textures"]["source"]["kind"] = "texture"
+    config["runtime"] = {"device": "gpu"}
+    before = cpu_seconds_of_children()
+    # the first line: a key that stands twice, which only the file itself shows
+    answer = answer_to(tmp_path, "title: once\n" + yaml.safe_dump(config, sort_keys=False))
+    seconds = cpu_seconds_of_children() - before
+    lines = [line for line in answer.stderr.splitlines() if not line.startswith("import time:")]
+    where = lines.index("error: the config has 7 problems:")
+    assert lines[where + 1 :] == [
+        "  title: stands twice (lines 1 and 2), and YAML takes the last; keep one",
+        "  datasets.textures.source.kind: 'texture' is not allowed; it must be one of textures, "
+        "imagefolder; did you mean `textures`?",
+        "  runs.iid.base_lr: '1e-3' is text to YAML; write 1.0e-3 (a dot and a sign make it a "
+        "number)",
+        "  runs.iid.epoch: unknown key (its value is 3); did you mean `epochs`?",
+        "  runs.current.share: 200 is not allowed; it must be at most 100",
+        "  runs.'$(touch PWNED)': '$(touch PWNED)' is not allowed; use letters, digits, `_`, `-` "
+        "and `.`, a letter or digit first",
+        "  runtime.device: 'gpu' is not allowed; it must be one of auto, cpu, cuda",
+    ]
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wrong.yaml"]
+    print(f"{seconds:.2f} s of CPU")
+    assert seconds < 3.0
+    imported = {line.split("|")[-1].strip() for line in answer.stderr.splitlines() if "|" in line}
+    # Snakemake itself imports pandas and Pillow; planning must not add what takes seconds.
+    assert "ssl_collapse.config.load" in imported
+    assert not imported & {"torch", "torchvision", "h5py", "faiss", "matplotlib"}
+
+
+def test_snakemake_itself_refuses_what_is_no_mapping(tmp_path: Path):
+    # Snakemake reads the file before the workflow; its own message and exit code come first.
+    answer = answer_to(tmp_path, "- a\n- list\n")
+    assert answer.returncode == 1
+    assert "Config file must be given as JSON or YAML with keys at top level" in answer.stdout
+    assert "Traceback" not in answer.stdout + answer.stderr

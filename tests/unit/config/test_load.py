@@ -72,48 +72,6 @@ def test_figures_name_sweeps_and_get_their_runs():
     assert [run.name for run in experiment.figures["f"].runs] == ["s-share10", "s-share50"]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("runs: {a: {epoch: 3}}", "runs.a.epoch: unknown key; did you mean `epochs`?"),
-        ("runs: {a: {epochs: 1.5}}", "runs.a.epochs: 1.5 must be a whole number"),
-        ("runs: {a: {epochs: many}}", "runs.a.epochs: 'many' is text; a number belongs here"),
-        ("runs: {a: {base_lr: 1e-3}}", "runs.a.base_lr: '1e-3' is text to YAML; write 1.0e-3"),
-        ("runs: {a: {weight_decay: 1e5}}", "'1e5' is text to YAML; write 1.0e+5"),
-        ("runs: {a: {schedule: curent}}", "did you mean `current`?"),
-        ("runs: {a: {schedule: last}}", "needs `share` (percent) or `chunk_size` (epochs)"),
-        ("runs: {a: {share: 20, schedule: current}}", "`share` goes with `schedule: last`"),
-        (
-            "runs: {a: {dataset: texture}}",
-            "no dataset is called `texture`; did you mean `textures`?",
-        ),
-        ("runs: {a: {start: {run: b, epoch: 3}}}", "runs.a.start.run: no run is called `b`"),
-        (
-            "runs: {a: {start: {run: b, epoch: 3}}, b: {start: {run: a, epoch: 3}}}",
-            "the runs start from each other: a -> b -> a",
-        ),
-        (
-            "runs: {a: {start: {run: b, epoch: 7}}, b: {checkpoint_every: 5}}",
-            "runs.a.start.epoch: 7: `b` has checkpoints every 5 epochs after 0 and at 10",
-        ),
-        ("runs: {a: {start: {run: b, epoch: 3}}, b: {seeds: [1]}}", "lacks seeds [0]"),
-        ("runs: {a: {share: 5}}", "leaves 50 of 1000 images in epoch 0, fewer than one batch"),
-        ("runs: {a: {analyze: [11]}}", "analyze asks for epoch 11"),
-        ("runs: {a: {seeds: [1, 1]}}", "runs.a.seeds: a seed appears twice in [1, 1]"),
-        ("runs: {'a b': {}}", "use letters, digits"),
-        ("runs: {'$(rm)': {}}", "use letters, digits"),
-        ("runs: {../a: {}}", "use letters, digits"),
-        ("runs: {a: {backbone: {arch: resnet19}}}", "did you mean `resnet18`?"),
-        ("runs: {a: {}}\nfigures: {f: {kind: shares, runs: [c]}}", "figures.f.runs: no run"),
-        ("runs: {a: {}}\nruntime: {device: gpu}", "runtime.device: 'gpu' is not allowed"),
-        ("runs: {}", "runs: dictionary should have at least 1 item"),
-        ("runs: {a: {}}\nsweeps: {}", "sweeps: unknown key"),
-    ],
-)
-def test_each_error_names_the_key_and_the_way_out(text: str, expected: str):
-    assert expected in message(text)
-
-
 def test_an_error_in_the_defaults_is_reported_there_once():
     text = BASE.replace("epochs: 10", "epochs: 1e1") + "runs: {a: {}, b: {}}"
     with pytest.raises(UserError) as error:

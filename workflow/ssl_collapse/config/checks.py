@@ -1,22 +1,28 @@
 """What one model cannot see: references between datasets, runs and figures."""
 
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
 
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.config.experiment import Experiment, RunConfig
-from ssl_collapse.config.messages import Problem
+from ssl_collapse.config.figures import Figure, SpectraFigure
+from ssl_collapse.config.keys import suggestion
+from ssl_collapse.config.messages import Problem, shown
 from ssl_collapse.errors import UserError
 from ssl_collapse.training.schedule import check_subsets, steps_per_epoch
+
+# What the summary has of k-NN; that is known without reading any result.
+KNN_COLUMNS = (
+    *(f"knn_{metric}_{k}" for metric in ("cosine", "l2") for k in ("k1", "k20", "k200", "oracle")),
+    *(f"knn_cosine_weighted_{k}" for k in ("k20", "k200")),
+)
 
 
 def cross_check(experiment: Experiment) -> Iterator[Problem]:
     """Every broken reference of the experiment."""
     for name, run in experiment.runs.items():
         if run.dataset not in experiment.datasets:
-            yield Problem(
-                f"runs.{name}.dataset", _unknown("dataset", run.dataset, experiment.datasets)
-            )
+            text = _unknown("dataset", run.dataset, experiment.datasets)
+            yield Problem(("runs", name, "dataset"), text)
         else:
             yield from _check_subset(experiment, name, run)
         if run.batch_size % experiment.runtime.gpus:
@@ -27,18 +33,33 @@ def cross_check(experiment: Experiment) -> Iterator[Problem]:
         if run.start:
             yield from _check_start(experiment, name, run)
     yield from _check_cycles(experiment)
-    known = [*experiment.runs, *experiment.sweeps]
     for name, figure in experiment.figures.items():
-        for plotted in figure.runs:
-            if plotted.name not in known:
-                yield Problem(f"figures.{name}.runs", _unknown("run", plotted.name, known))
+        for problem in _check_figure(experiment, figure):
+            yield Problem(("figures", name, *problem.path), problem.text)
 
 
-def _unknown(kind: str, name: str, known: object) -> str:
-    names = [str(n) for n in known]  # type: ignore[attr-defined]
-    near = get_close_matches(name, names, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else f"; there are: {', '.join(names)}"
-    return f"no {kind} is called `{name}`{hint}"
+def _check_figure(experiment: Experiment, figure: Figure) -> Iterator[Problem]:
+    known = [*experiment.runs, *experiment.sweeps]
+    for plotted in figure.runs:
+        if plotted.name not in known:
+            yield Problem(("runs",), _unknown("run", plotted.name, known))
+        elif isinstance(figure, SpectraFigure) and figure.epoch != "last":
+            for run in experiment.sweeps.get(plotted.name, [plotted.name]):
+                analyzed = experiment.runs[run].analyzed_epochs()
+                if figure.epoch not in analyzed:
+                    text = f"`{run}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
+                    yield Problem(("epoch",), f"{figure.epoch}: {text}")
+    column = "" if isinstance(figure, SpectraFigure) else figure.accuracy
+    if column.startswith("knn_") and column not in KNN_COLUMNS:
+        text = f"{shown(column)} is no column of summary.csv{suggestion(column, KNN_COLUMNS)}"
+        yield Problem(("accuracy",), text)
+    elif column.startswith("probe_") and experiment.evaluation.probe is None:
+        text = f"{shown(column)} needs a linear probe; set evaluation.probe"
+        yield Problem(("accuracy",), text)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    return f"no {kind} is called {shown(name)}{suggestion(name, list(known))}"
 
 
 def check_size(name: str, run: RunConfig, n: int) -> Iterator[Problem]:
@@ -46,10 +67,10 @@ def check_size(name: str, run: RunConfig, n: int) -> Iterator[Problem]:
     try:
         check_subsets(run, n, run.start.epoch if run.start else 0)
     except UserError as error:
-        yield Problem(f"runs.{name}.batch_size", str(error))
+        yield Problem(("runs", name, "batch_size"), str(error))
         return
     if steps_per_epoch(run, n) < 1:
-        yield Problem(f"runs.{name}.batch_size", f"{run.batch_size} exceeds the {n} images")
+        yield Problem(("runs", name, "batch_size"), f"{run.batch_size} exceeds the {n} images")
 
 
 def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
@@ -60,32 +81,34 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
 
 def _check_start(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
     assert run.start is not None
-    path = f"runs.{name}.start"
+    path = ("runs", name, "start")
     parent = experiment.runs.get(run.start.run)
     if parent is None:
         if run.start.run in experiment.sweeps:
             names = ", ".join(experiment.sweeps[run.start.run])
             yield Problem(
-                f"{path}.run", f"`{run.start.run}` is a sweep; name one of its runs: {names}"
+                (*path, "run"), f"`{run.start.run}` is a sweep; name one of its runs: {names}"
             )
         else:
-            yield Problem(f"{path}.run", _unknown("run", run.start.run, experiment.runs))
+            yield Problem((*path, "run"), _unknown("run", run.start.run, experiment.runs))
         return
+    if run.start.run == name or (parent.start and parent.start.run == name):
+        return  # a cycle, which is reported as such
     if not parent.has_checkpoint(run.start.epoch):
         yield Problem(
-            f"{path}.epoch",
+            (*path, "epoch"),
             f"{run.start.epoch}: `{run.start.run}` has checkpoints {parent.describe_checkpoints()}",
         )
     missing = sorted(set(run.seeds) - set(parent.seeds))
     if missing:
         yield Problem(
-            f"runs.{name}.seeds",
+            ("runs", name, "seeds"),
             f"`{run.start.run}`, which this run starts from, lacks seeds {missing}; add them there",
         )
     for key in ("backbone", "method", "optimizer"):
         if getattr(run, key) != getattr(parent, key):
             yield Problem(
-                f"runs.{name}.{key}",
+                ("runs", name, key),
                 f"differs from `{run.start.run}`, whose checkpoint this run starts from",
             )
 
@@ -100,7 +123,7 @@ def _check_cycles(experiment: Experiment) -> Iterator[Problem]:
                 if not reported & set(cycle):
                     path = " -> ".join([*cycle, start.run])
                     text = f"the runs start from each other: {path}"
-                    yield Problem(f"runs.{cycle[0]}.start", text)
+                    yield Problem(("runs", cycle[0], "start"), text)
                 reported |= set(cycle)
                 break
             chain.append(start.run)

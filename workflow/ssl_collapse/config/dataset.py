@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ssl_collapse.config.base import StrictModel
 
 Positive = Annotated[int, Field(ge=1)]
+Folder = Annotated[str, Field(min_length=1)]
 
 
 class TexturesSource(StrictModel):
@@ -23,9 +24,9 @@ class ImageFolderSource(StrictModel):
     """The user's class folders: in `train` and `val`, or in one `root` that is split."""
 
     kind: Literal["imagefolder"]
-    train: str | None = None
-    val: str | None = None
-    root: str | None = None
+    train: Folder | None = None
+    val: Folder | None = None
+    root: Folder | None = None
     val_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     split_seed: Annotated[int, Field(ge=0)] = 0
     on_bad_image: Literal["fail", "skip"] = "fail"

@@ -14,7 +14,9 @@ from ssl_collapse.config.training import Recipe
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
+Scale = Annotated[float, Field(gt=0)]
 # A name becomes part of paths: nothing that a shell, a URL or a file system would interpret.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 
@@ -27,7 +29,7 @@ class DatasetConfig(StrictModel):
     crop: Positive | None = None  # px that the network sees; default 224, for textures their size
     pack: Literal["resized", "original"] = "resized"  # original: the files' own bytes
     mean: Triple = [0.485, 0.456, 0.406]
-    std: Triple = [0.229, 0.224, 0.225]
+    std: Annotated[list[Scale], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
     ordering: str | None = None  # a permutation of the training images (.npy); null: seeded
 
     def sizes(self) -> tuple[int, int]:
@@ -56,7 +58,7 @@ class RunConfig(Recipe):
     """One run: a recipe on a dataset, for several seeds, with the epochs to analyse."""
 
     dataset: str
-    seeds: Annotated[list[NotNegative], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     analyze: Annotated[list[Literal["last"] | Positive], Field(min_length=1)] = ["last"]
     start: StartConfig | None = None
 

@@ -4,8 +4,8 @@ A list where a single value belongs is a sweep: `share: [1, 5, 20, 100]` makes f
 after key and value. Several lists make their product.
 """
 
+import math
 import re
-import types
 import typing
 from collections.abc import Iterator
 from itertools import product
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ssl_collapse.config.experiment import RunConfig
+from ssl_collapse.config.keys import parts
 
 _TAGS = ("arch", "name", "kind")  # a mapping that changes its tag replaces, and is not merged
 
@@ -30,51 +31,44 @@ def merge(base: Any, over: Any) -> Any:
     }
 
 
-def expand(name: str, run: Any) -> dict[str, Any]:
-    """The runs that one written run stands for: {name: run} when it has no sweep."""
-    if not isinstance(run, dict):
-        return {name: run}
+def combinations(run: Any) -> int:
+    """How many runs a written run stands for."""
+    return math.prod(len(values) for _, values in _axes(run, RunConfig, ()))
+
+
+def expand(name: str, run: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the runs that one written run stands for, with their names.
+
+    Without a sweep that is the run itself; where a value comes twice, two have one name.
+    """
     axes = list(_axes(run, RunConfig, ()))
     if not axes:
-        return {name: run}
-    runs = {}
+        yield name, run
+        return
     for values in product(*(values for _, values in axes)):
         expanded, suffix = run, ""
         for (path, _), value in zip(axes, values, strict=True):
             expanded = _replace(expanded, path, value)
             suffix += f"-{path[-1]}{_as_name(value)}"
-        runs[name + suffix] = expanded
-    return runs
+        yield name + suffix, expanded
 
 
-def _axes(
-    raw: dict[str, Any], *models_and_path: Any
-) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+def _axes(raw: Any, *models_and_path: Any) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    if not isinstance(raw, dict):
+        return
     *models, path = models_and_path
     for key, value in raw.items():
         annotations = [m.model_fields[key].annotation for m in models if key in m.model_fields]
-        parts = [part for annotation in annotations for part in _parts(annotation)]
-        if isinstance(value, list) and value and parts and list not in map(_origin, parts):
+        members = [part for annotation in annotations for part in parts(annotation)]
+        if isinstance(value, list) and value and members and list not in map(_origin, members):
             yield (*path, key), value
         elif isinstance(value, dict):
-            nested = [p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)]
+            nested = [p for p in members if isinstance(p, type) and issubclass(p, BaseModel)]
             yield from _axes(value, *nested, (*path, key))
 
 
 def _origin(annotation: Any) -> Any:
     return typing.get_origin(annotation) or annotation
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    """The members of unions and optionals, without `Annotated`."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        yield from _parts(typing.get_args(annotation)[0])
-    elif origin in (typing.Union, types.UnionType):
-        for part in typing.get_args(annotation):
-            yield from _parts(part)
-    else:
-        yield annotation
 
 
 def _replace(raw: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -27,6 +27,13 @@ class Augmentation(StrictModel):
     blur_sigma: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.1, 2.0]
     flip_probability: Probability = 0.5
 
+    @model_validator(mode="after")
+    def _range_of_blur(self) -> Self:
+        low, high = self.blur_sigma
+        if not 0 < low <= high:
+            raise ValueError(f"blur_sigma {self.blur_sigma} must be [lowest, highest], above 0")
+        return self
+
 
 class Recipe(StrictModel):
     """Method, backbone, optimisation and data schedule, with the reference's defaults."""
@@ -35,7 +42,7 @@ class Recipe(StrictModel):
     backbone: Backbone
     augmentation: Augmentation = Augmentation()
 
-    epochs: Positive = 100
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
     batch_size: Annotated[int, Field(ge=2)] = 256
     steps_per_epoch: Positive | None = None  # null: training images // batch_size
 

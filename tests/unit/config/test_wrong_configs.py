@@ -1,0 +1,96 @@
+"""Wrong configs and the full message that each must give: the tables in `wrong/`.
+
+A table's entry is a line of what is wrong, the YAML that is laid over `wrong/base.yaml` section by
+section, `-->`, and the message.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ssl_collapse.config.checks import KNN_COLUMNS
+from ssl_collapse.config.load import load_experiment
+from ssl_collapse.errors import UserError
+from ssl_collapse.evaluation.summary import knn_columns
+
+TABLES = Path(__file__).parent / "wrong"
+BASE = yaml.safe_load((TABLES / "base.yaml").read_text())
+
+
+def entries() -> Iterator[Any]:
+    for table in sorted(TABLES.glob("*.txt")):
+        for entry in table.read_text("utf-8").strip().split("\n\n"):
+            wrong, _, message = entry.partition("\n-->\n")
+            what, _, text = wrong.partition("\n")
+            yield pytest.param(text, message, id=f"{table.stem}: {what.removeprefix('# ')}")
+
+
+def message(config: object, *files: Path) -> str:
+    with pytest.raises(UserError) as error:
+        load_experiment(config, files)
+    return str(error.value)
+
+
+def test_the_base_of_the_tables_is_valid_and_they_are_long():
+    assert list(load_experiment(BASE).runs) == ["plain"]
+    assert len(list(entries())) >= 45
+
+
+@pytest.mark.parametrize(("text", "expected"), list(entries()))
+def test_a_wrong_config_gets_exactly_this_message(text: str, expected: str, tmp_path: Path):
+    file = tmp_path / "config.yaml"
+    file.write_text(text, "utf-8")
+    start = time.process_time()
+    assert message({**BASE, **yaml.safe_load(text)}, file) == expected
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (None, "the config is null; it must be a mapping of keys"),
+        ([], "the config is []; it must be a mapping of keys"),
+        ("runs", "the config is 'runs'; it must be a mapping of keys"),
+    ],
+)
+def test_a_config_that_is_no_mapping(config: object, expected: str):
+    assert message(config) == expected
+
+
+def test_an_empty_config():
+    assert message({}).splitlines() == [
+        "the config has 2 problems:",
+        "  datasets: missing; this key is required",
+        "  runs: missing; this key is required",
+    ]
+
+
+def test_an_anchor_that_holds_itself(tmp_path: Path):
+    file = tmp_path / "config.yaml"
+    file.write_text("runs: &all {a: *all}")
+    assert message(yaml.safe_load(file.read_text()), file) == (
+        "the config is nested without end: an anchor holds itself"
+    )
+
+
+def test_long_values_are_cut():
+    text = message({**BASE, "title": ["long"] * 1000})
+    assert text.endswith("...; it must be text") or "... is not allowed" in text
+    assert max(map(len, text.splitlines())) < 130
+
+
+def test_many_epochs_are_planned_at_once():
+    runs = {"a": {"epochs": 100_000, "checkpoint_every": 100_000}}
+    start = time.process_time()
+    load_experiment({**BASE, "runs": runs})
+    assert time.process_time() - start < 1
+
+
+def test_the_columns_of_k_nn_are_those_of_the_summary(tmp_path: Path):
+    (tmp_path / "knn.json").write_text('{"results": {}}')
+    columns = knn_columns(tmp_path / "knn.json")
+    assert sorted(KNN_COLUMNS) == sorted(c for c in columns if not c.endswith("_oracle_k"))
