@@ -10,6 +10,7 @@ from ssl_collapse.data.describe import describe_dataset
 from ssl_collapse.data.imagefolder import list_dataset
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.data.packing import pack_split
+from ssl_collapse.storage.atomic import write_json
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +24,6 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
             Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(file)
     listing = list_dataset({"train": folder / "train", "val": folder / "val"})
     description = describe_dataset("noise", {"kind": "imagefolder"}, listing)
+    write_json(folder / "dataset.json", description.model_dump())
     pack_split("train", listing.splits["train"], description, 12, folder / "train.h5")
     return PackedImages(folder / "train.h5")

@@ -7,11 +7,11 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ssl_collapse import cli
 from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.data.ordering import read_ordering
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.models.device import choose_device
 from ssl_collapse.storage.atomic import atomic_path
@@ -56,7 +56,7 @@ def train(args: argparse.Namespace) -> None:
     """Train, or go on training, and publish the results."""
     spec = PretrainSpec.model_validate_json(args.spec)
     images = PackedImages(args.images)
-    ordering = np.load(args.ordering, allow_pickle=False)
+    ordering = read_ordering(args.ordering, len(images))
     check_subsets(spec, len(ordering), spec.start_epoch)
     device = choose_device(args.device)
     runtime = Runtime(device, args.workers, args.log_every, args.run)

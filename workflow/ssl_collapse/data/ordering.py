@@ -27,11 +27,14 @@ def read_ordering(path: Path, n: int) -> Ordering:
         # Mapping checks the announced size against the file's before any memory is taken.
         stored = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be read: {reason}; write it again") from None
     except Exception as error:  # a hostile header can fail in many ways
-        raise UserError(f"{path}: not a .npy file of integers ({error})") from None
+        raise UserError(f"{path}: not a .npy file of integers ({error}); write it again") from None
     if not np.issubdtype(stored.dtype, np.integer):
-        raise UserError(f"{path}: holds {stored.dtype}; an ordering is made of integers")
+        raise UserError(
+            f"{path}: holds {stored.dtype}; an ordering is made of integers; save it as int64"
+        )
     if stored.shape != (n,):
         raise UserError(
             f"{path}: has shape {stored.shape}; an ordering of this dataset is ({n},), every "

@@ -36,7 +36,9 @@ class PackedImages:
                 self._read_index(file)
         except FileNotFoundError:
             raise UserError(f"{path}: does not exist; run the pack stage") from None
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # a foreign file can fail in many ways
             raise _unreadable(self.path, f"damaged or no HDF5 file ({error})") from None
         self._check()
         self._pixels = self._map()

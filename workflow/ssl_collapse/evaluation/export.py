@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from ssl_collapse.config.families import Backbone
@@ -12,6 +12,7 @@ from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.errors import UserError
 from ssl_collapse.models.build import build_backbone
 from ssl_collapse.storage.checkpoint import (
+    damaged_checkpoint,
     is_after,
     load_checkpoint,
     load_encoder,
@@ -29,14 +30,18 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
     NaN or infinity. Raises UserError for a checkpoint of another epoch.
     """
     content = load_checkpoint(checkpoint)
-    if "model" not in content or "recipe" not in content:
-        raise UserError(f"{checkpoint}: holds no `model` and `recipe`; not made by `pretrain`")
+    model = content.get("model")
+    try:
+        spec = PretrainSpec.model_validate_json(content["recipe"])
+    except (KeyError, TypeError, ValidationError):
+        raise damaged_checkpoint(checkpoint, "it holds no recipe of this version") from None
+    if not isinstance(model, dict) or not isinstance(content.get("epoch"), int):
+        raise damaged_checkpoint(checkpoint, "it holds no model and epoch")
     if not is_after(content, epoch):
-        raise UserError(f"{checkpoint}: is after epoch {content.get('epoch')}, not {epoch}")
-    spec = PretrainSpec.model_validate_json(content["recipe"])
+        raise UserError(f"{checkpoint}: is after epoch {content['epoch']}, not {epoch}")
     weights = {
         name.removeprefix(_PREFIX): tensor
-        for name, tensor in content["model"].items()
+        for name, tensor in model.items()
         if name.startswith(_PREFIX)
     }
     failure = content.get("failure")
@@ -48,7 +53,7 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
         "backbone": json.dumps(spec.backbone.model_dump(), sort_keys=True),
         "epoch": str(epoch),
         "feature_dim": str(feature_dim),
-        "source_digest": weights_digest(content["model"]),
+        "source_digest": weights_digest(model),
         **({"failure": failure} if failure else {}),
     }
     save_encoder(output, weights, metadata)
@@ -57,7 +62,16 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
 def read_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
     """Rebuild the backbone of an encoder file, in eval mode: (N, 3, H, W) -> (N, feature_dim)."""
     weights, metadata = load_encoder(path)
-    config = TypeAdapter(Backbone).validate_json(metadata["backbone"])
+    missing = [key for key in ("backbone", "arch", "epoch", "feature_dim") if key not in metadata]
+    if missing:
+        raise UserError(f"{path}: does not say its {missing[0]}; not made by `export_checkpoint`")
+    try:
+        config = TypeAdapter(Backbone).validate_json(metadata["backbone"])
+        int(metadata["epoch"]), int(metadata["feature_dim"])
+    except ValueError:  # pydantic's ValidationError too
+        raise UserError(
+            f"{path}: its metadata are not of this version; delete it to export the encoder again"
+        ) from None
     backbone, _ = build_backbone(config)
     try:
         backbone.load_state_dict(weights)

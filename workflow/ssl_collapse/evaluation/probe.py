@@ -96,10 +96,16 @@ class Probe:
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
         saved = self.state.load() if self.state else None
-        if saved is not None:
-            self.classifier.load_state_dict(saved["classifier"])
-            self.optimizer.load_state_dict(saved["optimizer"])
-            self.progress = Progress(**saved["progress"])
+        if self.state and saved is not None:
+            try:
+                self.classifier.load_state_dict(saved["classifier"])
+                self.optimizer.load_state_dict(saved["optimizer"])
+                self.progress = Progress(**saved["progress"])
+            except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"{self.state.file}: not the state of this probe ({error}); delete its folder "
+                    "to start the probe again"
+                ) from None
             logger.info("resumed at epoch %d, step %d", self.progress.epoch, self.progress.step)
 
     def run(self) -> list[dict[str, float]]:

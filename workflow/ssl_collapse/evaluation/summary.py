@@ -161,10 +161,13 @@ def read_losses(path: Path) -> dict[int, float]:
     """The training loss of every epoch in a training.csv; UserError if it is not one."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return {int(row["epoch"]): float(row["loss"]) for row in csv.DictReader(file)}
+            rows = csv.DictReader(file)
+            if not {"epoch", "loss"} <= set(rows.fieldnames or ()):
+                raise ValueError("the first line names others")
+            return {int(row["epoch"]): float(row["loss"]) for row in rows}
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; train the run first") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(
             f"{path}: not a training.csv with columns epoch and loss ({error!r}); train again"
         ) from None
@@ -176,7 +179,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; evaluate that epoch first") from None
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON
         raise UserError(f"{path}: not a JSON file ({error}); evaluate that epoch again") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: a JSON object is expected; evaluate that epoch again")

@@ -145,7 +145,7 @@ def _read_csv(path: Path, text: dict[str, type[str]]) -> pd.DataFrame:
         )
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
-    except (EmptyDataError, ParserError, UnicodeDecodeError) as error:
+    except (OSError, EmptyDataError, ParserError, ValueError) as error:
         raise UserError(f"{path}: not a readable CSV file ({error}); build it again") from None
 
 
@@ -154,5 +154,5 @@ def _flags(path: Path, column: pd.Series) -> pd.Series:
         column.astype(str).str.lower().map({"true": True, "false": False, "1": True, "0": False})
     )
     if values.isna().any():
-        raise UserError(f"{path}: column {column.name!r} must hold True or False")
+        raise UserError(f"{path}: column {column.name!r} must hold True or False; build it again")
     return values.astype(bool)

@@ -134,7 +134,15 @@ def dataset_sentence(path: Path) -> str:
         counts = f"{train['images']:,} training and {val['images']:,} validation images"
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OSError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ) as error:
         raise UserError(f"{path}: not a dataset.json ({error!r}); build it again") from None
     return (
         f"{name}: {classes} classes, {counts}. Chance is {100 / classes:.3g} % (one over the "

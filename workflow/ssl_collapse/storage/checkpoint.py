@@ -59,10 +59,18 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UserError(f"{path}: not a readable checkpoint ({_first_line(error)})") from None
+        raise damaged_checkpoint(path, f"cannot be read: {_first_line(error)}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: holds a {type(content).__name__}, not a checkpoint dictionary")
+        raise damaged_checkpoint(path, f"it holds a {type(content).__name__}")
     return cast(dict[str, Any], content)
+
+
+def damaged_checkpoint(path: Path, reason: str) -> UserError:
+    """What to say of a file that should be a checkpoint, and how to get another."""
+    return UserError(
+        f"{path}: not a readable checkpoint of this run ({reason}); "
+        "delete its folder to train the run again"
+    )
 
 
 def save_encoder(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -92,7 +100,10 @@ def load_encoder(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             metadata = file.metadata() or {}
         weights = load_file(str(path))
     except Exception as error:
-        raise UserError(f"{path}: not a readable safetensors file ({_first_line(error)})") from None
+        raise UserError(
+            f"{path}: not a readable safetensors file ({_first_line(error)}); "
+            "delete it to export the encoder again"
+        ) from None
     if metadata.get("format_version") != ENCODER_FORMAT:
         raise UserError(
             f"{path}: encoder format {metadata.get('format_version')!r} is unknown; "

@@ -163,11 +163,11 @@ def open_representations(path: Path) -> Representations:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file; give a {', '.join(SUFFIXES)} file")
     if path.suffix not in _READERS:
         raise UserError(f"{path}: unknown suffix {path.suffix!r}; known: {', '.join(SUFFIXES)}")
     if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty (0 bytes)")
+        raise UserError(f"{path}: the file is empty (0 bytes); write it again")
     try:
         return _READERS[path.suffix](path)
     except UserError:
@@ -176,8 +176,8 @@ def open_representations(path: Path) -> Representations:
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(
-            f"{path}: not a readable {path.suffix} file, perhaps truncated or of another kind: "
-            f"{reason}"
+            f"{path}: not a readable {path.suffix} file, perhaps truncated or of another kind "
+            f"({reason or type(error).__name__}); write it again"
         ) from error
 
 
@@ -201,7 +201,7 @@ def _checked(
     if len(shape) != 2 or 0 in shape:
         raise UserError(
             f"{path}: 'representations' has shape {tuple(shape)}; "
-            "expected (rows, dimensions), both at least 1"
+            "expected (rows, dimensions), both at least 1; save it so"
         )
     n, dim = shape
     labels = None if targets is None else _checked_targets(path, n, targets, attrs)
@@ -229,7 +229,9 @@ def _checked_targets(path: Path, n: int, targets: NDArray[Any], attrs: dict[str,
 
 def _missing_key(path: Path, keys: Iterable[str]) -> UserError:
     found = ", ".join(sorted(keys)) or "none"
-    return UserError(f"{path}: has no key 'representations'; keys found: {found}")
+    return UserError(
+        f"{path}: has no key 'representations'; keys found: {found}; save them under it"
+    )
 
 
 def _open_h5(path: Path) -> Representations:

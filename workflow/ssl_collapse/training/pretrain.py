@@ -21,7 +21,13 @@ from ssl_collapse.data.batches import CroppedViews, step_colours, view_loader
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.errors import UserError
 from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
-from ssl_collapse.storage.checkpoint import DIVERGED, is_after, load_checkpoint, save_checkpoint
+from ssl_collapse.storage.checkpoint import (
+    DIVERGED,
+    damaged_checkpoint,
+    is_after,
+    load_checkpoint,
+    save_checkpoint,
+)
 from ssl_collapse.training.health import (
     DivergedError,
     OutputWatch,
@@ -99,18 +105,22 @@ class Trainer:
         content = load_checkpoint(path)
         if not is_after(content, self.spec.start_epoch):
             raise UserError(
-                f"{path}: is after epoch {content.get('epoch')}, not {self.spec.start_epoch}"
+                f"{path}: is after epoch {content.get('epoch')}, not {self.spec.start_epoch}; "
+                "delete its folder to train that run again"
             )
         if "failure" in content:
             self.failure = f"started from a run that has diverged: {content['failure']}"
-        self._restore(content)
+        self._restore(path, content)
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
         saved = self.state.load()
         if saved is not None:
-            self._restore(saved)
-            self.progress = Progress(**saved["progress"])
+            self._restore(self.state.file, saved)
+            try:
+                self.progress = Progress(**saved["progress"])
+            except (KeyError, TypeError) as error:
+                raise damaged_checkpoint(self.state.file, f"progress: {error}") from None
             self.watch.collapse = saved.get("collapse")
             logger.info("resumed at epoch %d, step %d", self.progress.epoch, self.progress.step)
 
@@ -229,15 +239,14 @@ class Trainer:
             **{name: text for name, text in found.items() if text is not None},
         }
 
-    def _restore(self, content: dict[str, Any]) -> None:
+    def _restore(self, path: Path, content: dict[str, Any]) -> None:
         try:
             self.module.load_state_dict(content["model"])
             self.optimizer.load_state_dict(content["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"the checkpoint does not fit this run's backbone, method and optimizer: {error}"
-            ) from None
-        torch.set_rng_state(content["rng"])
+            torch.set_rng_state(content["rng"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = f"it does not fit this run's backbone, method and optimizer: {error}"
+            raise damaged_checkpoint(path, reason) from None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked = True

@@ -24,7 +24,7 @@ class TrainingState:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
-        self._file = folder / "state.pt"
+        self.file = folder / "state.pt"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -45,11 +45,11 @@ class TrainingState:
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None at the first start."""
-        return load_checkpoint(self._file) if self._file.exists() else None
+        return load_checkpoint(self.file) if self.file.exists() else None
 
     def save(self, content: dict[str, Any]) -> None:
         """Replace the saved state, atomically."""
-        save_checkpoint(self._file, content)
+        save_checkpoint(self.file, content)
 
     def publish(self, folder: Path) -> None:
         """Put the checkpoints into `folder`, as links: they stay here until `remove`.
