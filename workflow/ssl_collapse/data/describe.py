@@ -84,7 +84,9 @@ def read_description(path: Path) -> DatasetDescription:
     try:
         return DatasetDescription.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); run the dataset stage again"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -113,7 +115,7 @@ def _inspect(
 
 def _bad_files(problems: tuple[Problem, ...], listing: Listing) -> UserError:
     locations = {images.folder: images.location for images in listing.splits.values()}
-    lines = [f"{locations[p.folder]}/{p.path}: {p.reason}" for p in problems]
+    lines = [_one_line(f"{locations[p.folder]}/{p.path}: {p.reason}") for p in problems]
     for line in lines[_SHOWN:]:
         logger.info("bad file: %s", line)
     shown = "\n  ".join(lines[:_SHOWN])
@@ -122,6 +124,11 @@ def _bad_files(problems: tuple[Problem, ...], listing: Listing) -> UserError:
         f"{len(lines)} bad file{'s' * (len(lines) > 1)} among the images; repair or remove them, "
         f"or, for your own folders, set on_bad_image: skip\n  {shown}{rest}"
     )
+
+
+def _one_line(text: str) -> str:
+    """The same text, with what would break the line or move the cursor written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _describe_split(

@@ -130,6 +130,15 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name from the file system is text."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _list_tree(folder: str, location: Path) -> _Tree:
     class_folders, loose = _class_folders(location)
     problems = [
@@ -162,7 +171,7 @@ def _class_folders(location: Path) -> tuple[list[str], list[str]]:
         raise UserError(f"{location}: cannot be listed: {error.strerror}") from None
     folders = [entry.name for entry in visible if _leads_to_folder(entry)]
     for name in folders:
-        if not _is_utf8(name):
+        if not is_utf8(name):
             raise UserError(
                 f"{location}: the class folder '{printable(name)}' is not named in UTF-8; rename it"
             )
@@ -199,7 +208,7 @@ def _walk(
 
 
 def _what_is_wrong(entry: os.DirEntry[str], path: str) -> str | None:
-    if not _is_utf8(path):
+    if not is_utf8(path):
         return "the name is not UTF-8"
     if not _has_image_name(entry.name):
         return "not an image file"
@@ -225,14 +234,6 @@ def _has_image_name(name: str) -> bool:
 
 def _passed_over(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _refuse_unknown_classes(train: _Tree, val: _Tree) -> None:

@@ -4,7 +4,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_collapse.data.decoding import DecodeError, decode, decoded_shape
+from ssl_collapse.data.decoding import DecodeError, check_integrity, decode, decoded_shape
 from ssl_collapse.data.fingerprint import file_digest
 
 
@@ -30,6 +30,7 @@ def inspect_file(path: Path) -> Inspection:
         # Packing relies on the shape that the header announces.
         if decode(data).shape[:2] != decoded_shape(io.BytesIO(data)):
             return Inspection(digest, "the header announces another size than the pixels have")
+        check_integrity(data)
     except DecodeError as error:
         return Inspection(digest, str(error))
     return Inspection(digest, None)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ssl_collapse.data.imagefolder import walk
+from ssl_collapse.data.imagefolder import is_utf8, walk
 from ssl_collapse.errors import UserError
 from ssl_collapse.storage.atomic import write_json
 
@@ -52,7 +52,7 @@ def survey(folders: Mapping[str, str], results: Path, everything: bool = False) 
         write_json(source, {"content": "as first found"})
         if described.exists():
             _date_before(source, described)
-    inventory = _read(results / INVENTORY)
+    inventory = _read_inventory(results / INVENTORY)
     if inventory is None or not all(Path(path).is_dir() for path in folders.values()):
         return False  # nothing to compare: the dataset stage will read, or say what is missing
     known = inventory["files"]
@@ -68,7 +68,7 @@ def survey(folders: Mapping[str, str], results: Path, everything: bool = False) 
         _settle(source, described)
         return False
     new = {"content": _content(files)}
-    if json.loads(source.read_text("utf-8")) != new:
+    if _read(source) != new:
         write_json(source, new)
     return True
 
@@ -99,7 +99,7 @@ def _files(folders: Mapping[str, str]) -> Iterator[tuple[str, Path, os.stat_resu
             for relative in walk(Path(location)):
                 path = f"{location}/{relative}"
                 # A name that is not UTF-8 has no place in JSON; the dataset stage refuses it.
-                if os.path.exists(path) and relative.isprintable():  # noqa: PTH110
+                if os.path.exists(path) and is_utf8(relative):  # noqa: PTH110
                     yield f"{folder}/{relative}", Path(path), os.stat(path)  # noqa: PTH116
         except UserError:
             continue  # no class folders any more: the dataset stage says so
@@ -141,12 +141,35 @@ def _settle(source: Path, described: Path) -> None:
         _date_before(source, described)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Any:
+    """What a JSON file holds; None where there is none, or where it is damaged."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return content
+
+
+def _read_inventory(path: Path) -> dict[str, Any] | None:
+    """The inventory; None where there is none. A damaged one is told of and counts as none."""
+    content = _read(path)
+    if _is_inventory(content):
+        return dict(content)
+    if path.exists():
+        print(
+            f"{path}: damaged, so that changed images go unseen; delete "
+            f"{path.with_name('dataset.json')} to describe the dataset again",
+            file=sys.stderr,
+        )
+    return None
+
+
+def _is_inventory(content: Any) -> bool:
+    if not isinstance(content, dict) or not isinstance(content.get("folders"), dict):
+        return False
+    files = content.get("files")
+    return isinstance(files, dict) and all(
+        isinstance(entry, list) and len(entry) == 3 for entry in files.values()
+    )
 
 
 def _write(folders: Mapping[str, str], files: Mapping[str, Any], target: Path) -> None:
