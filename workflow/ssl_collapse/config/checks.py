@@ -27,7 +27,7 @@ def cross_check(experiment: Experiment) -> Iterator[Problem]:
             yield from _check_subset(experiment, name, run)
         if run.batch_size % experiment.runtime.gpus:
             yield Problem(
-                f"runs.{name}.batch_size",
+                ("runs", name, "batch_size"),
                 f"{run.batch_size} cannot be divided among runtime.gpus {experiment.runtime.gpus}",
             )
         if run.start:
