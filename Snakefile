@@ -2,19 +2,20 @@
 #
 #   snakemake --cores 8                                    the experiment of config.yaml
 #   snakemake --cores 8 --configfile configs/smoke.yaml    another experiment
+from snakemake.common.configfile import load_configfile
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-# A config file with `runs` is an experiment of its own; one without is laid over config.yaml.
+# A config with `runs` is an experiment of its own; one without is laid over config.yaml. Read here
+# and not by `configfile:`, which Snakemake passes over in a module that is given its config.
 if "runs" not in config:
-    laid_over = dict(config)
-
-    configfile: f"{workflow.basedir}/config.yaml"
-
-    update_config(config, laid_over)
+    default = load_configfile(workflow.source_path("config.yaml"))
+    update_config(default, config)
+    config = default
 
 
+include: "rules/place.smk"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/training.smk"
@@ -38,7 +39,7 @@ rule verify:
     conda:
         "envs/environment.yaml"
     params:
-        command=command("verify", folders=USERS_FOLDERS),
+        command=command("verify", folders=USERS_FOLDERS, results=RESULTS),
     shell:
         "{params.command} --log {log:q}"
 

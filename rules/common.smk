@@ -6,15 +6,12 @@ import sys
 from inspect import signature
 from pathlib import Path
 
-WORKFLOW = Path(workflow.basedir) / "workflow"
-SCRIPTS = WORKFLOW / "scripts"
-sys.path.insert(0, str(WORKFLOW))
-
 from ssl_collapse.config.load import load_experiment
 from ssl_collapse.config.plan import Plan
 from ssl_collapse.errors import UserError
 from ssl_collapse.hardware import has_gpu
 from ssl_collapse.provenance.code import code_digest
+from ssl_collapse.provenance.sidecar import located
 from ssl_collapse.provenance.spec import canonical
 from ssl_collapse.storage.atomic import write_text
 
@@ -117,6 +114,7 @@ def command(script, **options):
         ]
         words.append(SCRIPTS / f"{script}.py")
         for name, value in options.items():
+            value = value(wildcards) if callable(value) else value
             words += [f"--{name.replace('_', '-')}", value]
         if output:
             asked = canonical(request(script, wildcards, input, output))
@@ -131,8 +129,8 @@ def command(script, **options):
 
 
 def request(rule_name, wildcards, input, output):
-    """What a job writes into the sidecars of its outputs."""
-    params = workflow.get_rule(rule_name).params
+    """What a job writes into the sidecars of its outputs; `rule_name` is the name given here."""
+    params = getattr(rules, rule_name).rule.params
     spec, code = (
         p(wildcards) if callable(p) else p for p in (params.spec, params.code)
     )
@@ -143,6 +141,7 @@ def request(rule_name, wildcards, input, output):
         "plugins": plugins(rule_name, wildcards),
         "inputs": list(map(str, input)),
         "outputs": list(map(str, output)),
+        "results": RESULTS,
     }
 
 
@@ -151,7 +150,8 @@ def argument(text):
     if len(text) < 50_000:
         return text
     path = (
-        Path("results/state/arguments") / hashlib.sha256(text.encode()).hexdigest()[:16]
+        Path(RESULTS, "state/arguments")
+        / hashlib.sha256(text.encode()).hexdigest()[:16]
     )
     if not path.exists():
         write_text(path, text)
@@ -161,7 +161,7 @@ def argument(text):
 # Where each dataset's images lie: no part of any spec, since a dataset that has moved is the same.
 FOLDERS = json.dumps(
     {
-        name: PLAN.folders(name, f"results/data/{name}/images")
+        name: PLAN.folders(name, f"{RESULTS}/data/{name}/images")
         for name in EXPERIMENT.datasets
     }
 )
@@ -184,6 +184,11 @@ def images_of(wildcards):
     """What a dataset is described from: its generated images, or the state of a user's folders."""
     kind = EXPERIMENT.datasets[wildcards.dataset].source.kind
     return f"results/data/{wildcards.dataset}/{'images' if kind == 'textures' else 'source.json'}"
+
+
+def state_of(wildcards):
+    """Where a seed's unfinished trainings are kept."""
+    return f"{RESULTS}/state/{wildcards.run}/seed{wildcards.seed}"
 
 
 def dataset_of(wildcards):

@@ -96,9 +96,10 @@ rule probe:
     params:
         spec=spec("probe", "run"),
         code=code("probe"),
-        command=command("probe", device=RUNTIME.device, workers=RUNTIME.workers),
+        command=command(
+            "probe", device=RUNTIME.device, workers=RUNTIME.workers, state=state_of
+        ),
     shell:
         "{params.command} {input.representations:q} --spec {params.spec:q}"
         " --encoder {input.encoder:q} --images-train {input.train:q} --images-val {input.val:q}"
-        " --code {params.code} --state results/state/{wildcards.run:q}/seed{wildcards.seed}"
-        " --json {output:q} --log {log:q}"
+        " --code {params.code} --json {output:q} --log {log:q}"

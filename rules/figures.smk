@@ -7,12 +7,6 @@
 PROBES = EXPERIMENT.evaluation.probe is not None
 
 
-localrules:
-    summarize,
-    figure,
-    report,
-
-
 SUMMARY_ROWS = argument(canonical(PLAN.summarize()))
 
 
@@ -28,12 +22,13 @@ rule summarize:
         "results/tables/summary.csv",
     log:
         "results/logs/summarize.log",
+    localrule: True
     conda:
         "../envs/environment.yaml"
     params:
         spec=lambda w: canonical(PLAN.summarize()),
         code=code("summarize"),
-        command=command("summarize", results="results", rows=SUMMARY_ROWS),
+        command=command("summarize", results=RESULTS, rows=SUMMARY_ROWS),
     shell:
         "{params.command} --output {output:q} --log {log:q}"
 
@@ -53,15 +48,16 @@ rule figure:
         caption="results/figures/{figure}.txt",
     log:
         "results/logs/figures/{figure}.log",
+    localrule: True
     conda:
         "../envs/environment.yaml"
     params:
         spec=spec("figure", "figure"),
         code=code("figure"),
-        command=command("figure"),
+        command=command("figure", results=RESULTS),
     shell:
         "{params.command} --name {wildcards.figure:q} --spec {params.spec:q}"
-        " --summary {input.summary:q} --results results --output-pdf {output.pdf:q}"
+        " --summary {input.summary:q} --output-pdf {output.pdf:q}"
         " --output-png {output.png:q} --output-csv {output.csv:q} --caption {output.caption:q}"
         " --log {log:q}"
 
@@ -77,6 +73,7 @@ rule report:
         "results/report.html",
     log:
         "results/logs/report.log",
+    localrule: True
     conda:
         "../envs/environment.yaml"
     params:

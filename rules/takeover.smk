@@ -1,6 +1,6 @@
 # Before the jobs are planned: what has come from elsewhere, and what has changed outside.
 #
-# requires: all rules; results/, .snakemake/metadata/ and the users' folders of images
+# requires: all rules; the folder of results, .snakemake/metadata/ and the users' folders of images
 # produces: records of copied results, and results/data/{dataset}/source.json
 import re
 from functools import cache
@@ -22,11 +22,20 @@ from ssl_collapse.provenance.adopt import (
 )
 from ssl_collapse.provenance.sidecar import lineage
 
+# The rules made here, with the names that they have here: in a module they are called otherwise,
+# and the workflow that uses it has others besides.
+OWN = {
+    getattr(rules, p.stem).rule: p.stem
+    for p in SCRIPTS.glob("*.py")
+    if rules.has(p.stem)
+}
+OWN = {maker: name for maker, name in OWN.items() if maker in workflow.modifier.rules}
+
 
 @cache
 def producer(path):
     """The rule and the wildcards that make a result; None where no rule of this plan does."""
-    for maker in workflow.rules:
+    for maker in OWN:
         if not maker.norun and any(output.match(path) for output in maker.output):
             return maker, Wildcards(fromdict=maker.get_wildcards(path))
     return None
@@ -37,8 +46,8 @@ def expected(path):
     """What the present config and code say of a result, and of everything above it."""
     made_by, wildcards = producer(path)
     inputs = made_by.expand_input(wildcards)[0]
-    above = [expected(str(i)) for i in inputs if producer(str(i))]
-    values = request(made_by.name, wildcards, [], [])
+    above = [expected(i) for i in map(str, inputs) if not i.endswith("/source.json")]
+    values = request(OWN[made_by], wildcards, [], [])
     total = lineage(values["spec"], values["code"], [fact.lineage for fact in above])
     return Expected(total, 1 + max((fact.depth for fact in above), default=0))
 
@@ -50,7 +59,8 @@ def in_plan(path):
     except (
         KeyError,
         AssertionError,
-    ):  # a run, seed or dataset that the config no longer has
+        TypeError,
+    ):  # a run, seed or dataset that the config no longer has, a rule that a module leaves out
         return False
 
 
@@ -61,7 +71,9 @@ def record(adopted, known):
     made_by, _ = producer(adopted.path)
     entry = {
         "rule": made_by.name,
-        "input": sorted(sidecar.inputs) if sidecar else None,
+        "input": (
+            sorted(located(i, RESULTS) for i in sidecar.inputs) if sidecar else None
+        ),
         "params": sorted(map(repr, [*params, *(["stale"] if adopted.stale else [])])),
         "record_format_version": RECORD_FORMAT_VERSION,
         "incomplete": False,
@@ -79,10 +91,10 @@ def take_over():
     known = FilePersistence(nolock=True, path=Path(".snakemake"))
     unknown = [
         path
-        for path in existing_results(Path("results"))
+        for path in existing_results(Path(RESULTS))
         if not has_record(known, path) and in_plan(path)
     ]
-    found = [assess(path, expected(path)) for path in unknown]
+    found = [assess(path, expected(path), RESULTS) for path in unknown]
     for adopted in found:
         record(adopted, known)
     date_by_depth({path: expected(path) for path in unknown})
@@ -98,7 +110,7 @@ def take_over():
 
 def train_images(name):
     """Training images of a user's dataset; None where its folders are not on this machine."""
-    described = Path(f"results/data/{name}/dataset.json")
+    described = Path(f"{RESULTS}/data/{name}/dataset.json")
     if described.exists():
         return read_description(described).splits["train"].images
     source, folders = EXPERIMENT.datasets[name].source, PLAN.folders(name, "")
@@ -124,11 +136,11 @@ def refuse_small_datasets(names):
 
 # Jobs on other machines read this file too; only the process that plans looks around.
 if workflow.exec_mode == ExecMode.DEFAULT:
-    if Path("results").exists():
+    if Path(RESULTS).exists():
         take_over()
     own = [name for name in used_datasets() if name in json.loads(USERS_FOLDERS)]
     for name in own:
-        survey(PLAN.folders(name, ""), Path(f"results/data/{name}"))
+        survey(PLAN.folders(name, ""), Path(f"{RESULTS}/data/{name}"))
     try:
         refuse_small_datasets(own)
     except UserError as error:

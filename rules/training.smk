@@ -29,12 +29,12 @@ rule pretrain:
             gpus=RUNTIME.gpus,
             workers=RUNTIME.workers,
             log_every=RUNTIME.log_every,
+            state=state_of,
         ),
     shell:
         "{params.command} --spec {params.spec:q} --images {input.images:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed}"
         " --ordering {input.ordering:q} --start {input.start:q} --code {params.code}"
-        " --state results/state/{wildcards.run:q}/seed{wildcards.seed}"
         " --training {output.training:q} --checkpoints {output.checkpoints:q}"
         " --log {log:q}"
 

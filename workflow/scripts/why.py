@@ -7,11 +7,8 @@ import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from ssl_collapse.provenance.why import explain, planned_jobs
-
-ROOT = Path(__file__).parents[1]
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +24,7 @@ def main(arguments: list[str]) -> int:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument("--directory", "-d", default=".")
     os.chdir(options.parse_known_args(arguments)[0].directory)  # where the plan's paths begin
-    lines = sorted({explain(job, ROOT) for job in planned_jobs(run.stdout + run.stderr)})
+    lines = sorted({explain(job) for job in planned_jobs(run.stdout + run.stderr)})
     print("\n".join(lines) or "nothing to do")
     return 0
 

@@ -8,7 +8,9 @@ from ssl_collapse.provenance.adopt import Expected, assess, existing_results
 from ssl_collapse.provenance.sidecar import (
     Request,
     lineage,
+    located,
     measure,
+    named,
     path_of,
     read_sidecar,
     write_sidecars,
@@ -52,6 +54,31 @@ def test_equal_results_have_equal_sidecars(made: Path):
     )
     write_sidecars(request, made / "stage.py", made)
     assert path_of(Path("results/runs/a")).read_bytes() == before
+
+
+def test_sidecars_are_the_same_wherever_the_folder_of_results_lies(made: Path):
+    before = path_of(Path("results/runs/b")).read_bytes()
+    Path("analysis").mkdir()
+    Path("results").rename("analysis/results")
+    assert assess("analysis/results/runs/b", B, "analysis/results").stale is None
+    request = Request(
+        rule="b",
+        spec="{}",
+        code="c",
+        plugins=[],
+        inputs=["analysis/results/runs/a"],
+        outputs=["analysis/results/runs/b"],
+        results="analysis/results",
+    )
+    write_sidecars(request, made / "stage.py", made)
+    assert path_of(Path("analysis/results/runs/b")).read_bytes() == before
+
+
+@pytest.mark.parametrize("results", ["results", "analysis/results", "/scratch/results"])
+def test_a_result_has_one_name_in_every_place(results: str):
+    assert named(f"{results}/runs/a", results) == "results/runs/a"
+    assert located("results/runs/a", results) == f"{results}/runs/a"
+    assert named("elsewhere/a", results) == located("elsewhere/a", results) == "elsewhere/a"
 
 
 def test_a_result_that_fits_is_current(made: Path):

@@ -10,7 +10,7 @@ rule pretrain:
     wildcards: run=a, seed=0
 Shell command: env PYTHONPATH=w python w/scripts/pretrain.py --provenance '{}' --spec '{}'
 
-localrule all:
+localrule collapse_all:
     input: results/report.html
     reason: Input files updated by another job: results/report.html
 

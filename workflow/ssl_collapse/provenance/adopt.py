@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, measure, path_of, read_sidecar
+from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, located, measure, path_of, read_sidecar
 
 # Folders of results, and the folders that are one result as a whole.
 _ROOMS = ("data", "runs", "tables", "figures")
@@ -51,8 +51,11 @@ def existing_results(root: Path) -> Iterator[str]:
         yield str(report)
 
 
-def assess(path: str, expected: Expected) -> Adopted:
-    """Whether a result without a record is what the present config and code would make."""
+def assess(path: str, expected: Expected, results: str = "results") -> Adopted:
+    """Whether a result without a record is what the present config and code would make.
+
+    results: the folder of results, wherever it lies now.
+    """
     result = Path(path)
     sidecar = read_sidecar(result)
     if sidecar is None:
@@ -61,7 +64,7 @@ def assess(path: str, expected: Expected) -> Adopted:
     if size != sidecar.bytes or (sidecar.sha256 and sha256 != sidecar.sha256):
         return Adopted(path, None, "it was changed after it was made")
     for name, recorded in sidecar.inputs.items():
-        above = read_sidecar(Path(name))
+        above = read_sidecar(Path(located(name, results)))
         if recorded and above and above.sha256 and above.sha256 != recorded:
             return Adopted(path, None, f"it was made from another {name}")
     if sidecar.lineage != expected.lineage:

@@ -29,6 +29,7 @@ class Request(StrictModel):
     plugins: list[str]
     inputs: list[str]
     outputs: list[str]
+    results: str = "results"  # the folder of results, from the working directory
 
 
 class Sidecar(StrictModel):
@@ -40,9 +41,19 @@ class Sidecar(StrictModel):
     code: str
     lineage: str  # digest of spec and code of this stage and of everything above it
     modules: dict[str, str]  # first-party module -> digest of its code
-    inputs: dict[str, str | None]  # path -> sha256, where the input has one on record
+    inputs: dict[str, str | None]  # name -> sha256, where the input has one on record
     bytes: int
     sha256: str | None
+
+
+def named(path: str, results: str) -> str:
+    """The name of a result, "results/...", the same wherever the folder of results lies."""
+    return f"results/{path.removeprefix(f'{results}/')}" if path.startswith(f"{results}/") else path
+
+
+def located(name: str, results: str) -> str:
+    """Where the result of that name lies: the reverse of `named`."""
+    return f"{results}/{name.removeprefix('results/')}" if name.startswith("results/") else name
 
 
 def path_of(result: Path) -> Path:
@@ -61,7 +72,10 @@ def read_sidecar(result: Path) -> Sidecar | None:
 def write_sidecars(request: Request, script: Path, root: Path) -> None:
     """Describe every output of a finished job."""
     above = {path: read_sidecar(Path(path)) for path in request.inputs}
-    inputs = {path: sidecar.sha256 if sidecar else None for path, sidecar in above.items()}
+    inputs = {
+        named(path, request.results): sidecar.sha256 if sidecar else None
+        for path, sidecar in above.items()
+    }
     lineages = [sidecar.lineage for sidecar in above.values() if sidecar]
     modules = module_digests(script, root, tuple(request.plugins))
     for output in map(Path, request.outputs):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.provenance.code import module_digests
-from ssl_collapse.provenance.sidecar import Request, Sidecar, read_sidecar
+from ssl_collapse.provenance.sidecar import Request, Sidecar, named, read_sidecar
 
 _BLOCK = re.compile(
     r"^(?:local)?rule (?P<rule>\w+):\n(?P<body>(?:    .*\n)*)(?:Shell command: (?P<shell>.*)\n)?",
@@ -49,17 +49,17 @@ def planned_jobs(dry_run: str) -> Iterator[Job]:
     """The jobs in the output of `snakemake -n -p`, in its order."""
     for match in _BLOCK.finditer(dry_run):
         reason = re.search(r"^    reason: (.*)$", match["body"], re.MULTILINE)
-        if match["rule"] != "all":
+        if "\n    output: " in f"\n{match['body']}":  # not `all`, whatever a module calls it
             yield Job(match["rule"], reason[1] if reason else "", match["shell"] or "")
 
 
-def explain(job: Job, root: Path) -> str:
+def explain(job: Job) -> str:
     """One line: what would be made, and why."""
     request = job.request()
     if request is None:
         return f"{job.rule}: {job.reason}"
     output = request.outputs[0].removeprefix("results/")
-    return f"{_place(request.rule, output)}: {_why(job, request, root)}"
+    return f"{_place(request.rule, output)}: {_why(job, request)}"
 
 
 def _place(rule: str, output: str) -> str:
@@ -67,13 +67,13 @@ def _place(rule: str, output: str) -> str:
     return output.rpartition("/")[0] if rule == "pretrain" else output
 
 
-def _why(job: Job, request: Request, root: Path) -> str:
+def _why(job: Job, request: Request) -> str:
     earlier = read_sidecar(Path(request.outputs[0]))
     if job.reason.startswith("Missing output") or not Path(request.outputs[0]).exists():
         return "not there yet"
     if earlier is not None:
         changes = [*spec_changes(earlier.spec, request.spec)]
-        changes += _code_changes(earlier, request, job.script(), root)
+        changes += _code_changes(earlier, request, job.script())
         if changes:
             more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
             return "; ".join(changes[:_SHOWN]) + more
@@ -83,7 +83,8 @@ def _why(job: Job, request: Request, root: Path) -> str:
         return f"made from {_some(match[1].split(', '))}, which changed"
     if match := re.match(r"Set of input files has changed", job.reason):
         before = set(earlier.inputs) if earlier else set()
-        added, gone = sorted(set(request.inputs) - before), sorted(before - set(request.inputs))
+        now = {named(path, request.results) for path in request.inputs}
+        added, gone = sorted(now - before), sorted(before - now)
         parts = [f"{what} {_some(paths)}" for what, paths in (("+", added), ("-", gone)) if paths]
         return f"its inputs are others: {', '.join(parts)}"
     if "Params have changed" in job.reason:
@@ -117,10 +118,10 @@ def _row_name(i: int, part: Any) -> str:
     return str(part.get("name", i)) if isinstance(part, dict) else str(i)
 
 
-def _code_changes(earlier: Sidecar, request: Request, script: Path, root: Path) -> list[str]:
+def _code_changes(earlier: Sidecar, request: Request, script: Path) -> list[str]:
     if earlier.code == request.code:
         return []
-    now = module_digests(script, root, tuple(request.plugins))
+    now = module_digests(script, script.parents[1], tuple(request.plugins))
     names = now.keys() | earlier.modules.keys()
     differing = sorted(name for name in names if now.get(name) != earlier.modules.get(name))
     return [f"code changed: {_some(differing)}"]

@@ -1,0 +1,184 @@
+"""The workflow as a module of another Snakefile, with that one's config and another prefix."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, snakemake
+
+TINY = ROOT / "tests/workflow/module.yaml"
+SOURCES = ("Snakefile", "config.yaml", "rules", "workflow", "envs")
+# training.csv says how long an epoch took; its sidecar and the summary's hold its digest.
+TIMED = ("training.csv", "training.csv.provenance.json", "summary.csv.provenance.json")
+
+USER = """\
+configfile: "config.yaml"
+
+
+module collapse:
+    snakefile: {snakefile}
+    config: config["collapse"]
+    prefix: "analysis"
+
+
+use rule * from collapse as collapse_*
+
+
+module second:
+    snakefile: {snakefile}
+    config: config["second"]
+    prefix: "deep/er"
+
+
+use rule * from second as second_*
+
+
+rule mine:
+    default_target: True
+    input: rules.collapse_all.input
+    output: "mine.txt"
+    shell: "cat {{input[0]:q}} > {{output}}"
+
+
+rule theirs:
+    input: rules.second_all.input
+"""
+
+
+def write_user(folder: Path, snakefile: str, **changes: object) -> None:
+    """A person's own workflow with two modules; the second is laid over our config.yaml."""
+    config = yaml.safe_load(TINY.read_text())
+    config["defaults"] |= changes
+    both = {"collapse": config, "second": {"runtime": {"log_every": 7}}}
+    folder.mkdir(exist_ok=True)
+    (folder / "Snakefile").write_text(USER.format(snakefile=snakefile))
+    (folder / "config.yaml").write_text(yaml.safe_dump(both))
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """Snakemake in a person's folder; what it prints."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    answer = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert answer.returncode == 0, answer.stdout[-5000:]
+    return str(answer.stdout)
+
+
+def results_of(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+        and not {"logs", "state"} & set(path.relative_to(root).parts)
+        and path.name not in (*TIMED, ".snakemake_timestamp")
+    }
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results without a module."""
+    folder = tmp_path_factory.mktemp("plain")
+    answer = snakemake(folder, "--cores", "2", "--configfile", str(TINY))
+    assert answer.returncode == 0, answer.stdout[-5000:]
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a person whose workflow has run through."""
+    folder = tmp_path_factory.mktemp("user")
+    write_user(folder, f'"{ROOT}/Snakefile"')
+    run(folder)
+    return folder
+
+
+def test_results_are_the_bytes_of_the_plain_run(plain: Path, user: Path):
+    one, other = results_of(plain), results_of(user / "analysis/results")
+    assert len(one) > 30  # with the figure, the report and all sidecars
+    assert sorted(one) == sorted(other)
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_nothing_is_written_outside_the_prefix(user: Path):
+    names = {path.name for path in user.iterdir()}
+    assert names == {"Snakefile", "config.yaml", ".snakemake", "analysis", "mine.txt"}
+    assert {path.name for path in (user / "analysis").iterdir()} == {"results"}
+
+
+def test_a_second_run_has_nothing_to_do(user: Path):
+    assert "Nothing to be done" in run(user, "--dry-run")
+
+
+def test_a_second_module_stands_beside_the_first(user: Path):
+    plan = run(user, "--dry-run", "theirs", "mine")
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE))
+    assert not [name for name in jobs if name.startswith("collapse_")], "these are made already"
+    # the default experiment: iid, current, accumulate, two shares, hybrid, three seeds each
+    assert jobs["second_pretrain"] == "18"
+    outputs = re.findall(r"^    output: (.*)$", plan, re.MULTILINE)
+    assert all(path.startswith("deep/er/results/") for o in outputs for path in o.split(", "))
+
+
+@pytest.fixture
+def on_github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The workflow as `github(...)`, which git is told to find on this machine."""
+    repository = tmp_path / "hosted/lab/collapse"
+    repository.mkdir(parents=True)
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, repository / name)
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{tmp_path}/hosted/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return 'github("lab/collapse", path="Snakefile", tag="v1")'
+
+
+def test_copied_plain_results_are_taken_over_by_a_module_from_github(
+    plain: Path, tmp_path: Path, on_github: str
+):
+    write_user(tmp_path / "user", on_github)
+    results = tmp_path / "user/analysis/results"
+    shutil.copytree(plain, results, copy_function=shutil.copyfile)
+    (results / "report.html").unlink()
+    plan = run(tmp_path / "user", "collapse_all")
+    assert ", 0 stale" in plan
+    assert "2 of 2 steps (100%) done" in plan  # the report and the target
+    report = "report.html.provenance.json"
+    assert (results / report).read_bytes() == (plain / report).read_bytes()
+
+
+def test_why_names_key_and_values(user: Path, tmp_path: Path):
+    shutil.copytree(user, tmp_path / "copy")
+    write_user(tmp_path / "copy", f'"{ROOT}/Snakefile"', base_lr=0.1)
+    why = subprocess.run(
+        [sys.executable, ROOT / "workflow/scripts/why.py"],
+        cwd=tmp_path / "copy",
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True,
+        text=True,
+    )
+    lines = why.stdout.splitlines()
+    assert "analysis/results/runs/iid/seed0: base_lr 0.05 -> 0.1" in lines, why.stderr[-3000:]
+    assert any(line.startswith("mine: Input files updated") for line in lines)
+
+
+def test_verify_names_a_damaged_result(user: Path, tmp_path: Path):
+    shutil.copytree(user, tmp_path / "copy")
+    report = tmp_path / "copy/analysis/results/tables/summary.csv"
+    sidecar = json.loads(report.with_name("summary.csv.provenance.json").read_text())
+    report.write_bytes(report.read_bytes()[:-1])
+    log = tmp_path / "copy/analysis/results/logs/verify.log"
+    with pytest.raises(AssertionError, match=r"analysis/results/tables/summary\.csv: has"):
+        run(tmp_path / "copy", "collapse_verify")
+    assert f"{sidecar['bytes'] - 1} bytes where {sidecar['bytes']} were" in log.read_text()
