@@ -122,9 +122,7 @@ def command(script, **options):
         return shlex.join(map(str, words))
 
     return with_signature(
-        lambda wildcards, input, output: Command(
-            lambda: text(wildcards, input, output)
-        )
+        lambda wildcards, input, output: Command(lambda: text(wildcards, input, output))
     )
 
 
