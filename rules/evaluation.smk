@@ -50,6 +50,8 @@ rule knn:
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
+    resources:
+        gpu=gpus(),
     params:
         spec=lambda w: canonical(EXPERIMENT.evaluation.knn.model_dump()),
         code=code("knn"),

@@ -60,15 +60,11 @@ def _backend(device: str, threads: int) -> Backend:
     """The CPU's backend imports no torch, which takes seconds."""
     if device == "cpu":
         return CpuBackend(threads)
-    import torch
-
     from ssl_collapse.evaluation.neighbors_torch import TorchBackend
+    from ssl_collapse.models.device import choose_device
 
-    if torch.cuda.is_available():
-        return TorchBackend(torch.device("cuda"), threads)
-    if device == "cuda":
-        raise UserError("--device cuda: torch sees no GPU here; use --device cpu")
-    return CpuBackend(threads)
+    chosen = choose_device(device)
+    return CpuBackend(threads) if chosen.type == "cpu" else TorchBackend(chosen, threads)
 
 
 def _readable(content: dict[str, Any]) -> str:

@@ -4,19 +4,31 @@ import os
 
 import torch
 
+from ssl_collapse.devices import claim_gpus
 from ssl_collapse.errors import UserError
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, gpus: int = 1) -> torch.device:
     """The device that `runtime.device` names; `auto` takes a GPU when there is one.
 
+    A job that takes GPUs holds `gpus` of them, alone, until it ends, and sees no others.
     An operation gets one CPU thread, whatever the machine: the order of floating-point sums
     depends on the number of threads, and a result must not. Jobs run side by side instead.
     """
     torch.set_num_threads(1)
-    rank = os.environ.get("LOCAL_RANK")  # set by torchrun, for one process per GPU
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("runtime.device is `cuda` but no GPU is visible; use `auto` or `cpu`")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(f"cuda:{rank}" if name == "cuda" and rank else name)
+    if name == "cpu":
+        return torch.device("cpu")
+    rank = os.environ.get("LOCAL_RANK")  # set by torchrun, whose caller holds the GPUs of all ranks
+    # Before torch looks for CUDA, which it does only once; a torch for the CPU needs no GPU.
+    claimed = claim_gpus(gpus) if torch.version.cuda and rank is None else 0
+    if not torch.cuda.is_available():
+        if name == "cuda":
+            raise UserError("runtime.device is `cuda` but no GPU is visible; use `auto` or `cpu`")
+        return torch.device("cpu")
+    seen = torch.cuda.device_count()
+    if claimed and seen != claimed:
+        raise UserError(
+            f"this job holds {claimed} GPUs but CUDA sees {seen}; is CUDA_VISIBLE_DEVICES changed "
+            "within the job, or a driver missing?"
+        )
+    return torch.device(f"cuda:{rank}" if rank else "cuda")
