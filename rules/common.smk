@@ -184,6 +184,11 @@ def images_of(wildcards):
     return f"results/data/{wildcards.dataset}/{'images' if kind == 'textures' else 'source.json'}"
 
 
+SCRATCH = (
+    RUNTIME.scratch or ""
+)  # as written: its variables are those of the job's machine
+
+
 def state_of(wildcards):
     """Where a seed's unfinished trainings are kept."""
     return f"{RESULTS}/state/{wildcards.run}/seed{wildcards.seed}"

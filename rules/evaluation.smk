@@ -30,6 +30,7 @@ rule represent:
             batch_size=RUNTIME.extract_batch_size,
             workers=RUNTIME.workers,
             threads=RUNTIME.threads,
+            scratch=SCRATCH,
         ),
     shell:
         "{params.command} --spec {params.spec:q}"
@@ -99,7 +100,11 @@ rule probe:
         spec=spec("probe", "run"),
         code=code("probe"),
         command=command(
-            "probe", device=RUNTIME.device, workers=RUNTIME.workers, state=state_of
+            "probe",
+            device=RUNTIME.device,
+            workers=RUNTIME.workers,
+            state=state_of,
+            scratch=SCRATCH,
         ),
     shell:
         "{params.command} {input.representations:q} --spec {params.spec:q}"

@@ -30,6 +30,7 @@ rule pretrain:
             workers=RUNTIME.workers,
             log_every=RUNTIME.log_every,
             state=state_of,
+            scratch=SCRATCH,
         ),
     shell:
         "{params.command} --spec {params.spec:q} --images {input.images:q}"

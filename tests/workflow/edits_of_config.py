@@ -272,7 +272,14 @@ FIGURE_EDITS = [
 
 RUNTIME = each(
     "runtime",
-    {"device": "cpu", "threads": 2, "workers": 2, "extract_batch_size": 32, "log_every": 1},
+    {
+        "device": "cpu",
+        "threads": 2,
+        "workers": 2,
+        "extract_batch_size": 32,
+        "log_every": 1,
+        "scratch": "$TMPDIR",
+    },
     NOTHING,
 )
 

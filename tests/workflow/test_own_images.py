@@ -80,7 +80,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_settings_of_speed_change_no_byte_of_any_result(own: Path, tmp_path: Path):
     speed = {"workers": 1, "threads": 2, "extract_batch_size": 7, "log_every": 1, "device": "cpu"}
-    run_all(tmp_path, own / "images", **speed)
+    run_all(tmp_path, own / "images", **speed, scratch=str(tmp_path / "node"))
+    assert len(list((tmp_path / "node").glob("*/*.h5"))) == 2  # one copy of train, one of val
     one, other = results_of(own), results_of(tmp_path)
     assert len(one) > 30
     assert sorted(one) == sorted(other)

@@ -13,6 +13,7 @@ from ssl_collapse import cli
 from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.data.ordering import read_ordering
 from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.data.scratch import on_scratch
 from ssl_collapse.models.device import choose_device
 from ssl_collapse.storage.atomic import atomic_path
 from ssl_collapse.storage.checkpoint import checkpoint_after
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--gpus", type=int, default=1, help="processes, each on its own GPU")
     p.add_argument("--workers", type=int, default=0, help="processes that load images, per GPU")
+    p.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
     p.add_argument("--log-every", type=int, default=100, help="steps between two log lines")
     return p
 
@@ -47,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Train on one device, or start the processes that train on several."""
     if args.gpus > 1 and not under_torchrun():
+        choose_device(args.device, args.gpus)  # held here for all processes
         launch(sys.argv[0], sys.argv[1:], args.gpus)
     else:
         train(args)
@@ -55,7 +58,7 @@ def main(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> None:
     """Train, or go on training, and publish the results."""
     spec = PretrainSpec.model_validate_json(args.spec)
-    images = PackedImages(args.images)
+    images = PackedImages(on_scratch(args.images, args.scratch))
     ordering = read_ordering(args.ordering, len(images))
     check_subsets(spec, len(ordering), spec.start_epoch)
     device = choose_device(args.device)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ssl_collapse import cli
 from ssl_collapse.config.probe import FullProbeSpec, ProbeSpec
 from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.data.scratch import on_scratch
 from ssl_collapse.errors import UserError
 from ssl_collapse.evaluation.export import read_encoder
 from ssl_collapse.evaluation.probe import describe_failed
@@ -106,7 +107,10 @@ def _full(args: argparse.Namespace) -> ProbeRun:
     if args.num_classes is not None:
         raise UserError("--num-classes: packed images state their classes; leave it out")
     spec = _parse(args.spec, FullProbeSpec, "full")
-    train, val = PackedImages(args.images_train), PackedImages(args.images_val)
+    train, val = (
+        PackedImages(on_scratch(path, args.scratch))
+        for path in (args.images_train, args.images_val)
+    )
     encoder, metadata = read_encoder(args.encoder)
     device, dim = choose_device(args.device), int(metadata["feature_dim"])
     source = ImageFeatures(encoder, dim, train, val, spec, device, args.workers)
@@ -195,6 +199,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto"
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that load images")
+    parser.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
     return parser
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ssl_collapse import __version__, cli
 from ssl_collapse.config.represent import RepresentSpec
 from ssl_collapse.data.packed import PackedImages
+from ssl_collapse.data.scratch import on_scratch
 from ssl_collapse.evaluation.export import read_encoder
 from ssl_collapse.evaluation.represent import FailedEncoderError, represent, something_represented
 from ssl_collapse.models.device import choose_device
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--batch-size", type=int, default=256, help="images per batch on a GPU")
     p.add_argument("--workers", type=int, default=0, help="processes that load images")
+    p.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
     p.add_argument("--threads", type=int, default=1, help="batches computed at once on the CPU")
     return p
 
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Represent every image of the split; an encoder that cannot gives a file that says so."""
     spec = RepresentSpec.model_validate_json(args.spec)
-    images = PackedImages(args.images)
+    images = PackedImages(on_scratch(args.images, args.scratch))
     encoder, metadata = read_encoder(args.encoder)
     attributes = {
         "run": args.run,

@@ -115,6 +115,8 @@ class RuntimeConfig(StrictModel):
     workers: NotNegative = 0  # processes that load images, per job; 0: in the job itself
     extract_batch_size: Positive = 256  # images per batch on a GPU
     log_every: Positive = 100  # steps between two log lines
+    # Folder on the node's own disk for copies of packed images ($TMPDIR/...); null: read in place.
+    scratch: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _gpus_are_gpus(self) -> Self:
