@@ -46,7 +46,8 @@ def expected(path):
     """What the present config and code say of a result, and of everything above it."""
     made_by, wildcards = producer(path)
     inputs = made_by.expand_input(wildcards)[0]
-    above = [expected(i) for i in map(str, inputs) if not i.endswith("/source.json")]
+    made = [str(i) for i in inputs if Path(i).name != "source.json"]
+    above = [expected(path) for path in made]
     values = request(OWN[made_by], wildcards, [], [])
     total = lineage(values["spec"], values["code"], [fact.lineage for fact in above])
     return Expected(total, 1 + max((fact.depth for fact in above), default=0))
