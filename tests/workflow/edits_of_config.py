@@ -275,6 +275,7 @@ RUNTIME = each(
     {
         "device": "cpu",
         "threads": 2,
+        "gpus": 2,
         "workers": 2,
         "extract_batch_size": 32,
         "log_every": 1,

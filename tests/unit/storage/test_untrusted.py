@@ -131,7 +131,7 @@ SUFFIXES = (".h5", ".pt", ".safetensors")
 READERS = {
     "checkpoint, exported": Reader(
         "checkpoints/epoch0001.pt",
-        lambda f: export_encoder(f / "checkpoints/epoch0001.pt", f / "new.safetensors"),
+        lambda f: export_encoder(f / "checkpoints/epoch0001.pt", f / "new.safetensors", 1),
         ("new.safetensors",),
     ),
     "checkpoint, started from": Reader("checkpoints/epoch0001.pt", start, TRAINED),
@@ -177,7 +177,7 @@ def good(images: PackedImages, tmp_path_factory: pytest.TempPathFactory) -> Path
     spec = PretrainSpec.model_validate(SPEC)
     Trainer(spec, images, np.arange(12), Runtime(torch.device("cpu")), state).run()
     shutil.copytree(state.checkpoints, folder / "checkpoints")
-    export_encoder(folder / "checkpoints/epoch0001.pt", folder / "encoder.safetensors")
+    export_encoder(folder / "checkpoints/epoch0001.pt", folder / "encoder.safetensors", 1)
     rows = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
     targets = np.arange(12) % 2
     for name in ("good.h5", "representations.h5"):

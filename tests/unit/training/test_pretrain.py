@@ -179,7 +179,7 @@ def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, t
     rate = {"base_lr": 1e30}  # the weights overflow after a step or two
     whole = trainer(images, tmp_path / "whole", **rate).run()
     first = trainer(images, tmp_path / "cut", **rate)
-    first._stop = True
+    first._asked = True
     with pytest.raises(SystemExit):
         first.run()
     second = trainer(images, tmp_path / "cut", **rate)
