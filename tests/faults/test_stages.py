@@ -83,6 +83,6 @@ def damaged(found: dict[str, bytes], expected: dict[str, bytes], job: Job) -> li
         name
         for name, content in found.items()
         if not name.startswith("state/")
-        and not Path(name).name.startswith(".")
+        and not any(part.startswith(".") for part in Path(name).parts)
         and expected.get(name) != content
     ]
