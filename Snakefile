@@ -38,6 +38,9 @@ rule verify:
         "results/logs/verify.log",
     conda:
         "envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(12 * 60),
     params:
         command=command("verify", folders=USERS_FOLDERS, results=RESULTS),
     shell:

@@ -107,7 +107,9 @@ def command(script, **options):
     def text(wildcards, input, output):
         in_conda = "conda" in map(str, workflow.deployment_settings.deployment_method)
         # The jobs run the code that is digested here, wherever the package is installed from.
+        # exec: no shell stays between Snakemake and the job that a signal is meant for.
         words = [
+            "exec",
             "env",
             f"PYTHONPATH={WORKFLOW}",
             "python" if in_conda else sys.executable,
@@ -222,6 +224,11 @@ def probed(wildcards):
 def gpus():
     """GPUs of a job that can use one: 0 where there is none, so that CPU jobs run side by side."""
     return int(RUNTIME.device == "cuda" or (RUNTIME.device == "auto" and has_gpu()))
+
+
+def per_attempt(amount):
+    """A resource of which a job asks for more every time that it is tried again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def used_datasets():

@@ -12,6 +12,9 @@ rule textures:
         "results/logs/{dataset}/textures.log",
     conda:
         "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         spec=spec("textures", "dataset"),
         code=code("textures"),
@@ -31,6 +34,9 @@ rule dataset:
     conda:
         "../envs/environment.yaml"
     threads: max(1, RUNTIME.workers)
+    resources:
+        mem_mb=per_attempt(2000 + 500 * RUNTIME.workers),
+        runtime=per_attempt(12 * 60),
     params:
         spec=spec("dataset", "dataset"),
         code=code("dataset"),
@@ -52,6 +58,9 @@ rule pack:
     conda:
         "../envs/environment.yaml"
     threads: max(1, RUNTIME.workers)
+    resources:
+        mem_mb=per_attempt(4000 + 500 * RUNTIME.workers),
+        runtime=per_attempt(12 * 60),
     params:
         spec=spec("pack", "dataset"),
         code=code("pack"),
@@ -72,6 +81,9 @@ rule ordering:
         "results/logs/{dataset}/ordering-seed{seed}.log",
     conda:
         "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(15),
     params:
         spec=spec("ordering", "dataset", "seed"),
         code=code("ordering"),

@@ -21,6 +21,8 @@ rule represent:
     threads: RUNTIME.threads + RUNTIME.workers
     resources:
         gpu=gpus(),
+        mem_mb=per_attempt(6000 + 1000 * RUNTIME.workers),
+        runtime=per_attempt(4 * 60),
     params:
         spec=spec("represent", "run"),
         code=code("represent"),
@@ -53,6 +55,8 @@ rule knn:
     threads: RUNTIME.threads
     resources:
         gpu=gpus(),
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(120),
     params:
         spec=lambda w: canonical(EXPERIMENT.evaluation.knn.model_dump()),
         code=code("knn"),
@@ -74,6 +78,9 @@ rule collapse:
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
         spec=lambda w: canonical(EXPERIMENT.evaluation.collapse.model_dump()),
         code=code("collapse"),
@@ -96,6 +103,8 @@ rule probe:
     threads: 1 + RUNTIME.workers
     resources:
         gpu=gpus(),
+        mem_mb=per_attempt(12000 + 1000 * RUNTIME.workers),
+        runtime=24 * 60,
     params:
         spec=spec("probe", "run"),
         code=code("probe"),

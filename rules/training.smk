@@ -20,6 +20,8 @@ rule pretrain:
     threads: RUNTIME.gpus * (1 + RUNTIME.workers)
     resources:
         gpu=gpus() * RUNTIME.gpus,
+        mem_mb=per_attempt(RUNTIME.gpus * (6000 + 1000 * RUNTIME.workers)),
+        runtime=24 * 60,
     params:
         spec=spec("pretrain", "run", "seed"),
         code=code("pretrain"),
@@ -50,6 +52,9 @@ rule export_checkpoint:
         "results/logs/{run}/seed{seed}/epoch{epoch}/export_checkpoint.log",
     conda:
         "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(15),
     params:
         spec=lambda w: canonical({"epoch": int(w.epoch)}),
         code=code("export_checkpoint"),

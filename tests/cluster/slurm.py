@@ -1,0 +1,144 @@
+"""A throw-away SLURM of one node, on loopback, without systemd."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def missing_programs() -> list[str]:
+    """Programs of SLURM that this machine lacks."""
+    return [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
+
+
+def cannot_run() -> str | None:
+    """Why no SLURM can run here; installs the packages where root may. None if one can."""
+    if os.geteuid() != 0:
+        return "a SLURM for tests needs root, to start its daemons"
+    if not missing_programs():
+        return None
+    if shutil.which("apt-get") is None:
+        return f"{', '.join(missing_programs())} not found, and no apt-get to install them with"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
+        done = subprocess.run(
+            ["apt-get", "-qq", *command], capture_output=True, text=True, env=environment
+        )
+        if done.returncode:
+            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            return f"apt-get {command[0]} failed: {last}"
+    return (
+        f"{', '.join(missing_programs())} not found after apt-get" if missing_programs() else None
+    )
+
+
+class Slurm:
+    """munged, slurmctld and slurmd as children of this process, with all state in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "SLURM_CONF": str(folder / "slurm.conf"),
+            "PATH": f"{folder / 'bin'}:{PATH}",
+        }
+        self._daemons: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the daemons and wait until the node is idle."""
+        self._write_files()
+        munge = [f"--socket={self.folder}/munge.sock", f"--key-file={self.folder}/munge.key"]
+        munge += [f"--{name}-file={self.folder}/munge.{name}" for name in ("pid", "log", "seed")]
+        self._daemon("munged", "--foreground", *munge)
+        self._wait(lambda: (self.folder / "munge.sock").exists(), "munged did not start")
+        self._daemon("slurmctld", "-D", "-c")
+        self._wait(lambda: "UP" in self.ask("scontrol", "ping"), "slurmctld did not start")
+        self._daemon("slurmd", "-D", "-N", "node")
+        self._wait(lambda: self.ask("sinfo", "-h", "-o", "%T") == "idle", "the node is not idle")
+
+    def stop(self) -> None:
+        """Cancel all jobs, then stop the daemons, whatever state they are in."""
+        if len(self._daemons) == 3:
+            self.ask("scancel", "--user=root")
+            deadline = time.monotonic() + 30
+            while self.ask("squeue", "-h") and time.monotonic() < deadline:
+                time.sleep(0.5)
+        for daemon in reversed(self._daemons):
+            daemon.terminate()
+            try:
+                daemon.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+
+    def ask(self, *command: str) -> str:
+        """What one of SLURM's commands prints."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def jobs(self) -> list[dict[str, str]]:
+        """All jobs so far, by their number: what SLURM says of each, as KEY=VALUE."""
+        lines = self.ask("scontrol", "show", "jobs", "--oneliner").splitlines()
+        return [dict(w.split("=", 1) for w in line.split() if "=" in w) for line in lines]
+
+    def _write_files(self) -> None:
+        # munged wants its folder open to all for passing through, and writable by its owner only
+        self.folder.chmod(0o755)
+        for name in ("bin", "state", "spool"):
+            (self.folder / name).mkdir(mode=0o755)
+        (self.folder / "munge.key").write_bytes(os.urandom(1024))
+        (self.folder / "munge.key").chmod(0o600)
+        values = {
+            "@HOST@": socket.gethostname().split(".")[0],
+            "@FOLDER@": str(self.folder),
+            "@CONTROLLER_PORT@": str(free_port()),
+            "@NODE_PORT@": str(free_port()),
+        }
+        text = (HERE / "slurm.conf.in").read_text()
+        for key, value in values.items():
+            text = text.replace(key, value)
+        (self.folder / "slurm.conf").write_text(text)
+        (self.folder / "gres.conf").write_text("NodeName=node Name=gpu File=/dev/null\n")
+        # Snakemake's job step takes SLURM_CONF out of the environment of srun: put it back.
+        srun = self.folder / "bin/srun"
+        real = shutil.which("srun", path=PATH)
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {real} "$@"\n')
+        srun.chmod(0o755)
+
+    def _daemon(self, name: str, *arguments: str) -> None:
+        # setpriv: a daemon does not outlive a test run that is killed
+        command = ["setpriv", "--pdeathsig", "TERM", name, *arguments]
+        with (self.folder / f"{name}.out").open("wb") as out:
+            daemon = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+            )
+        self._daemons.append(daemon)
+
+    def _wait(self, ready: Callable[[], bool], problem: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            dead = any(daemon.poll() is not None for daemon in self._daemons)
+            if dead or time.monotonic() > deadline:
+                outputs = [path.read_text()[-2000:] for path in self.folder.glob("*.out")]
+                raise RuntimeError("\n".join([problem, *outputs]))
+            time.sleep(0.2)
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
