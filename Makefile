@@ -1,11 +1,12 @@
 # make          set up .venv and run the default experiment
 # make test     all checks and tests
+# make cluster  the tests on a throw-away SLURM: installs it on Debian as root, else skips
 # make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test check unit workflow why verify bench clean
+.PHONY: all test check unit workflow cluster why verify bench clean
 
 all: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -31,6 +32,9 @@ unit: .venv/installed
 
 workflow: .venv/installed
 	$(BIN)/pytest -q tests/workflow
+
+cluster: .venv/installed
+	$(BIN)/pytest -q tests/cluster
 
 # Why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
 why: .venv/installed

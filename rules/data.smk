@@ -36,7 +36,7 @@ rule dataset:
     threads: max(1, RUNTIME.workers)
     resources:
         mem_mb=per_attempt(2000 + 500 * RUNTIME.workers),
-        runtime=per_attempt(12 * 60),
+        runtime=per_attempt(6 * 60),
     params:
         spec=spec("dataset", "dataset"),
         code=code("dataset"),
@@ -60,7 +60,7 @@ rule pack:
     threads: max(1, RUNTIME.workers)
     resources:
         mem_mb=per_attempt(4000 + 500 * RUNTIME.workers),
-        runtime=per_attempt(12 * 60),
+        runtime=per_attempt(6 * 60),
     params:
         spec=spec("pack", "dataset"),
         code=code("pack"),

@@ -54,8 +54,10 @@ def snakemake(
 ) -> "subprocess.Popen[str]":
     """The workflow in `folder`, as a user starts it; what it prints goes to snakemake.out."""
     write_config(folder / "experiment.yaml")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += [*arguments, "--directory", str(folder), "--configfile", "experiment.yaml"]
+    # setpriv: it does not outlive a test run that is killed
+    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "snakemake"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder), *arguments]
+    command += ["--configfile", "experiment.yaml"]
     with (folder / "snakemake.out").open("w") as out:
         return subprocess.Popen(
             command,
@@ -88,19 +90,19 @@ class Outcome:
     jobs: list[dict[str, str]]  # what SLURM says of its jobs
 
 
-# As a user's command line. A time limit of a minute times the attempt, and a SIGTERM 5 seconds
-# before (SLURM makes it up to 60). One GPU for every job that would want one but the long
-# training, so that this one runs beside the others.
+# As a user's command line. For the long training a time limit of a minute times the attempt, and a
+# SIGTERM 5 seconds before (SLURM makes it up to 60). One GPU for every job that would want one but
+# the long training, so that this one runs beside the others.
 PROFILE = ["--profile", str(ROOT / "profiles/slurm")]
 RESOURCES = [
     "pretrain:slurm_extra='--signal=TERM@5'",
-    "pretrain:runtime=attempt",
+    "pretrain:runtime=10 if wildcards.run != 'long' else attempt",
     "pretrain:gpu=int(wildcards.run != 'long')",
     "represent:gpu=1",
     "knn:gpu=1",
 ]
 # This SLURM has no accounts and no accounting database; and tests do not wait for long.
-SITE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"]
+SITE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "10"]
 
 
 @pytest.fixture(scope="session")
@@ -109,13 +111,8 @@ def outcome(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("cluster").resolve()
     local = tmp_path_factory.mktemp("local").resolve()
     started = time.monotonic()
-    run = snakemake(
-        folder,
-        *PROFILE,
-        *["--set-resources", *RESOURCES],
-        *SITE,
-        environment=slurm.environment,
-    )
+    options = [*PROFILE, "--set-resources", *RESOURCES, *SITE]
+    run = snakemake(folder, *options, environment=slurm.environment)
     reference = snakemake(local, "--cores", "2")
     try:
         time_limit = interrupt(Trainer(folder, LONG, lambda: run.poll() is None))
@@ -125,6 +122,9 @@ def outcome(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         print(f"both runs took {time.monotonic() - started:.0f} s")
         printed = (folder / "snakemake.out").read_text()
         yield Outcome(folder, local, printed, time_limit, scancel, slurm.jobs())
+    except AssertionError as error:
+        tail = (folder / "snakemake.out").read_text()[-5000:]
+        raise AssertionError(f"{error}; Snakemake says:\n{tail}") from None
     finally:
         for process in (run, reference):
             process.kill()
