@@ -1,6 +1,7 @@
 """A throw-away SLURM, and one experiment run twice: on it, and on this machine without it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,8 +55,9 @@ def snakemake(
 ) -> "subprocess.Popen[str]":
     """The workflow in `folder`, as a user starts it; what it prints goes to snakemake.out."""
     write_config(folder / "experiment.yaml")
-    # setpriv: it does not outlive a test run that is killed
-    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "snakemake"]
+    # setpriv, on Linux: it does not outlive a test run that is killed
+    command = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    command += [sys.executable, "-m", "snakemake"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder), *arguments]
     command += ["--configfile", "experiment.yaml"]
     with (folder / "snakemake.out").open("w") as out:
