@@ -1,12 +1,13 @@
 # make          set up .venv and run the default experiment
 # make test     all checks and tests
+# make faults   kills at seeded points; for longer: ARGS="--kills 1000"
 # make cluster  the tests on a throw-away SLURM: installs it on Debian as root, else skips
 # make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test check unit workflow cluster why verify bench clean
+.PHONY: all test check unit workflow faults cluster why verify bench clean
 
 all: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -18,7 +19,7 @@ all: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-test: check unit workflow
+test: check unit workflow faults cluster
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -32,6 +33,9 @@ unit: .venv/installed
 
 workflow: .venv/installed
 	$(BIN)/pytest -q tests/workflow
+
+faults: .venv/installed
+	$(BIN)/pytest -q tests/faults $(ARGS)
 
 cluster: .venv/installed
 	$(BIN)/pytest -q tests/cluster

@@ -38,7 +38,7 @@ def jobs(printed: str) -> list[Job]:
     for line in map(str.strip, printed.splitlines()):
         if line.startswith("output: "):
             outputs = tuple(line.removeprefix("output: ").split(", "))
-        elif line.startswith("Shell command: env PYTHONPATH="):
+        elif line.startswith("Shell command: exec env PYTHONPATH="):
             words = shlex.split(line)
             script = next(i for i, word in enumerate(words) if word.endswith(".py"))
             found.append(Job(Path(words[script]), tuple(words[script + 1 :]), outputs))

@@ -1,6 +1,7 @@
 """What the command-line scripts share: log file, one clear message for bad input, exit codes."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -13,6 +14,7 @@ from ssl_collapse.provenance.sidecar import Request, write_sidecars
 logger = logging.getLogger("ssl_collapse")
 # Under torchrun one process of a training writes the log, and the one that started them the rest.
 RANK = os.environ.get("RANK")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
@@ -33,9 +35,22 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(2)
-    except Exception:
+    except Exception as error:
+        if is_full(error):
+            logger.error("error: the disk or the quota is full (%s); free some space", error)
+            sys.exit(2)
         logger.exception("failed")
         sys.exit(1)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or the one that it came of, says that no more can be written."""
+    if error is None:
+        return False
+    # h5py and torch pass the system's error on in their text alone
+    texts = [os.strerror(number) for number in FULL]
+    found = getattr(error, "errno", None) in FULL or any(text in str(error) for text in texts)
+    return found or is_full(error.__cause__ or error.__context__)
 
 
 def text(argument: str) -> str:
