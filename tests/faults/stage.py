@@ -72,6 +72,7 @@ class Running:
             out = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(out, 1)
             os.dup2(out, 2)
+            sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
             sys.argv = [str(job.script), *job.arguments]
             prepare()
             runpy.run_path(str(job.script), run_name="__main__")

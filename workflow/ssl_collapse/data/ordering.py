@@ -1,5 +1,6 @@
 """The order in which a data schedule walks through the training images."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -56,5 +57,8 @@ def read_ordering(path: Path, n: int) -> Ordering:
 
 def write_ordering(path: Path, ordering: Ordering) -> None:
     """Write `ordering` as .npy, whole or not at all."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, ordering, allow_pickle=False)
+    # To a real file numpy writes through C's stdio, and overlooks that the disk is full.
+    content = io.BytesIO()
+    np.save(content, ordering, allow_pickle=False)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getvalue())
