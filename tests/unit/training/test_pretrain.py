@@ -13,6 +13,7 @@ from ssl_collapse.config.training import PretrainSpec
 from ssl_collapse.data.packed import PackedImages
 from ssl_collapse.errors import UserError
 from ssl_collapse.storage.checkpoint import DIVERGED, checkpoint_after, load_checkpoint
+from ssl_collapse.training import state
 from ssl_collapse.training.health import OutputWatch
 from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.pretrain import INTERRUPTED, Runtime, Trainer
@@ -236,10 +237,23 @@ def test_watching_the_outputs_changes_no_byte(
     assert set(content) == {"model", "optimizer", "rng", "recipe", "epoch"}
 
 
-def test_a_second_trainer_of_the_same_run_is_refused(tmp_path: Path):
+def test_a_second_trainer_of_the_same_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(state, "PATIENCE", 0.1)
     first, second = (TrainingState(tmp_path / "run").locked() for _ in range(2))
     with first, pytest.raises(UserError, match="another process is training"):
         second.__enter__()
+
+
+def test_a_longer_training_is_another_recipe_and_says_so(
+    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    trainer(images, tmp_path / "run/three", epochs=3).run()  # its state was not removed yet
+    longer = trainer(images, tmp_path / "run/four", epochs=4)
+    longer.resume()
+    assert longer.progress.epoch == 0
+    assert "run/three holds an unfinished training by another recipe" in caplog.text
 
 
 def test_the_lock_of_a_dead_process_does_not_block(tmp_path: Path):

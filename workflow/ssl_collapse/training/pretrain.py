@@ -115,7 +115,14 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
         saved = self.state.load()
-        if saved is not None:
+        if saved is None:
+            for folder in self.state.of_other_recipes():
+                logger.warning(
+                    "%s holds an unfinished training by another recipe or other code: this one "
+                    "starts from nothing; delete that folder if you do not go back to it",
+                    folder,
+                )
+        else:
             self._restore(self.state.file, saved)
             try:
                 self.progress = Progress(**saved["progress"])

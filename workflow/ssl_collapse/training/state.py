@@ -17,6 +17,9 @@ from ssl_collapse.errors import UserError
 from ssl_collapse.storage.atomic import atomic_folder
 from ssl_collapse.storage.checkpoint import load_checkpoint, save_checkpoint
 
+# Seconds: processes that loaded images for a killed trainer hold its lock for five more.
+PATIENCE = 10.0
+
 
 class TrainingState:
     """The folder of an unfinished training."""
@@ -28,11 +31,14 @@ class TrainingState:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run's lock; the system releases it when the process dies, however it dies."""
+        """Hold the run's lock; the system releases it when the process dies, however it dies.
+
+        UserError if another process still holds it after PATIENCE.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PATIENCE)
         except Timeout:
             raise UserError(
                 f"{self.folder}: another process is training this run; wait for it or stop it"
@@ -42,6 +48,11 @@ class TrainingState:
             yield
         finally:
             lock.release()
+
+    def of_other_recipes(self) -> list[Path]:
+        """Unfinished trainings of this run by another recipe or code, which is never resumed."""
+        beside = self.folder.parent.iterdir()
+        return sorted(f for f in beside if f != self.folder and any(f.glob("checkpoints/*.pt")))
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None at the first start."""
