@@ -9,6 +9,7 @@ import yaml
 
 from ssl_collapse.config.messages import Problem, shown
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the faster one, where there is one
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 _INT = "tag:yaml.org,2002:int"
 
@@ -39,7 +40,7 @@ def _kind(key: Any) -> str:
 def traps(file: Path) -> Iterator[Problem]:
     """Keys that stand twice in a config file, and numbers that are not what they look like."""
     try:
-        root = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(file.read_text("utf-8"), Loader=LOADER)
     except (OSError, ValueError, yaml.YAMLError):
         return  # Snakemake, which reads the file first, says what is wrong with it
     yield from _traps(root, (), ())
