@@ -194,6 +194,18 @@ def test_multiples_of_a_row_tie_by_cosine(backend: Backend) -> None:
         assert index.tolist() == [[1, 2, 3, 0]]
 
 
+@backends
+def test_the_length_of_a_row_is_nothing_to_the_cosine(backend: Backend) -> None:
+    # powers of two change no digit; the squares of the outer ones are no float32 numbers
+    train, val = random(60, 16), random(5, 16, seed=1)
+    powers = np.array([2.0**-100, 2.0**-40, 1.0, 2.0**40, 2.0**100], dtype=np.float32)
+    scaled = train * np.resize(powers, 60)[:, None]
+    index, squared = search(train, val, "cosine", 20, backend)
+    again, same = search(scaled, val, "cosine", 20, backend)
+    assert again.tolist() == index.tolist()
+    np.testing.assert_allclose(same, squared, rtol=1e-11)
+
+
 def test_k_beyond_the_rows_is_refused() -> None:
     rows = random(5, 2)
     with pytest.raises(ValueError, match="expected 1 to 4"):

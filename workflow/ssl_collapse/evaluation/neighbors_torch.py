@@ -51,17 +51,16 @@ class TorchBackend:
     ) -> Float64Array:
         """Squared distances (q, count), from float64, of rows of the block; inf if unwanted."""
         stored = self._to(block.rows)
-        norms = None if block.norms is None else self._to(block.norms)
         squared = np.empty(rows.shape)
         for piece in _pieces(len(rows), 16 * rows.shape[1] * stored.shape[1]):
             chosen = self._to(rows[piece])
             difference = stored[chosen].double()
-            if norms is not None:
-                length = norms[chosen]
+            if block.metric == "cosine":
+                length = difference.square().sum(dim=2).sqrt()
                 difference *= (1.0 / torch.where(length > 0, length, 1.0))[:, :, None]
             difference -= self._to(queries.exact[piece])[:, None]
             part = difference.square_().sum(dim=2)
-            if norms is not None:
+            if block.metric == "cosine":
                 part[part < SAME_DIRECTION] = 0.0
                 part[(length == 0) | self._to(queries.zero[piece])[:, None]] = 2.0
             part[~self._to(wanted[piece])] = torch.inf

@@ -26,6 +26,8 @@ STEP_ENTRIES = 2**16  # held in float64 at a time: half a MiB, which stays in th
 TASK_STEPS = 32  # steps that a thread takes at a time
 # Unit rows whose mean has a smaller squared length differ enough to stay where they are.
 SPREAD_MEAN = 0.5
+# Sums of squares in this range lose no digits of float32 to its least and largest numbers.
+SAFE = (1e-20, 1e20)
 # Closer than this on the unit sphere, two rows point the same way: far below what float32 tells.
 SAME_DIRECTION = 1e-24
 
@@ -47,10 +49,10 @@ class Queries:
         """Least true squared distance (q, m) of rows whose rough one is `squared` (q, m).
 
         With unit roundoff u = 2^-24, inner products of length D carry an error of at most
-        8 sqrt(D) u |x| |q| but with probability 2 D exp(-32) (Higham & Mary 2019, thm. 3.1), so
-        a rough squared distance one of b (|x|^2 + |q|^2), b = (16 sqrt(D) + 16) u, the rounding
-        of x and q to float32 included. Here |x| <= |q| + d, so that the bound needs no |x|:
-        b (3 |q|^2 + 2 d^2).
+        8 sqrt(D) u |x| |q| but with probability 2 D exp(-32) (Higham & Mary 2019, thm. 3.1), and
+        a length that float32 has normalised one of 4 sqrt(D) u, so a rough squared distance one
+        of b (|x|^2 + |q|^2), b = (24 sqrt(D) + 24) u, the rounding of x and q to float32
+        included. Here |x| <= |q| + d, so that the bound needs no |x|: b (3 |q|^2 + 2 d^2).
         """
         b, slack = self._error()
         # 1e-9 pays for the rounding of the distances that are compared
@@ -65,17 +67,17 @@ class Queries:
 
     def _error(self) -> tuple[float, Float64Array]:
         """b, and b 3 |q|^2 of each query."""
-        b = (16.0 * np.sqrt(self.rough.shape[1]) + 16.0) * 2.0**-24
+        b = (24.0 * np.sqrt(self.rough.shape[1]) + 24.0) * 2.0**-24
         return b, 3.0 * b * np.einsum("ij,ij->i", self.rough, self.rough, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Training rows (n, D) as stored, their `norms` (n,) for cosine, and `rough` float32."""
+    """Training rows (n, D) as stored, and `rough` float32."""
 
     rows: FloatArray
-    norms: Float64Array | None
     rough: Float32Array
+    metric: Metric
 
     def squared_to(
         self, queries: Queries, query: int, chosen: IntArray | None = None
@@ -88,14 +90,15 @@ class Block:
         for start in range(0, len(chosen), rows):
             step = chosen[start : start + rows]
             difference = self.rows.take(step, axis=0).astype(np.float64)
-            if self.norms is not None:
-                difference *= _reciprocals(self.norms[step])
-            difference -= queries.exact[query]
             part = squared[start : start + rows]
+            if self.metric == "cosine":
+                norms = row_norms(difference)
+                difference *= _reciprocals(norms)
+            difference -= queries.exact[query]
             np.vecdot(difference, difference, out=part)
-            if self.norms is not None:
+            if self.metric == "cosine":
                 part[part < SAME_DIRECTION] = 0.0
-                part[(self.norms[step] == 0) | queries.zero[query]] = 2.0
+                part[(norms == 0) | queries.zero[query]] = 2.0
         return squared
 
 
@@ -125,21 +128,35 @@ class Space:
     def block(self, rows: FloatArray) -> Block:
         """Prepare training rows (n, D)."""
         rough = self._empty_rough(len(rows))
-        norms = np.empty(len(rows))
         count = rows_per_step(rows.shape[1])
+        # Nothing but a search by inner product bears lengths that float32 has rounded.
+        fill_step = self._normalize if self.inner and rows.dtype == np.float32 else self._fill
 
         def fill(task: int) -> None:
             for start in range(task, min(task + TASK_STEPS * count, len(rows)), count):
-                step = slice(start, start + count)
-                exact = rows[step].astype(np.float64)
-                if self.metric == "cosine":
-                    norms[step] = row_norms(exact)
-                    exact *= _reciprocals(norms[step])
-                self._fill_rough(rough[step], exact, norms[step], slot=0)
+                fill_step(rough[start : start + count], rows[start : start + count])
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(fill, range(0, len(rows), TASK_STEPS * count)))
-        return Block(rows, norms if self.metric == "cosine" else None, rough)
+        return Block(rows, rough, self.metric)
+
+    def _normalize(self, rough: Float32Array, rows: FloatArray) -> None:
+        """Fill in unit rows, in float32 alone; those whose squares it cannot hold in float64."""
+        with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+            squared = np.vecdot(rows, rows)
+            np.multiply(rows, (1 / np.sqrt(squared))[:, None], out=rough)
+        outside = np.flatnonzero((squared < SAFE[0]) | (squared > SAFE[1]))
+        if outside.size:
+            exact = np.empty((len(outside), rows.shape[1]), dtype=np.float32)
+            self._fill(exact, rows[outside])
+            rough[outside] = exact
+
+    def _fill(self, rough: Float32Array, rows: FloatArray) -> None:
+        exact = rows.astype(np.float64)
+        norms = row_norms(exact)
+        if self.metric == "cosine":
+            exact *= _reciprocals(norms)
+        self._fill_rough(rough, exact, norms, slot=0)
 
     def _empty_rough(self, rows: int) -> Float32Array:
         return np.empty((rows, len(self.shift) + self._slots), dtype=np.float32)
