@@ -49,10 +49,12 @@ def parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Train on one device, or start the processes that train on several."""
     if args.gpus > 1 and not under_torchrun():
-        choose_device(args.device, args.gpus)  # held here for all processes
-        launch(sys.argv[0], sys.argv[1:], args.gpus)
-    else:
-        train(args)
+        device = choose_device(args.device, args.gpus)  # held here for all processes
+        if device.type == "cuda" or args.device == "cpu":
+            launch(sys.argv[0], sys.argv[1:], args.gpus)
+            return
+        logger.warning("no GPU is visible: one process on the CPU instead of %d", args.gpus)
+    train(args)
 
 
 def train(args: argparse.Namespace) -> None:

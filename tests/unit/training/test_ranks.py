@@ -102,7 +102,9 @@ def test_on_a_gpu_batch_norm_is_synchronised(monkeypatch: pytest.MonkeyPatch):
     assert list(module.state_dict()) == list(Ranks(0, 2).synchronized(module).state_dict())
 
 
-def pretrain(images: PackedImages, folder: Path, spec: dict[str, object]) -> subprocess.Popen[str]:
+def pretrain(
+    images: PackedImages, folder: Path, spec: dict[str, object], device: str = "cpu"
+) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     np.save(folder / "ordering.npy", np.arange(len(images)))
     options = {
@@ -114,7 +116,7 @@ def pretrain(images: PackedImages, folder: Path, spec: dict[str, object]) -> sub
         "checkpoints": folder / "checkpoints",
         "log": folder / "log",
         "log-every": 1,
-        "device": "cpu",
+        "device": device,
         "gpus": 2,
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
@@ -153,3 +155,13 @@ def test_bad_input_ends_all_ranks_with_code_2(images: PackedImages, tmp_path: Pa
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 2
     assert "batch_size 3 cannot be divided among 2 GPUs" in errors
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_auto_trains_in_one_process(images: PackedImages, tmp_path: Path):
+    # two processes on the CPU would normalise half batches: another result
+    run = pretrain(images, tmp_path / "run", SPEC, device="auto")
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 0, errors
+    assert "one process on the CPU instead of 2" in errors
+    assert "each process's part" not in errors
