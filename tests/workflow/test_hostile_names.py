@@ -54,7 +54,7 @@ def config(folder: Path) -> dict[str, Any]:
 
 def test_every_shell_command_of_the_plan_holds_the_texts_as_they_are(planned: tuple[Path, str]):
     folder, plan = planned
-    lines = re.findall(r"^ *Shell command: (env .*)$", plan, re.MULTILINE)
+    lines = re.findall(r"^ *Shell command: exec (env .*)$", plan, re.MULTILINE)
     specs = {}
     for line in lines:
         # A real shell takes the line apart; it would also do what it is told in between.
