@@ -269,7 +269,7 @@ SOURCES = [
          everywhere(lambda text: re.sub('    """.*"""\n', '    """Words."""\n', text), "rules/*"),
          NOTHING),
     Edit("another command line of a rule",
-         everywhere(lambda text: text.replace("r:q} --output", "r:q} --epoch 1 --output"), "rules/*"),
+         everywhere(lambda t: t.replace("r:q} --output", "r:q} --epoch 1 --output"), "rules/*"),
          below("represent *")),
     Edit("a new backbone", new_backbone, NOTHING),
     Edit("a new module that nothing imports",
