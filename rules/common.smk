@@ -6,6 +6,8 @@ import sys
 from inspect import signature
 from pathlib import Path
 
+from snakemake.common import overwrite_function_params
+
 from ssl_collapse.config.load import load_experiment
 from ssl_collapse.config.plan import Plan
 from ssl_collapse.errors import UserError
@@ -61,9 +63,15 @@ def of_wildcards(value):
 
 
 def with_signature(function):
-    """Snakemake asks for a function's signature six times per job; this answers at once."""
-    function.__signature__ = signature(function)
+    """Snakemake asks for a function's parameters six times per job; this answers at once."""
+    overwrite_function_params(function, signature(function).parameters)
     return function
+
+
+def constant(content):
+    """The `spec` param of a stage whose jobs all have the same."""
+    text = canonical(content)
+    return with_signature(lambda wildcards: text)
 
 
 def spec(stage, *names):

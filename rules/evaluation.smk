@@ -58,7 +58,7 @@ rule knn:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
-        spec=lambda w: canonical(EXPERIMENT.evaluation.knn.model_dump()),
+        spec=constant(EXPERIMENT.evaluation.knn.model_dump()),
         code=code("knn"),
         command=command("knn", device=RUNTIME.device),
     shell:
@@ -82,7 +82,7 @@ rule collapse:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        spec=lambda w: canonical(EXPERIMENT.evaluation.collapse.model_dump()),
+        spec=constant(EXPERIMENT.evaluation.collapse.model_dump()),
         code=code("collapse"),
         command=command("collapse"),
     shell:

@@ -26,7 +26,7 @@ rule summarize:
     conda:
         "../envs/environment.yaml"
     params:
-        spec=lambda w: canonical(PLAN.summarize()),
+        spec=constant(PLAN.summarize()),
         code=code("summarize"),
         command=command("summarize", results=RESULTS, rows=SUMMARY_ROWS),
     shell:
@@ -77,7 +77,7 @@ rule report:
     conda:
         "../envs/environment.yaml"
     params:
-        spec=lambda w: canonical(PLAN.report()),
+        spec=constant(PLAN.report()),
         code=code("report"),
         command=command("report"),
     shell:

@@ -56,7 +56,7 @@ rule export_checkpoint:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(15),
     params:
-        spec=lambda w: canonical({"epoch": int(w.epoch)}),
+        spec=of_wildcards(lambda w: canonical({"epoch": int(w.epoch)})),
         code=code("export_checkpoint"),
         command=command("export_checkpoint"),
     shell:
