@@ -109,11 +109,27 @@ def take_over():
         print(f"stale: {adopted.path}: {adopted.stale}", file=sys.stderr)
 
 
+def described_images(name):
+    """What dataset.json says, if it is of the present source and of the images as they are now."""
+    described, seen = (
+        Path(f"{RESULTS}/data/{name}/{file}")
+        for file in ("dataset.json", "source.json")
+    )
+    if not described.exists() or not seen.exists():
+        return None
+    description = read_description(described)
+    if description.source != json.loads(canonical(PLAN.dataset(name))):
+        return None
+    if seen.stat().st_mtime > described.stat().st_mtime:  # the survey saw other images
+        return None
+    return description.splits["train"].images
+
+
 def train_images(name):
     """Training images of a user's dataset; None where its folders are not on this machine."""
-    described = Path(f"{RESULTS}/data/{name}/dataset.json")
-    if described.exists():
-        return read_description(described).splits["train"].images
+    known = described_images(name)
+    if known is not None:
+        return known
     source, folders = EXPERIMENT.datasets[name].source, PLAN.folders(name, "")
     if not all(Path(path).is_dir() for path in folders.values()):
         return None

@@ -83,7 +83,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="OUT", help="where the measures go")
     parser.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores"
+        "--threads",
+        type=cli.positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="default: all cores",
     )
     return parser
 

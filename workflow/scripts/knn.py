@@ -103,7 +103,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--device", choices=("cpu", "cuda", "auto"), default="cpu", help="default: cpu"
     )
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores"
+        "--threads",
+        type=cli.positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="default: all cores",
     )
     return parser
 

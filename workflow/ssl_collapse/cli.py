@@ -14,6 +14,7 @@ from ssl_collapse.provenance.sidecar import Request, write_sidecars
 logger = logging.getLogger("ssl_collapse")
 # Under torchrun one process of a training writes the log, and the one that started them the rest.
 RANK = os.environ.get("RANK")
+OUTPUTS = ("log", "json", "csv", "spectrum")  # of the scripts that people call
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -26,6 +27,7 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     parser.add_argument("--log", type=Path, help="also write the log lines to this file")
     parser.add_argument("--provenance", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    _refuse_overwriting(parser, args)
     _set_up_logging(args.log)
     try:
         main(args)
@@ -39,8 +41,36 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
         if is_full(error):
             logger.error("error: the disk or the quota is full (%s); free some space", error)
             sys.exit(2)
+        if isinstance(error, OSError) and error.filename:
+            logger.error("error: %s: %s", error.filename, error.strerror)
+            sys.exit(2)
         logger.exception("failed")
         sys.exit(1)
+
+
+def _refuse_overwriting(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with a usage error where an output is one of the inputs, another output, or a folder."""
+    given = [
+        (name, path)
+        for name, value in vars(args).items()
+        for path in (value if isinstance(value, list) else [value])
+        if isinstance(path, Path)
+    ]
+    for name, path in given:
+        if name not in OUTPUTS:
+            continue
+        if path.is_dir():
+            parser.error(f"--{name}: {path} is a folder; name a file")
+        for other, another in given:
+            if other != name and another.resolve() == path.resolve():
+                parser.error(f"--{name}: {path} is also given as {other}; name another file")
+
+
+def positive(text: str) -> int:
+    """A number of threads and the like, from the command line."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
 
 
 def is_full(error: BaseException | None) -> bool:

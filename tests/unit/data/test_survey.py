@@ -121,3 +121,8 @@ def test_without_an_inventory_or_folder_nothing_is_claimed(place: Path):
     (place / "results" / INVENTORY).unlink()
     assert not changed(place, "gone")
     assert json.loads((place / "results/source.json").read_text()) == {"content": "as first found"}
+
+
+def test_a_pipe_among_the_images_is_not_opened(place: Path):
+    os.mkfifo(place / "images/a/pipe.png")  # reading it would wait for ever
+    assert not changed(place, everything=True)

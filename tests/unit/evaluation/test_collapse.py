@@ -13,6 +13,7 @@ import pytest
 import scipy.linalg
 from pydantic import ValidationError
 
+from ssl_collapse.config.checks import MEASURE_COLUMNS
 from ssl_collapse.config.collapse import CollapseSpec
 from ssl_collapse.errors import UserError
 from ssl_collapse.evaluation.bootstrap import auc_interval
@@ -245,6 +246,7 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 from pathlib import Path
 import h5py
+from ssl_collapse.config.checks import MEASURE_COLUMNS
 from ssl_collapse.config.collapse import CollapseSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.storage.representations import (
@@ -286,3 +288,40 @@ def test_a_million_rows_take_less_than_a_gibibyte(tmp_path: Path) -> None:
     once = scipy.linalg.svdvals(rows - rows.mean(axis=0, dtype=np.float64))
     assert float(found) == pytest.approx(auc(once), rel=1e-9)
     assert float(mebibytes) < 1024
+
+
+def test_script_never_writes_over_its_input_or_twice_to_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "in.npy"
+    np.save(file, np.eye(4, 3))
+    before = file.read_bytes()
+    link = tmp_path / "same.npy"
+    link.symlink_to(file)
+    wrong = [
+        ["--json", file],
+        ["--spectrum", link],
+        ["--log", file],
+        ["--json", tmp_path],
+        ["--json", tmp_path / "out", "--spectrum", tmp_path / "out"],
+        ["--threads", 0],
+        ["--json", "/proc/out.json"],
+    ]
+    for options in wrong:
+        done = run(file, *options)
+        assert done.returncode == 2, options
+        assert "error: " in done.stderr and "Traceback" not in done.stderr
+        assert file.read_bytes() == before
+        assert sorted(tmp_path.iterdir()) == [file, link]
+
+
+def test_numbers_whose_squares_overflow_are_named(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((20, 3)) * 1e200
+    with pytest.raises(UserError, match="so large that their squares overflow"):
+        measure(tmp_path, rows)
+
+
+def test_figures_may_show_every_measure(tmp_path: Path) -> None:
+    about = {"n", "dim", "sigma_max", "rank_bound", "dead_dimensions", "zero_rows"}
+    content = measure(tmp_path, np.eye(120, 110)).content
+    numbers = {k for k, v in content.items() if not isinstance(v, str | list | dict | bool)}
+    named = {k for k in numbers - about if not k.startswith("noise_floor")}
+    assert named | {"loss"} == set(MEASURE_COLUMNS)

@@ -32,7 +32,7 @@ def test_a_result_with_a_damaged_sidecar_is_stale_and_named(tmp_path: Path, monk
     for content in damages(path_of(result).read_bytes()):
         path_of(result).write_bytes(content)
         stale = assess(str(result), Expected("any", 1)).stale
-        assert stale == "there is no a.provenance.json beside it"
+        assert stale == "a.provenance.json beside it is damaged or of another version"
         assert list(damaged_results(Path("results"))) == [(str(result), stale)]
     assert not Path("ran").exists()
 

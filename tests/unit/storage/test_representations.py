@@ -202,7 +202,7 @@ def test_a_pickle_never_runs(tmp_path: Path, suffix: str) -> None:
         buffer = io.BytesIO()
         np.save(buffer, np.array([content], dtype=object), allow_pickle=True)
         path.write_bytes(buffer.getvalue())
-    with pytest.raises(UserError, match="not a readable"):
+    with pytest.raises(UserError, match=r"could run code|not a readable"):
         open_representations(path)
     assert not proof.exists()
 
@@ -218,3 +218,12 @@ def test_a_failed_encoder_leaves_a_file_of_nan_that_says_why(tmp_path: Path) -> 
     with h5py.File(path) as file:
         assert file["index"][:].tolist() == [0, 1, 2]
     assert open_representations(write(tmp_path / "sound.h5")).failure is None
+
+
+def test_a_label_that_is_no_class_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["representations"] = np.eye(3, dtype=np.float32)
+        file["targets"] = np.array([0, 2**63, 1], dtype=np.uint64)
+    with pytest.raises(UserError, match="the label 9223372036854775808 in row 1"):
+        open_representations(path)

@@ -15,6 +15,15 @@ KNN_COLUMNS = (
     *(f"knn_{metric}_{k}" for metric in ("cosine", "l2") for k in ("k1", "k20", "k200", "oracle")),
     *(f"knn_cosine_weighted_{k}" for k in ("k20", "k200")),
 )
+_OF_SPECTRUM = (
+    *("auc", "rankme", "effective_rank", "participation_ratio", "nesum"),
+    *("alpha", "alpha_r2", "numerical_rank"),
+)
+MEASURE_COLUMNS = (
+    *_OF_SPECTRUM,
+    *(f"{name}_l2" for name in _OF_SPECTRUM),
+    *("auc_low", "auc_high", "std_per_dimension", "mean_cosine", "uniformity", "loss"),
+)
 
 
 def cross_check(experiment: Experiment) -> Iterator[Problem]:
@@ -49,7 +58,11 @@ def _check_figure(experiment: Experiment, figure: Figure) -> Iterator[Problem]:
                 if figure.epoch not in analyzed:
                     text = f"`{run}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
                     yield Problem(("epoch",), f"{figure.epoch}: {text}")
-    column = "" if isinstance(figure, SpectraFigure) else figure.accuracy
+    if isinstance(figure, SpectraFigure):
+        return
+    if figure.measure not in MEASURE_COLUMNS:
+        yield Problem(("measure",), _unknown("measure", figure.measure, MEASURE_COLUMNS))
+    column = figure.accuracy
     if column.startswith("knn_") and column not in KNN_COLUMNS:
         text = f"{shown(column)} is no column of summary.csv{suggestion(column, KNN_COLUMNS)}"
         yield Problem(("accuracy",), text)

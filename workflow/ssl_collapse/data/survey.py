@@ -12,8 +12,10 @@ the content differs from the inventory's.
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,12 @@ def _files(folders: Mapping[str, str]) -> Iterator[tuple[str, Path, os.stat_resu
             for relative in walk(Path(location)):
                 path = f"{location}/{relative}"
                 # A name that is not UTF-8 has no place in JSON; the dataset stage refuses it.
-                if os.path.exists(path) and is_utf8(relative):  # noqa: PTH110
-                    yield f"{folder}/{relative}", Path(path), os.stat(path)  # noqa: PTH116
+                if not is_utf8(relative):
+                    continue
+                with suppress(OSError):  # a link to nothing: likewise
+                    state = os.stat(path)  # noqa: PTH116
+                    if stat.S_ISREG(state.st_mode):  # to open a pipe would wait for ever
+                        yield f"{folder}/{relative}", Path(path), state
         except UserError:
             continue  # no class folders any more: the dataset stage says so
 

@@ -52,6 +52,11 @@ def measure_collapse(
         spec.seed,
         threads,
     )
+    if not np.isfinite(passed.raw.uncentred()).all():
+        raise UserError(
+            f"{representations.path}: its values are so large that their squares overflow; "
+            "divide them by a constant, which changes no measure but sigma_max"
+        )
     moments = (passed.raw.scatter, passed.raw.uncentred(), passed.unit.scatter)
     with ThreadPoolExecutor(threads) as pool:
         sigma, uncentred, unit = pool.map(singular_values, moments)

@@ -10,7 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, located, measure, path_of, read_sidecar
+from ssl_collapse.provenance.sidecar import (
+    SUFFIX,
+    Sidecar,
+    located,
+    measure,
+    read_sidecar,
+    without_sidecar,
+)
 
 # Folders of results, and the folders that are one result as a whole.
 _ROOMS = ("data", "runs", "tables", "figures")
@@ -59,7 +66,7 @@ def assess(path: str, expected: Expected, results: str = "results") -> Adopted:
     result = Path(path)
     sidecar = read_sidecar(result)
     if sidecar is None:
-        return Adopted(path, None, f"there is no {path_of(result).name} beside it")
+        return Adopted(path, None, without_sidecar(result))
     size, sha256 = measure(result)
     if size != sidecar.bytes or (sidecar.sha256 and sha256 != sidecar.sha256):
         return Adopted(path, None, "it was changed after it was made")

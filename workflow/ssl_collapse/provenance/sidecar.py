@@ -69,6 +69,14 @@ def read_sidecar(result: Path) -> Sidecar | None:
         return None
 
 
+def without_sidecar(result: Path) -> str:
+    """Why nothing is known of a result."""
+    sidecar = path_of(result)
+    if sidecar.exists():
+        return f"{sidecar.name} beside it is damaged or of another version"
+    return f"there is no {sidecar.name} beside it"
+
+
 def write_sidecars(request: Request, script: Path, root: Path) -> None:
     """Describe every output of a finished job."""
     above = {path: read_sidecar(Path(path)) for path in request.inputs}

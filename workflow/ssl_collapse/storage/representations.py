@@ -4,6 +4,7 @@ Both sides stream, so that a file of any length passes through little memory. No
 holds is ever executed: pickles are refused.
 """
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from ssl_collapse.storage.atomic import atomic_path
 
 FORMAT_VERSION = 1
 FLOATS = ("float16", "float32", "float64")
+MOST_CLASSES = 1_000_000  # a larger label is no class number, and would fill the memory
 SUFFIXES = (".h5", ".hdf5", ".npy", ".pt", ".safetensors")
 
 FloatArray = NDArray[np.floating[Any]]
@@ -219,6 +221,12 @@ def _checked_targets(path: Path, n: int, targets: NDArray[Any], attrs: dict[str,
     if targets.min() < 0:
         row = int(np.argmin(targets >= 0))
         raise UserError(f"{path}: 'targets' has the negative label {targets[row]} in row {row}")
+    if targets.max() >= MOST_CLASSES:
+        row = int(np.argmax(targets))
+        raise UserError(
+            f"{path}: 'targets' has the label {targets[row]} in row {row}; number the classes from "
+            f"0 (there may be {MOST_CLASSES:,})"
+        )
     if "num_classes" in attrs and targets.max() >= int(attrs["num_classes"]):
         raise UserError(
             f"{path}: 'targets' has the label {targets.max()}, "
@@ -272,6 +280,13 @@ def _open_pt(path: Path) -> Representations:
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        if "nsupported" not in str(error):  # no pickle at all, or a damaged one
+            raise
+        raise UserError(
+            f"{path}: holds more than tensors and plain values, which could run code, and is not "
+            "read; save {'representations': tensor, 'targets': tensor}"
+        ) from None
     except RuntimeError:  # files from before torch 1.6 cannot be memory-mapped
         content = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(content, dict) or not isinstance(
