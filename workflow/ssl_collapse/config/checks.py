@@ -1,6 +1,6 @@
 """What one model cannot see: references between datasets, runs and figures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.config.experiment import Experiment, RunConfig
@@ -10,6 +10,7 @@ from ssl_collapse.config.messages import Problem, shown
 from ssl_collapse.errors import UserError
 from ssl_collapse.training.schedule import check_subsets, steps_per_epoch
 
+LeftOut = Mapping[str, Sequence[str]]
 # What the summary has of k-NN; that is known without reading any result.
 KNN_COLUMNS = (
     *(f"knn_{metric}_{k}" for metric in ("cosine", "l2") for k in ("k1", "k20", "k200", "oracle")),
@@ -26,9 +27,17 @@ MEASURE_COLUMNS = (
 )
 
 
-def cross_check(experiment: Experiment) -> Iterator[Problem]:
-    """Every broken reference of the experiment."""
+def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iterator[Problem]:
+    """Every broken reference of the experiment.
+
+    Args:
+        left_out: what is wrong and so not in it: section -> names; what refers to that is not
+            judged.
+    """
+    left_out = left_out or {}
     for name, run in experiment.runs.items():
+        if run.dataset in left_out.get("datasets", ()):
+            continue
         if run.dataset not in experiment.datasets:
             text = _unknown("dataset", run.dataset, experiment.datasets)
             yield Problem(("runs", name, "dataset"), text)
@@ -39,21 +48,26 @@ def cross_check(experiment: Experiment) -> Iterator[Problem]:
                 ("runs", name, "batch_size"),
                 f"{run.batch_size} cannot be divided among runtime.gpus {experiment.runtime.gpus}",
             )
-        if run.start:
-            yield from _check_start(experiment, name, run)
+        if run.start and run.start.run not in left_out.get("runs", ()):
+            yield from _check_start(experiment, name, run, left_out)
     yield from _check_cycles(experiment)
     for name, figure in experiment.figures.items():
-        for problem in _check_figure(experiment, figure):
+        for problem in _check_figure(experiment, figure, left_out):
             yield Problem(("figures", name, *problem.path), problem.text)
 
 
-def _check_figure(experiment: Experiment, figure: Figure) -> Iterator[Problem]:
-    known = [*experiment.runs, *experiment.sweeps]
+def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> Iterator[Problem]:
+    wrong = left_out.get("runs", ())
+    known = [*experiment.runs, *experiment.sweeps, *wrong]
     for plotted in figure.runs:
+        if plotted.name in wrong:
+            continue
         if plotted.name not in known:
             yield Problem(("runs",), _unknown("run", plotted.name, known))
         elif isinstance(figure, SpectraFigure) and figure.epoch != "last":
             for run in experiment.sweeps.get(plotted.name, [plotted.name]):
+                if run in wrong:
+                    continue
                 analyzed = experiment.runs[run].analyzed_epochs()
                 if figure.epoch not in analyzed:
                     text = f"`{run}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
@@ -66,7 +80,9 @@ def _check_figure(experiment: Experiment, figure: Figure) -> Iterator[Problem]:
     if column.startswith("knn_") and column not in KNN_COLUMNS:
         text = f"{shown(column)} is no column of summary.csv{suggestion(column, KNN_COLUMNS)}"
         yield Problem(("accuracy",), text)
-    elif column.startswith("probe_") and experiment.evaluation.probe is None:
+    elif column.startswith("probe_") and not experiment.evaluation.probe:
+        if "evaluation" in left_out:
+            return
         text = f"{shown(column)} needs a linear probe; set evaluation.probe"
         yield Problem(("accuracy",), text)
 
@@ -92,7 +108,9 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
         yield from check_size(name, run, source.train_images)
 
 
-def _check_start(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
+def _check_start(
+    experiment: Experiment, name: str, run: RunConfig, left_out: LeftOut
+) -> Iterator[Problem]:
     assert run.start is not None
     path = ("runs", name, "start")
     parent = experiment.runs.get(run.start.run)
@@ -103,7 +121,8 @@ def _check_start(experiment: Experiment, name: str, run: RunConfig) -> Iterator[
                 (*path, "run"), f"`{run.start.run}` is a sweep; name one of its runs: {names}"
             )
         else:
-            yield Problem((*path, "run"), _unknown("run", run.start.run, experiment.runs))
+            known = [*experiment.runs, *left_out.get("runs", ())]
+            yield Problem((*path, "run"), _unknown("run", run.start.run, known))
         return
     if run.start.run == name or (parent.start and parent.start.run == name):
         return  # a cycle, which is reported as such

@@ -42,10 +42,29 @@ def load_experiment(config: Any, files: Iterable[Path] = ()) -> Experiment:
         problems += [_by_written_name(p, sweeps) for p in cross_check(experiment)]
     except ValidationError as error:
         problems += [_as_written(p, written, sweeps) for p in describe(error, raw)]
+        problems += [_by_written_name(p, sweeps) for p in _check_sound_part(raw, error)]
     if problems or experiment is None:
         raise _config_error(problems)
     figures = {n: with_concrete_runs(f, _bases(experiment)) for n, f in experiment.figures.items()}
     return experiment.model_copy(update={"figures": figures})
+
+
+def _check_sound_part(raw: dict[str, Any], error: ValidationError) -> Iterable[Problem]:
+    """Broken references between the datasets, runs and figures that have no error themselves."""
+    rest: dict[str, Any] = dict(raw)
+    left_out: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False):
+        section, *names = map(str, item["loc"] or ("",))
+        left_out.setdefault(section, []).extend(names[:1])
+        if names and section in ("datasets", "runs", "figures") and isinstance(raw[section], dict):
+            rest[section] = {k: v for k, v in rest[section].items() if k != names[0]}
+        else:
+            rest.pop(section, None)
+    try:
+        sound = Experiment.model_validate(rest)
+    except ValidationError:
+        return ()
+    return cross_check(sound, left_out)
 
 
 def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any]:
