@@ -109,27 +109,21 @@ def take_over():
         print(f"stale: {adopted.path}: {adopted.stale}", file=sys.stderr)
 
 
-def described_images(name):
-    """What dataset.json says, if it is of the present source and of the images as they are now."""
+def train_images(name):
+    """Training images of a user's dataset; None where that is not known before it is described.
+
+    That is, where its folders are not on this machine, and where dataset.json is of another source
+    or of images that have changed since: then the training itself says what does not fit.
+    """
     described, seen = (
         Path(f"{RESULTS}/data/{name}/{file}")
         for file in ("dataset.json", "source.json")
     )
-    if not described.exists() or not seen.exists():
-        return None
-    description = read_description(described)
-    if description.source != json.loads(canonical(PLAN.dataset(name))):
-        return None
-    if seen.stat().st_mtime > described.stat().st_mtime:  # the survey saw other images
-        return None
-    return description.splits["train"].images
-
-
-def train_images(name):
-    """Training images of a user's dataset; None where its folders are not on this machine."""
-    known = described_images(name)
-    if known is not None:
-        return known
+    if described.exists():
+        description = read_description(described)
+        same = description.source == json.loads(canonical(PLAN.dataset(name)))
+        unchanged = seen.exists() and seen.stat().st_mtime <= described.stat().st_mtime
+        return description.splits["train"].images if same and unchanged else None
     source, folders = EXPERIMENT.datasets[name].source, PLAN.folders(name, "")
     if not all(Path(path).is_dir() for path in folders.values()):
         return None
