@@ -29,7 +29,7 @@ def ours_spectrum(args: argparse.Namespace) -> Timed:
     """Singular values alone: moments in chunks, as `collapse` takes them, and eigenvalues."""
     from ssl_collapse.evaluation.moments import Moments, rows_per_chunk, total
     from ssl_collapse.evaluation.spectrum import singular_values
-    from ssl_collapse.storage.representations import open_representations
+    from ssl_collapse.representations.file import open_representations
 
     def timed() -> Any:
         file = open_representations(args.train)
@@ -44,9 +44,9 @@ def ours_spectrum(args: argparse.Namespace) -> Timed:
 
 def ours_collapse(args: argparse.Namespace) -> Timed:
     """Every measure of collapse.json, the bootstrap included."""
-    from ssl_collapse.config.collapse import CollapseSpec
+    from ssl_collapse.config.evaluation import CollapseSpec
     from ssl_collapse.evaluation.collapse import measure_collapse
-    from ssl_collapse.storage.representations import open_representations
+    from ssl_collapse.representations.file import open_representations
 
     return lambda: measure_collapse(open_representations(args.train), CollapseSpec(), args.threads)
 
@@ -81,10 +81,10 @@ def torch_svdvals(args: argparse.Namespace) -> Timed:
 
 def ours_knn(args: argparse.Namespace) -> Timed:
     """From two files to the accuracy of the majority vote for every k."""
-    from ssl_collapse.config.knn import KnnSpec
+    from ssl_collapse.config.evaluation import KnnSpec
     from ssl_collapse.evaluation.knn import classify
     from ssl_collapse.evaluation.neighbors import CpuBackend
-    from ssl_collapse.storage.representations import open_representations
+    from ssl_collapse.representations.file import open_representations
 
     spec = KnnSpec(metrics=("cosine",), votes=("majority",), k_max=args.k)
     backend = CpuBackend(args.threads)
@@ -136,7 +136,7 @@ def ours_search(args: argparse.Namespace) -> Timed:
     from dataclasses import replace
 
     from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
-    from ssl_collapse.storage.representations import open_representations
+    from ssl_collapse.representations.file import open_representations
 
     (rows, _), (queries, _) = _read(args.train), _read(args.val)
     train, val = (
@@ -168,7 +168,7 @@ def faiss_search(args: argparse.Namespace) -> Timed:
 def ours_neighbors(args: argparse.Namespace) -> Timed:
     """Exact neighbours by cosine, from two files."""
     from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
-    from ssl_collapse.storage.representations import open_representations
+    from ssl_collapse.representations.file import open_representations
 
     backend = CpuBackend(args.threads)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssl_collapse.storage.representations import Chunk, write_representations
+from ssl_collapse.representations.file import Chunk, write_representations
 
 CLASSES = 1000
 ROWS = 10_000  # written at a time

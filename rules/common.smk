@@ -8,14 +8,14 @@ from pathlib import Path
 
 from snakemake.common import overwrite_function_params
 
-from ssl_collapse.config.load import load_experiment
-from ssl_collapse.config.plan import Plan
-from ssl_collapse.errors import UserError
-from ssl_collapse.hardware import has_gpu
+from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.specs import Plan
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.gpus import has_gpu
 from ssl_collapse.provenance.code import code_digest
 from ssl_collapse.provenance.sidecar import located
-from ssl_collapse.provenance.spec import canonical
-from ssl_collapse.storage.atomic import write_text
+from ssl_collapse.provenance.canonical import canonical
+from ssl_collapse.runtime.files import write_text
 
 try:
     PLAN = Plan(load_experiment(config, map(Path, workflow.configfiles)))

@@ -10,10 +10,10 @@ from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from ssl_collapse.config.checks import check_size
-from ssl_collapse.data.describe import read_description
-from ssl_collapse.data.imagefolder import list_dataset
-from ssl_collapse.data.survey import survey
+from ssl_collapse.plan.checks import check_size
+from ssl_collapse.images.description import read_description
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.provenance.survey import survey
 from ssl_collapse.provenance.adopt import (
     Expected,
     assess,

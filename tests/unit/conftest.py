@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssl_collapse.data.describe import describe_dataset
-from ssl_collapse.data.imagefolder import list_dataset
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.data.packing import pack_split
-from ssl_collapse.storage.atomic import write_json
+from ssl_collapse.images.description import describe_dataset
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.images.packing import pack_split
+from ssl_collapse.runtime.files import write_json
 
 
 @pytest.fixture(scope="session")

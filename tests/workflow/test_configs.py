@@ -76,7 +76,7 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     assert seconds < 3.0
     imported = {line.split("|")[-1].strip() for line in answer.stderr.splitlines() if "|" in line}
     # Snakemake itself imports pandas and Pillow; planning must not add what takes seconds.
-    assert "ssl_collapse.config.load" in imported
+    assert "ssl_collapse.config.reading.load" in imported
     assert not imported & {"torch", "torchvision", "h5py", "faiss", "matplotlib"}
 
 

@@ -15,14 +15,12 @@ from edits_of_files import FILE_EDITS
 from finished_experiment import Experiment, Snakemake, finished_experiment
 
 from ssl_collapse.config.backbones import small_resnet, torchvision_resnet
-from ssl_collapse.config.collapse import CollapseSpec
 from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
+from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
 from ssl_collapse.config.experiment import DatasetConfig, RunConfig, RuntimeConfig, StartConfig
 from ssl_collapse.config.figures import SchedulesFigure, SharesFigure, SpectraFigure
-from ssl_collapse.config.knn import KnnSpec
 from ssl_collapse.config.methods import simsiam
-from ssl_collapse.config.probe import ProbeSpec
-from ssl_collapse.config.training import Augmentation
+from ssl_collapse.config.pretrain import Augmentation
 
 EDITS = [*CONFIG_EDITS, *FILE_EDITS]
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ssl_collapse import cli
-from ssl_collapse.config.collapse import CollapseSpec
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.collapse import measure_collapse, spectrum_table
-from ssl_collapse.storage.atomic import write_json, write_text
-from ssl_collapse.storage.representations import open_representations
+from ssl_collapse.provenance.job import run
+from ssl_collapse.representations.file import open_representations
+from ssl_collapse.runtime.command_line import positive
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_json, write_text
 
 EPILOG = """\
 The file holds a 2-D floating-point array `representations` (rows, dimensions):
@@ -84,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")
     parser.add_argument(
         "--threads",
-        type=cli.positive,
+        type=positive,
         default=os.cpu_count() or 1,
         metavar="N",
         help="default: all cores",
@@ -93,4 +94,4 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    cli.run(make_parser(), main)
+    run(make_parser(), main)

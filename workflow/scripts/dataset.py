@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ssl_collapse.cli import run
-from ssl_collapse.data.describe import describe_dataset
-from ssl_collapse.data.imagefolder import list_dataset, read_folders
-from ssl_collapse.data.survey import INVENTORY, write_inventory
-from ssl_collapse.errors import UserError
-from ssl_collapse.storage.atomic import write_json
+from ssl_collapse.images.description import describe_dataset
+from ssl_collapse.images.imagefolder import list_dataset, read_folders
+from ssl_collapse.provenance.job import run
+from ssl_collapse.provenance.survey import INVENTORY, write_inventory
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_json
 
 
 def main(args: argparse.Namespace) -> None:

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from ssl_collapse import cli
-from ssl_collapse.evaluation.export import export_encoder
-from ssl_collapse.storage.checkpoint import checkpoint_after
+from ssl_collapse.models.checkpoint_file import checkpoint_after
+from ssl_collapse.provenance.job import run
+from ssl_collapse.training.export import export_encoder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,4 +25,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(parser(), main)
+    run(parser(), main)

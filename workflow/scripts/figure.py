@@ -5,13 +5,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ssl_collapse import cli
 from ssl_collapse.config.figures import parse_figure
-from ssl_collapse.errors import UserError
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
-from ssl_collapse.storage.atomic import write_text
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_text
 
 
 def main(args: argparse.Namespace) -> None:
@@ -53,4 +53,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--caption", required=True, type=Path, help="text: title line, then caption"
     )
-    cli.run(parser, main)
+    run(parser, main)

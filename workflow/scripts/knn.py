@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ssl_collapse import cli
-from ssl_collapse.config.knn import KnnSpec
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import KnnSpec
 from ssl_collapse.evaluation.knn import classify, table
 from ssl_collapse.evaluation.neighbors import Backend, CpuBackend
-from ssl_collapse.storage.atomic import write_json, write_text
-from ssl_collapse.storage.representations import open_representations
+from ssl_collapse.provenance.job import run
+from ssl_collapse.representations.file import open_representations
+from ssl_collapse.runtime.command_line import positive
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_json, write_text
 
 EPILOG = """\
 Both files (.h5, .pt or .safetensors) hold `representations` (rows, dimensions) and integer
@@ -61,7 +62,7 @@ def _backend(device: str, threads: int) -> Backend:
     if device == "cpu":
         return CpuBackend(threads)
     from ssl_collapse.evaluation.neighbors_torch import TorchBackend
-    from ssl_collapse.models.device import choose_device
+    from ssl_collapse.runtime.device import choose_device
 
     chosen = choose_device(device)
     return CpuBackend(threads) if chosen.type == "cpu" else TorchBackend(chosen, threads)
@@ -104,7 +105,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--threads",
-        type=cli.positive,
+        type=positive,
         default=os.cpu_count() or 1,
         metavar="N",
         help="default: all cores",
@@ -113,4 +114,4 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    cli.run(make_parser(), main)
+    run(make_parser(), main)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ssl_collapse.cli import run
 from ssl_collapse.config.dataset import OrderingSpec
-from ssl_collapse.data.describe import read_description
-from ssl_collapse.data.ordering import make_ordering, read_ordering, write_ordering
-from ssl_collapse.errors import UserError
+from ssl_collapse.images.description import read_description
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering
 
 
 def main(args: argparse.Namespace) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ssl_collapse.cli import run
 from ssl_collapse.config.dataset import PackSpec
-from ssl_collapse.data.describe import read_description
-from ssl_collapse.data.imagefolder import list_dataset, read_folders
-from ssl_collapse.data.packing import pack_split
-from ssl_collapse.errors import UserError
+from ssl_collapse.images.description import read_description
+from ssl_collapse.images.imagefolder import list_dataset, read_folders
+from ssl_collapse.images.packing import pack_split
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.errors import UserError
 
 
 def main(args: argparse.Namespace) -> None:

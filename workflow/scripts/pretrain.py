@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from ssl_collapse import cli
-from ssl_collapse.config.training import PretrainSpec
-from ssl_collapse.data.ordering import read_ordering
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.data.scratch import on_scratch
-from ssl_collapse.models.device import choose_device
-from ssl_collapse.storage.atomic import atomic_path
-from ssl_collapse.storage.checkpoint import checkpoint_after
-from ssl_collapse.training.launch import launch
-from ssl_collapse.training.pretrain import Runtime, Trainer
+from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.checkpoint_file import checkpoint_after
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.device import choose_device
+from ssl_collapse.runtime.files import atomic_path
+from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.runtime.scratch import on_scratch
+from ssl_collapse.runtime.torchrun import launch
+from ssl_collapse.training.loop import Runtime, Trainer
 from ssl_collapse.training.ranks import join, under_torchrun
-from ssl_collapse.training.schedule import check_subsets
-from ssl_collapse.training.state import TrainingState
+from ssl_collapse.views.ordering import read_ordering
+from ssl_collapse.views.schedule import check_subsets
 
 logger = logging.getLogger("ssl_collapse")
 
@@ -67,7 +67,7 @@ def train(args: argparse.Namespace) -> None:
     runtime = Runtime(device, args.workers, args.log_every, args.run)
     # Recipe and code are part of the path, so that no other recipe can resume this training.
     identity = hashlib.sha256((args.spec + args.code).encode()).hexdigest()[:16]
-    state = TrainingState(args.state / identity)
+    state = SavedState(args.state / identity)
     ranks = join(device)
     if ranks.size > 1 and device.type == "cpu":
         logger.warning("on the CPU batch norm sees each process's part of a batch alone")
@@ -88,4 +88,4 @@ def train(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(parser(), main)
+    run(parser(), main)

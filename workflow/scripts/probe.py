@@ -10,21 +10,20 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ssl_collapse import cli
-from ssl_collapse.config.probe import FullProbeSpec, ProbeSpec
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.data.scratch import on_scratch
-from ssl_collapse.errors import UserError
-from ssl_collapse.evaluation.export import read_encoder
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec
 from ssl_collapse.evaluation.probe import describe_failed
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, failed_files, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
-from ssl_collapse.evaluation.represent import FailedEncoderError
-from ssl_collapse.models.device import choose_device
-from ssl_collapse.storage.atomic import write_json
-from ssl_collapse.storage.checkpoint import file_sha256
-from ssl_collapse.storage.representations import open_representations
-from ssl_collapse.training.state import TrainingState
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.encoder_file import read_encoder
+from ssl_collapse.provenance.job import run
+from ssl_collapse.representations.extraction import FailedEncoderError
+from ssl_collapse.representations.file import open_representations
+from ssl_collapse.runtime.device import choose_device
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import file_sha256, write_json
+from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.runtime.scratch import on_scratch
 
 EPILOG = """\
 Two ways to the features:
@@ -59,7 +58,7 @@ exit codes: 0 done, 1 failed, 2 wrong input (no output file is written), 75 inte
 """
 
 Spec = TypeVar("Spec", bound=ProbeSpec)
-ProbeRun = Callable[[TrainingState | None], dict[str, Any]]
+ProbeRun = Callable[[SavedState | None], dict[str, Any]]
 
 
 def main(args: argparse.Namespace) -> None:
@@ -115,7 +114,7 @@ def _full(args: argparse.Namespace) -> ProbeRun:
     device, dim = choose_device(args.device), int(metadata["feature_dim"])
     source = ImageFeatures(encoder, dim, train, val, spec, device, args.workers)
 
-    def probe(state: TrainingState | None) -> dict[str, Any]:
+    def probe(state: SavedState | None) -> dict[str, Any]:
         if "failure" in metadata:
             return describe_failed(source, spec, metadata["failure"])
         try:
@@ -139,7 +138,7 @@ def _parse(text: str, model: type[Spec], mode: str) -> Spec:
 
 
 @contextmanager
-def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[TrainingState | None]:
+def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState | None]:
     """With --state: where an interrupted probe is saved, until the block has succeeded."""
     if args.state is None:
         yield None
@@ -147,7 +146,7 @@ def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[TrainingStat
     # All that decides the result is part of the path, so that nothing else can resume it.
     words = [args.spec, args.code, str(args.num_classes), *map(file_sha256, files)]
     identity = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
-    state = TrainingState(args.state / identity)
+    state = SavedState(args.state / identity)
     with state.locked():
         yield state
     state.remove()
@@ -204,4 +203,4 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    cli.run(make_parser(), main)
+    run(make_parser(), main)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ssl_collapse import cli
-from ssl_collapse.config.report import ReportSpec
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.figures import ReportSpec
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.report import dataset_sentence, entry, relative_link, render
-from ssl_collapse.storage.atomic import write_text
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_text
 
 
 def main(args: argparse.Namespace) -> None:
@@ -41,4 +41,4 @@ if __name__ == "__main__":
         "--datasets", nargs="*", default=[], type=Path, metavar="JSON", help="dataset.json files"
     )
     parser.add_argument("--output", required=True, type=Path, help="HTML file to write")
-    cli.run(parser, main)
+    run(parser, main)

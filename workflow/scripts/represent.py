@@ -8,18 +8,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse import __version__, cli
-from ssl_collapse.config.represent import RepresentSpec
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.data.scratch import on_scratch
-from ssl_collapse.evaluation.export import read_encoder
-from ssl_collapse.evaluation.represent import FailedEncoderError, represent, something_represented
-from ssl_collapse.models.device import choose_device
-from ssl_collapse.storage.checkpoint import file_sha256
-from ssl_collapse.storage.representations import (
+from ssl_collapse.config.evaluation import RepresentSpec
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.encoder_file import read_encoder
+from ssl_collapse.provenance.job import run
+from ssl_collapse.representations.extraction import (
+    FailedEncoderError,
+    represent,
+    something_represented,
+)
+from ssl_collapse.representations.file import (
     write_failed_representations,
     write_representations,
 )
+from ssl_collapse.runtime.device import choose_device
+from ssl_collapse.runtime.files import file_sha256
+from ssl_collapse.runtime.scratch import on_scratch
 
 logger = logging.getLogger("ssl_collapse")
 
@@ -52,7 +56,6 @@ def main(args: argparse.Namespace) -> None:
         "arch": metadata["arch"],
         "dataset_fingerprint": images.fingerprint,
         "encoder_sha256": file_sha256(args.encoder),
-        "package_version": __version__,
         "num_classes": len(images.classes),
     }
     dim = int(metadata["feature_dim"])
@@ -83,4 +86,4 @@ def _with_targets(
 
 
 if __name__ == "__main__":
-    cli.run(parser(), main)
+    run(parser(), main)

@@ -5,17 +5,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ssl_collapse import cli
 from ssl_collapse.config.summary import parse_rows
-from ssl_collapse.errors import UserError
-from ssl_collapse.evaluation.summary import summarize
-from ssl_collapse.storage.atomic import write_text
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.command_line import text
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_text
+from ssl_collapse.tables.summary import summarize
 
 
 def main(args: argparse.Namespace) -> None:
     """Write the table of the rows that `--rows` lists."""
     try:
-        rows = parse_rows(cli.text(args.rows))
+        rows = parse_rows(text(args.rows))
     except ValidationError as error:
         raise UserError(f"the list of rows is wrong: {error}") from None
     table = summarize(rows, args.results)
@@ -31,4 +32,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--results", required=True, type=Path, help="folder of all results")
     parser.add_argument("--output", required=True, type=Path, help="CSV file to write")
-    cli.run(parser, main)
+    run(parser, main)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ssl_collapse.cli import run
 from ssl_collapse.config.dataset import TexturesSource
-from ssl_collapse.data.textures import write_textures
-from ssl_collapse.errors import UserError
+from ssl_collapse.images.textures import write_textures
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.errors import UserError
 
 
 def main(args: argparse.Namespace) -> None:

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from ssl_collapse import cli
-from ssl_collapse.data.survey import survey
-from ssl_collapse.errors import UserError
+from ssl_collapse.provenance.job import run
+from ssl_collapse.provenance.survey import survey
 from ssl_collapse.provenance.verify import damaged_results
+from ssl_collapse.runtime.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,4 +32,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(parser(), main)
+    run(parser(), main)

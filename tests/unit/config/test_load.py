@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from ssl_collapse.config.experiment import Experiment
-from ssl_collapse.config.load import load_experiment
-from ssl_collapse.config.plan import Plan
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.specs import Plan
+from ssl_collapse.runtime.errors import UserError
 
 BASE = """
 datasets:

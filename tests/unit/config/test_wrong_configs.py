@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ssl_collapse.config.checks import KNN_COLUMNS
-from ssl_collapse.config.load import load_experiment
-from ssl_collapse.errors import UserError
-from ssl_collapse.evaluation.summary import knn_columns
+from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.checks import KNN_COLUMNS
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.tables.summary import knn_columns
 
 TABLES = Path(__file__).parent / "wrong"
 BASE = yaml.safe_load((TABLES / "base.yaml").read_text())

@@ -13,18 +13,18 @@ import pytest
 import scipy.linalg
 from pydantic import ValidationError
 
-from ssl_collapse.config.checks import MEASURE_COLUMNS
-from ssl_collapse.config.collapse import CollapseSpec
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
-from ssl_collapse.evaluation.metrics import auc
+from ssl_collapse.evaluation.measures import auc
 from ssl_collapse.evaluation.moments import accumulate
 from ssl_collapse.evaluation.spectrum import singular_values
-from ssl_collapse.storage.representations import (
+from ssl_collapse.plan.checks import MEASURE_COLUMNS
+from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
 )
+from ssl_collapse.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "workflow" / "scripts" / "collapse.py"
@@ -246,10 +246,10 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 from pathlib import Path
 import h5py
-from ssl_collapse.config.checks import MEASURE_COLUMNS
-from ssl_collapse.config.collapse import CollapseSpec
+from ssl_collapse.plan.checks import MEASURE_COLUMNS
+from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
-from ssl_collapse.storage.representations import (
+from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
 )

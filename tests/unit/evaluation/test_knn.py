@@ -14,8 +14,7 @@ import torch
 from safetensors.numpy import save_file
 from sklearn.neighbors import KNeighborsClassifier
 
-from ssl_collapse.config.knn import KnnSpec, Metric
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import KnnSpec, Metric
 from ssl_collapse.evaluation import knn as module
 from ssl_collapse.evaluation.knn import (
     Knn,
@@ -27,11 +26,12 @@ from ssl_collapse.evaluation.knn import (
 )
 from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.neighbors_torch import TorchBackend
-from ssl_collapse.storage.representations import (
+from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
     write_representations,
 )
+from ssl_collapse.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "workflow" / "scripts" / "knn.py"

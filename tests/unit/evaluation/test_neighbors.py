@@ -7,12 +7,12 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from ssl_collapse.config.knn import Metric
+from ssl_collapse.config.evaluation import Metric
 from ssl_collapse.evaluation.faiss_import import core_type
 from ssl_collapse.evaluation.neighbors import Backend, CpuBackend, find_neighbors
 from ssl_collapse.evaluation.neighbors_torch import TorchBackend
 from ssl_collapse.evaluation.space import comparable, make_space, total_variance
-from ssl_collapse.storage.representations import Representations
+from ssl_collapse.representations.file import Representations
 
 METRICS: list[Metric] = ["cosine", "l2"]
 BACKENDS = [CpuBackend(2), TorchBackend(torch.device("cpu"))]

@@ -18,14 +18,8 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from ssl_collapse.config.probe import FullProbeSpec, ProbeSpec
-from ssl_collapse.data.describe import describe_dataset
-from ssl_collapse.data.imagefolder import list_dataset
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.data.packing import pack_split
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec
 from ssl_collapse.evaluation.probe import (
-    INTERRUPTED,
     Probe,
     accuracy,
     build_classifier,
@@ -35,14 +29,19 @@ from ssl_collapse.evaluation.probe import (
 )
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
+from ssl_collapse.images.description import describe_dataset
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.images.packing import pack_split
 from ssl_collapse.models.build import build_backbone
-from ssl_collapse.storage.checkpoint import save_encoder
-from ssl_collapse.storage.representations import (
+from ssl_collapse.models.encoder_file import save_encoder
+from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
     write_representations,
 )
-from ssl_collapse.training.state import TrainingState
+from ssl_collapse.runtime.errors import INTERRUPTED, UserError
+from ssl_collapse.runtime.saved_state import SavedState
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "workflow" / "scripts" / "probe.py"
@@ -207,7 +206,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def backbone() -> tuple[nn.Module, int]:
-    from ssl_collapse.config.training import Recipe
+    from ssl_collapse.config.pretrain import Recipe
 
     recipe = Recipe.model_validate(
         {"backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]}}
@@ -299,7 +298,7 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
 ):
     # three steps per epoch: stops in mid-epoch (1, 5, 8) and at an epoch's last step (3)
     whole = probe_images(image_source(packed))
-    state = TrainingState(tmp_path / "run" / "state")
+    state = SavedState(tmp_path / "run" / "state")
     source = image_source(packed)
     steps = 0
     original = source._features
@@ -321,7 +320,7 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
 
 def test_signals_are_as_before_when_the_probe_is_over(packed: Path, tmp_path: Path):
     before = signal.getsignal(signal.SIGTERM)
-    state = TrainingState(tmp_path / "run" / "state")
+    state = SavedState(tmp_path / "run" / "state")
     with state.locked():
         probe_images(image_source(packed, epochs=1), state)
     assert signal.getsignal(signal.SIGTERM) is before
@@ -355,7 +354,7 @@ def test_direct_use_prints_a_table_and_writes_the_json(files: tuple[Path, Path])
 def probe_encoder(
     packed: Path, folder: Path, encoder: nn.Module, **metadata: str
 ) -> "subprocess.CompletedProcess[str]":
-    from ssl_collapse.config.training import Recipe
+    from ssl_collapse.config.pretrain import Recipe
 
     keys = {"arch": "small_resnet", "width": 4, "blocks": [1]}
     config = json.dumps(Recipe.model_validate({"backbone": keys}).backbone.model_dump())

@@ -13,8 +13,8 @@ from ssl_collapse.figures.claims import (
     share_claim,
     single_pass_claim,
 )
-from ssl_collapse.figures.quantities import quantity
-from ssl_collapse.figures.statistics import Interval
+from ssl_collapse.tables.columns import quantity
+from ssl_collapse.tables.statistics import Interval
 
 AUC, ACCURACY = quantity("auc"), quantity("knn_cosine_k20")
 

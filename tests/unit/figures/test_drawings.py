@@ -12,9 +12,9 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import parse_figure
-from ssl_collapse.errors import UserError
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
+from ssl_collapse.runtime.errors import UserError
 
 SHARES = '{"kind": "shares", "runs": ["s1", "s10", "s100"]}'
 SCHEDULES = '{"kind": "schedules", "runs": ["iid", "single", "hybrid"], "title": "Mine"}'

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from ssl_collapse.config.figures import PlottedRun
-from ssl_collapse.errors import UserError
 from ssl_collapse.figures.inputs import (
     own_shares,
     read_spectra,
@@ -14,6 +13,7 @@ from ssl_collapse.figures.inputs import (
     require_numbers,
     select,
 )
+from ssl_collapse.runtime.errors import UserError
 
 
 def runs(*names: str) -> list[PlottedRun]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torchvision
 
-from ssl_collapse.config.training import Recipe
+from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_backbone
 
 

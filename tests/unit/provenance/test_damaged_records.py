@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ssl_collapse.data.survey import INVENTORY, survey, write_inventory
-from ssl_collapse.errors import UserError
-from ssl_collapse.evaluation.summary import read_losses
 from ssl_collapse.figures.inputs import read_spectra, read_summary
 from ssl_collapse.provenance.adopt import Expected, assess
 from ssl_collapse.provenance.sidecar import Request, path_of, write_sidecars
+from ssl_collapse.provenance.survey import INVENTORY, survey, write_inventory
 from ssl_collapse.provenance.verify import damaged_results
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.tables.summary import read_losses
 
 
 def damages(content: bytes) -> Iterator[bytes]:

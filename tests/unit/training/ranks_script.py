@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ssl_collapse.config.training import PretrainSpec
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.training import pretrain
+from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training import loop as pretrain
 from ssl_collapse.training.ranks import join
-from ssl_collapse.training.state import TrainingState
 
 
 class Toy(nn.Module):
@@ -57,7 +57,7 @@ def main(images: str, output: str, norm: str) -> None:
     device = torch.device("cpu")
     ranks = join(device)
     folder = Path(output) / f"rank{ranks.rank}"
-    state = TrainingState(folder / "state")
+    state = SavedState(folder / "state")
     state.checkpoints.mkdir(parents=True)
     packed = PackedImages(Path(images))
     ordering = np.arange(len(packed))

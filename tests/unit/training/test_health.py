@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.training.health import (
     DivergedError,
     all_equal,

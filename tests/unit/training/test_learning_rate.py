@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssl_collapse.config.training import Recipe
+from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_backbone, build_method
 from ssl_collapse.training.learning_rate import epoch_lr, initial_lr
 from ssl_collapse.training.optimizer import build_optimizer, set_epoch_lr

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_collapse.config.training import PretrainSpec
-from ssl_collapse.data.batches import CroppedViews, step_colours
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.errors import UserError
-from ssl_collapse.storage.checkpoint import load_checkpoint
+from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.checkpoint_file import load_checkpoint
+from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.training.ranks import Ranks
-from ssl_collapse.training.schedule import epoch_batches
+from ssl_collapse.views.batches import CroppedViews, step_colours
+from ssl_collapse.views.schedule import epoch_batches
 
 SCRIPT = Path(__file__).with_name("ranks_script.py")
 PRETRAIN = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"

@@ -1,1 +1,1 @@
-"""Typed configuration, one model per stage."""
+"""Values of the configuration and their validation. Carries."""

@@ -4,9 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ssl_collapse.config.base import StrictModel
+from ssl_collapse.config.types import Positive, StrictModel
 
-Positive = Annotated[int, Field(ge=1)]
 Folder = Annotated[str, Field(min_length=1)]
 
 

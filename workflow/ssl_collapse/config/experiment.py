@@ -4,21 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ssl_collapse.config.base import StrictModel
-from ssl_collapse.config.collapse import CollapseSpec
 from ssl_collapse.config.dataset import Source, TexturesSource
+from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
 from ssl_collapse.config.figures import Figure
-from ssl_collapse.config.knn import KnnSpec
-from ssl_collapse.config.probe import ProbeSpec
-from ssl_collapse.config.training import Recipe
+from ssl_collapse.config.pretrain import Recipe
+from ssl_collapse.config.types import Name, NotNegative, Positive, Seed, StrictModel, Triple
 
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 Scale = Annotated[float, Field(gt=0)]
-# A name becomes part of paths: nothing that a shell, a URL or a file system would interpret.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 
 
 class DatasetConfig(StrictModel):

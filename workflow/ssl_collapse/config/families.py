@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from ssl_collapse.config.base import StrictModel
+from ssl_collapse.config.types import StrictModel
 
 
 def _configs(package: str) -> list[type[StrictModel]]:

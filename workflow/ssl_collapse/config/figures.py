@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
-from ssl_collapse.config.base import StrictModel
+from ssl_collapse.config.types import StrictModel, Text
 
-Text = Annotated[str, Field(min_length=1)]
 # A column of tables/summary.csv that holds an accuracy between 0 and 1.
 AccuracyColumn = Annotated[str, Field(pattern=r"^(knn|probe)_[a-z0-9_]+$")]
 # A column of tables/summary.csv that holds a label-free measure.
@@ -93,3 +92,13 @@ def with_concrete_runs(figure: Figure, concrete: Mapping[str, Sequence[str]]) ->
         for name in concrete[run.name]
     ]
     return _ADAPTER.validate_python({**figure.model_dump(), "runs": runs})
+
+
+class ReportSpec(StrictModel):
+    """Heading and description of the experiment, and the runs of the table in their order."""
+
+    title: Text
+    description: str = ""
+    runs: Annotated[list[Text], Field(min_length=1)]
+    figures: list[Text] = []  # in the page's order; their files come by argument
+    accuracy: AccuracyColumn = "knn_cosine_k20"

@@ -4,11 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from ssl_collapse.config.base import StrictModel
-from ssl_collapse.config.training import Recipe
-
-Text = Annotated[str, Field(min_length=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+from ssl_collapse.config.pretrain import Recipe
+from ssl_collapse.config.types import NotNegative, StrictModel, Text
 
 
 class SummaryRow(StrictModel):

@@ -1,1 +1,1 @@
-"""Representations and their measures."""
+"""What is measured on representations: collapse, k-NN, linear probe. Decides results."""

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse.config.collapse import CollapseSpec
-from ssl_collapse.errors import UserError
-from ssl_collapse.evaluation import metrics
+from ssl_collapse.config.evaluation import CollapseSpec
+from ssl_collapse.evaluation import measures as metrics
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.conventions import conventions
 from ssl_collapse.evaluation.moments import Moments, PassResult, accumulate, rows_per_chunk
 from ssl_collapse.evaluation.spectrum import explained, gram_floor, rounding_floor, singular_values
-from ssl_collapse.storage.representations import Representations
+from ssl_collapse.representations.file import Representations
+from ssl_collapse.runtime.errors import UserError
 
 Float64Array = NDArray[np.float64]
 Measures = dict[str, float | int | None]

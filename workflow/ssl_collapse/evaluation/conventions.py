@@ -1,6 +1,6 @@
 """What each number of collapse.json means, in one sentence that travels with the number."""
 
-from ssl_collapse.config.collapse import CollapseSpec
+from ssl_collapse.config.evaluation import CollapseSpec
 
 
 def conventions(spec: CollapseSpec, groups: int) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse.config.knn import KnnSpec, Metric, Vote
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import KnnSpec, Metric, Vote
 from ssl_collapse.evaluation.neighbors import Backend, find_neighbors
 from ssl_collapse.evaluation.space import total_variance
-from ssl_collapse.storage.representations import Representations
+from ssl_collapse.representations.file import Representations
+from ssl_collapse.runtime.errors import UserError
 
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse.config.knn import Metric
+from ssl_collapse.config.evaluation import Metric
 from ssl_collapse.evaluation.space import Block, Queries, comparable, make_space
-from ssl_collapse.storage.representations import Representations
+from ssl_collapse.representations.file import Representations
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]

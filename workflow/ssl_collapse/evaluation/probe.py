@@ -6,10 +6,9 @@ Where the features come from is a `FeatureSource`: images through a frozen encod
 
 import logging
 import math
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,14 +18,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ssl_collapse.config.probe import ProbeSpec
-from ssl_collapse.errors import UserError
-from ssl_collapse.training.lars import Lars
-from ssl_collapse.training.state import TrainingState
+from ssl_collapse.config.evaluation import ProbeSpec
+from ssl_collapse.evaluation.lars import Lars
+from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
+from ssl_collapse.runtime.errors import INTERRUPTED, UserError
+from ssl_collapse.runtime.interruption import Interruption
+from ssl_collapse.runtime.saved_state import SavedState
 
 logger = logging.getLogger("ssl_collapse")
 
-INTERRUPTED = 75  # exit code of a probe that saved its state and wants to be started again
 TOP = 5
 VAL_ROWS = 8192  # rows of val that are scored at a time
 _ORDER = 0  # stream of random numbers
@@ -85,18 +85,19 @@ class Probe:
         source: FeatureSource,
         spec: ProbeSpec,
         device: torch.device,
-        state: TrainingState | None = None,
+        state: SavedState | None = None,
     ) -> None:
+        torch.set_num_threads(1)  # of one operation: the order of a sum depends on it
         self.source, self.spec, self.device, self.state = source, spec, device, state
         self.classifier = build_classifier(source.dim, source.num_classes, spec.seed).to(device)
         self.optimizer = _build_optimizer(self.classifier, spec, source.n_train)
         self.progress = Progress()
-        self._stop = False
+        self._interruption = Interruption()
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
-        saved = self.state.load() if self.state else None
-        if self.state and saved is not None:
+        if self.state and self.state.file.exists():
+            saved = load_checkpoint(self.state.file)
             try:
                 self.classifier.load_state_dict(saved["classifier"])
                 self.optimizer.load_state_dict(saved["optimizer"])
@@ -114,7 +115,8 @@ class Probe:
         Loss is the mean over the epoch's training batches; top1 and top5 are fractions of val.
         """
         features, targets = (part.to(self.device) for part in self.source.validation())
-        with self._signals():
+        # Without a state there is nothing to save, and a signal ends the probe.
+        with self._interruption if self.state else nullcontext():
             while self.progress.epoch < self.spec.epochs:
                 self._epoch(features, targets)
         return self.progress.rows
@@ -127,7 +129,7 @@ class Probe:
         for features, targets in self.source.training(progress.epoch, progress.step):
             progress.loss_sum += self._step(features, targets)
             progress.step += 1
-            if self._stop:
+            if self._interruption.asked:
                 self._interrupt()
         loss = progress.loss_sum / self.source.n_train
         top1, top5 = accuracy(self.classifier, val, val_targets)
@@ -140,7 +142,7 @@ class Probe:
             *(progress.epoch, spec.epochs, loss, top1, top5),
         )
         if self.state and progress.epoch < spec.epochs:
-            self.state.save(self._content())
+            save_checkpoint(self.state.file, self._content())
 
     def _step(self, features: Tensor, targets: Tensor) -> float:
         """One step of the optimiser; returns the sum of the losses of the batch."""
@@ -166,26 +168,11 @@ class Probe:
 
     def _interrupt(self) -> None:
         assert self.state is not None
-        self.state.save(self._content())
+        save_checkpoint(self.state.file, self._content())
         logger.warning(
             "interrupted; saved epoch %d, step %d", self.progress.epoch, self.progress.step
         )
         sys.exit(INTERRUPTED)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Where there is a state to save, finish the step, save and exit instead of dying."""
-
-        def stop(number: int, frame: object) -> None:
-            self._stop = True
-
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) if self.state else ()
-        before = {number: signal.signal(number, stop) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def build_classifier(dim: int, num_classes: int, seed: int) -> nn.Linear:

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssl_collapse.config.probe import ProbeSpec
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import ProbeSpec
 from ssl_collapse.evaluation.probe import (
     FailedSource,
     Probe,
@@ -16,8 +15,9 @@ from ssl_collapse.evaluation.probe import (
     describe_failed,
     epoch_batches,
 )
-from ssl_collapse.storage.representations import Representations
-from ssl_collapse.training.state import TrainingState
+from ssl_collapse.representations.file import Representations
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.saved_state import SavedState
 
 READ_ROWS = 65536
 
@@ -65,7 +65,7 @@ def failed_files(
 
 
 def probe_cached(
-    source: CachedFeatures, device: torch.device, state: TrainingState | None = None
+    source: CachedFeatures, device: torch.device, state: SavedState | None = None
 ) -> dict[str, Any]:
     """Train and score a probe; returns what probe.json holds."""
     probe = Probe(source, source.spec, device, state)

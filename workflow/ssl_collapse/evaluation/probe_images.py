@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ssl_collapse.config.probe import FullProbeSpec
-from ssl_collapse.data.augmentation import normalize
-from ssl_collapse.data.crops import cut, draw_crops
-from ssl_collapse.data.packed import PackedImages
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.evaluation import FullProbeSpec
 from ssl_collapse.evaluation.probe import Probe, describe, epoch_batches
-from ssl_collapse.evaluation.represent import represent, something_represented
-from ssl_collapse.storage.checkpoint import weights_digest
-from ssl_collapse.training.state import TrainingState
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.encoder_file import weights_digest
+from ssl_collapse.representations.extraction import represent, something_represented
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.views.augmentation import normalize
+from ssl_collapse.views.crops import cut, draw_crops
 
 FORWARD_IMAGES = 256  # images that go through the encoder at a time
 _CROPS = 1  # stream of random numbers; 0 is the order's
@@ -112,7 +112,7 @@ class ImageFeatures:
         return torch.from_numpy(features), torch.from_numpy(self.val.targets)
 
 
-def probe_images(source: ImageFeatures, state: TrainingState | None = None) -> dict[str, Any]:
+def probe_images(source: ImageFeatures, state: SavedState | None = None) -> dict[str, Any]:
     """Train and score a probe; returns what probe.json holds.
 
     Raises RuntimeError if a weight or a buffer of the backbone has moved meanwhile.

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse.config.knn import Metric
-from ssl_collapse.storage.representations import Representations
+from ssl_collapse.config.evaluation import Metric
+from ssl_collapse.representations.file import Representations
 
 FloatArray = NDArray[np.floating[Any]]
 Float32Array = NDArray[np.float32]

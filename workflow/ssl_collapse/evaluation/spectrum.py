@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.evaluation.moments import Moments
+from ssl_collapse.representations.rounding import rounding_norm
 
 Float64Array = NDArray[np.float64]
 
@@ -39,20 +40,9 @@ def gram_floor(sigma: Float64Array) -> float:
 def rounding_floor(moments: Moments, dtype: str) -> float:
     """Largest singular value that storing the representations in `dtype` can create by itself.
 
-    Rounding x to a type with machine epsilon eps moves it by at most eps |x| / 2, about uniformly:
-    a standard deviation of at most s_d = eps / sqrt(12) rms(x_d) in dimension d. Errors of
-    different dimensions are as good as independent, and an N x D matrix of independent errors has
-    a norm of at most (sqrt(N) + sqrt(D)) max_d s_d (Davidson & Szarek 2001, thm. II.13). `x` is
-    not centred here: a large mean costs digits of the spread.
+    See `rounding_norm`.
     """
     return rounding_norm(np.diag(moments.scatter), moments.mean, moments.n, dtype)
-
-
-def rounding_norm(scatter: Float64Array, mean: Float64Array, n: int, dtype: str) -> float:
-    """As `rounding_floor`, from the sums of squares about the mean (D,) and the mean (D,)."""
-    eps = float(np.finfo(np.dtype(dtype)).eps)
-    mean_square = float(np.max(scatter / n + mean**2))
-    return float(eps / np.sqrt(12.0) * np.sqrt(mean_square) * (np.sqrt(n) + np.sqrt(len(mean))))
 
 
 def explained(sigma: Float64Array) -> Float64Array:

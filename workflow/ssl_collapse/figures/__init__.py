@@ -1,1 +1,1 @@
-"""Figures and the report."""
+"""One module per kind of figure, captions, and the report. Decides results."""

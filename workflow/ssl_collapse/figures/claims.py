@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ssl_collapse.figures.quantities import Quantity
-from ssl_collapse.figures.statistics import Interval, log_slope, welch_difference
+from ssl_collapse.tables.columns import Quantity
+from ssl_collapse.tables.statistics import Interval, log_slope, welch_difference
 
 
 class Verdict(Enum):

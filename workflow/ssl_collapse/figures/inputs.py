@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from ssl_collapse.config.figures import PlottedRun
-from ssl_collapse.errors import UserError
+from ssl_collapse.runtime.errors import UserError
 
 # Names of people's choosing: a run may be called "001" or "None".
 _TEXT = ("run", "dataset", "method", "arch", "schedule", "start_run", "failure")

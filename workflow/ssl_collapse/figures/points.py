@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ssl_collapse.figures.inputs import failures
-from ssl_collapse.figures.quantities import quantity
-from ssl_collapse.figures.statistics import Interval, t_interval
 from ssl_collapse.figures.theme import BAND_ALPHA, GREY, RED
+from ssl_collapse.tables.columns import quantity
+from ssl_collapse.tables.statistics import Interval, t_interval
 
 COLUMNS = (
     "panel", "quantity", "statistic", "run", "label", "share", "seed", "value", "low", "high",

@@ -12,12 +12,11 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ssl_collapse.config.figures import PlottedRun
-from ssl_collapse.config.report import ReportSpec
-from ssl_collapse.errors import UserError
+from ssl_collapse.config.figures import PlottedRun, ReportSpec
 from ssl_collapse.figures.inputs import failures, require_numbers, select
-from ssl_collapse.figures.quantities import quantity
-from ssl_collapse.figures.statistics import t_interval
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.tables.columns import quantity
+from ssl_collapse.tables.statistics import t_interval
 
 TEMPLATE = "report.html.jinja"
 _SCHEDULES = {

@@ -9,8 +9,8 @@ from ssl_collapse.config.figures import SchedulesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import hybrid_claim, schedule_roles, single_pass_claim
 from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.quantities import quantity
 from ssl_collapse.figures.theme import categorical, new_figure, style
+from ssl_collapse.tables.columns import quantity
 
 TITLE = "Data schedules compared"
 PANELS = ("accuracy", "measure")

@@ -9,8 +9,8 @@ from ssl_collapse.config.figures import SharesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import share_claim
 from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.quantities import quantity
 from ssl_collapse.figures.theme import BAND_ALPHA, categorical, new_figure, style
+from ssl_collapse.tables.columns import quantity
 
 TITLE = "Accuracy and collapse against the share of data"
 PANELS = ("accuracy", "measure")

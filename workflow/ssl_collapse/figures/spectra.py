@@ -8,13 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import SpectraFigure
-from ssl_collapse.errors import UserError
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import share_claim, single_pass_claim
 from ssl_collapse.figures.inputs import Key, own_shares, require_numbers
-from ssl_collapse.figures.quantities import quantity
 from ssl_collapse.figures.shares import draw_against_share
-from ssl_collapse.figures.statistics import log_t_band, t_band
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
     GREY,
@@ -24,6 +21,9 @@ from ssl_collapse.figures.theme import (
     sequential,
     style,
 )
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.tables.columns import quantity
+from ssl_collapse.tables.statistics import log_t_band, t_band
 
 TITLE = "Spectrum of the representations"
 # panel: its title and the label of its vertical axis

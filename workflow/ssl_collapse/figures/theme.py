@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from ssl_collapse.storage.atomic import atomic_path
+from ssl_collapse.runtime.files import atomic_path
 
 PANEL = (4.6, 3.5)  # inches, width and height of one panel
 DPI = 170

@@ -1,1 +1,1 @@
-"""Backbones and methods."""
+"""Backbones and methods, and the files of encoders and checkpoints. Decides results."""

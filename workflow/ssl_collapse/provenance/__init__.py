@@ -1,1 +1,1 @@
-"""What a result was made from."""
+"""What a result was made from, and whether it is what today's plan would make. Carries."""

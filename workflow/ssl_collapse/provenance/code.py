@@ -1,7 +1,12 @@
-"""A digest of the code that a stage uses: its script and every first-party module it imports.
+"""A digest of the code that decides a stage's result: its script, and the modules it imports.
 
 Comments, docstrings, formatting and the order of imports do not count; a changed default value,
-constant or called helper does, in whichever module it stands.
+constant or called helper does, in whichever deciding module it stands. Rooms that only carry (find,
+check, start, save, lock, log, name) are neither hashed nor followed: a release, a better message or
+a new lock makes no result again.
+
+Two codes that were proven equal by the bytes of their results (`make equal`) count as one: see
+`equal_code`.
 """
 
 import hashlib
@@ -11,10 +16,14 @@ from pathlib import Path
 
 from ssl_collapse.provenance.source import Sources, with_parents
 
+# The rooms on the other side of the wall. The package itself names the version and nothing else.
+CARRIES = ("config", "plan", "provenance", "runtime")
+EQUAL = Path(__file__).with_name("equal_code.json")
+
 
 @cache
 def code_digest(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> str:
-    """sha256 over the script and its first-party modules, transitively.
+    """sha256 over the script and the deciding modules that it reaches.
 
     Args:
         script: the stage's script.
@@ -36,7 +45,7 @@ def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> d
     waiting += [part for name in plugins if "/" not in name for part in with_parents(name)]
     while waiting:
         name = waiting.pop()
-        path = None if name in digests else _module_file(root, name)
+        path = None if name in digests or carries(name) else _module_file(root, name)
         if path is None:
             continue
         if path.suffix == ".py":
@@ -48,6 +57,29 @@ def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> d
             digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     sources.save()
     return dict(sorted(digests.items()))
+
+
+def carries(module: str) -> bool:
+    """Whether a module stands on the side of the wall that changes no byte of any result."""
+    package, _, inside = module.partition(".")
+    return package == "ssl_collapse" and (not inside or inside.split(".")[0] in CARRIES)
+
+
+def equal_code(stage: str, digest: str) -> str:
+    """The name of all codes of a stage that were proven to give the same bytes as this one.
+
+    The project's file lists such digests per stage, in classes; the first of a class names it.
+    """
+    for members in _equal_classes().get(stage, ()):
+        if digest in members:
+            return members[0]
+    return digest
+
+
+@cache
+def _equal_classes() -> dict[str, list[list[str]]]:
+    content: dict[str, list[list[str]]] = json.loads(EQUAL.read_text("utf-8"))
+    return content
 
 
 @cache

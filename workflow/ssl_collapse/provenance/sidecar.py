@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ssl_collapse.config.base import StrictModel
+from ssl_collapse.config.types import StrictModel
 from ssl_collapse.provenance.code import module_digests
-from ssl_collapse.storage.atomic import write_text
+from ssl_collapse.runtime.files import write_text
 
 SUFFIX = ".provenance.json"
 # Digests of larger results would cost minutes; their size still tells a truncated copy.

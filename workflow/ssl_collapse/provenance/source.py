@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_collapse.storage.atomic import write_text
+from ssl_collapse.runtime.files import write_text
 
 MEMORY = Path(".snakemake/sources.json")
 # Another version of Python writes the same tree in another way.

@@ -1,1 +1,1 @@
-"""The training loop, optimisers, schedules."""
+"""Pretraining: the loop, optimisers, learning rate, health, ranks. Decides results."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ssl_collapse.config.training import PretrainSpec
+from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.training.learning_rate import epoch_lr
 
 logger = logging.getLogger("ssl_collapse")

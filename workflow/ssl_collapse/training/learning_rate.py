@@ -2,7 +2,7 @@
 
 import math
 
-from ssl_collapse.config.training import Recipe
+from ssl_collapse.config.pretrain import Recipe
 
 
 def initial_lr(recipe: Recipe) -> float:

@@ -2,7 +2,7 @@
 
 import torch
 
-from ssl_collapse.config.training import Recipe
+from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import SiameseModel
 from ssl_collapse.training.learning_rate import epoch_lr, initial_lr
 

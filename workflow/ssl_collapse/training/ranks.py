@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ssl_collapse.errors import UserError
+from ssl_collapse.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""One module per backbone family: the model of its config keys."""
+"""One module per backbone family: the model of its config keys. Carries."""

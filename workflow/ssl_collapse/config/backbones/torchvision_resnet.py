@@ -4,9 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ssl_collapse.config.base import StrictModel
-
-Positive = Annotated[int, Field(ge=1)]
+from ssl_collapse.config.types import Positive, StrictModel
 
 
 class Config(StrictModel):

@@ -1,1 +1,1 @@
-"""One module per method: the model of its config keys."""
+"""One module per method: the model of its config keys. Carries."""

@@ -1,12 +1,8 @@
 """Config of SimSiam."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from ssl_collapse.config.base import StrictModel
-
-Positive = Annotated[int, Field(ge=1)]
+from ssl_collapse.config.types import Positive, StrictModel
 
 
 class Config(StrictModel):

@@ -1,1 +1,1 @@
-"""One module per backbone family, named like its config module."""
+"""One module per backbone family. Decides results."""

@@ -1,1 +1,1 @@
-"""One module per method, named like its config module."""
+"""One module per method. Decides results."""

@@ -1,0 +1,182 @@
+"""One folder with every odd and every bad file: read rightly, or listed in one report."""
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssl_collapse.images.decoding import DecodeError, decode
+from ssl_collapse.images.description import DatasetDescription, describe_dataset
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.images.packing import pack_split
+from ssl_collapse.provenance.survey import INVENTORY, survey, write_inventory
+from ssl_collapse.runtime.errors import UserError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
+KINDS = {
+    "PNG": {},
+    "JPEG": {},
+    "progressive JPEG": {"progressive": True},
+    "BMP": {},
+    "TIFF": {},
+    "LZW TIFF": {"compression": "tiff_lzw"},
+    "PPM": {},
+    "WEBP": {},
+    "GIF": {},
+}
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that announces a size."""
+
+    def chunk(body: bytes) -> bytes:
+        return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = chunk(b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT" + zlib.compress(b"\0"))
+
+
+def odd_images() -> dict[str, tuple[bytes, np.ndarray]]:
+    """Unusual, but right: name -> file and the pixels that it shows."""
+    rgb, white = Image.fromarray(PIXELS), np.full((24, 20, 3), 255, np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # stored row 0 is the right side: turn clockwise
+    palette = Image.new("P", (20, 24), 1)
+    palette.putpalette([0, 0, 0, 40, 50, 60])
+    deep = (PIXELS[:, :, 0].astype(np.uint16)) * 257  # 16 bits: k * 257 is k of 8 bits
+    grey = np.stack([PIXELS[:, :, 0]] * 3, axis=2)
+    cmyk = Image.new("CMYK", (20, 24), (0, 0, 0, 0))  # no ink
+    red = [Image.new("RGB", (20, 24), colour) for colour in ("red", "blue")]
+    return {
+        "cmyk.jpg": (encode(cmyk, "JPEG", quality=100), white),
+        "deep.png": (encode(Image.fromarray(deep), "PNG"), grey),
+        "palette.png": (
+            encode(palette, "PNG", transparency=bytes([255, 0])),
+            np.broadcast_to(np.array([40, 50, 60], np.uint8), (24, 20, 3)),
+        ),
+        "animated.gif": (
+            encode(red[0], "GIF", save_all=True, append_images=red[1:]),
+            np.broadcast_to(np.array([255, 0, 0], np.uint8), (24, 20, 3)),
+        ),
+        "turned.png": (encode(rgb, "PNG", exif=turned), np.rot90(PIXELS, -1)),
+        "png in fact.jpg": (encode(rgb, "PNG"), PIXELS),
+        "two\nlines\u00a0and a ü.png": (encode(rgb, "PNG"), PIXELS),
+    }
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Write every kind of bad file; path in the report -> a part of the reason."""
+    whole = {
+        kind: encode(Image.fromarray(PIXELS), kind.split()[-1], **KINDS[kind]) for kind in KINDS
+    }
+    reasons = {}
+    for kind, content in whole.items():
+        (folder / f"cut {kind}.jpg").write_bytes(content[: len(content) // 2])
+        reasons[f"cut {kind}.jpg"] = ""
+    flipped = bytearray(whole["PNG"])
+    flipped[len(flipped) // 2] ^= 1
+    files = {
+        "zero.png": (b"", "the file is empty"),
+        "text.png": (b"no image", "known format"),
+        "flipped.png": (bytes(flipped), "damaged: "),
+        "bomb.png": (bomb(60_000, 60_000), "bomb"),
+        "big bomb.png": (bomb(15_000, 15_000), "bomb"),
+        "notes.txt": (b"text", "not an image file"),
+        "lines\n.png": (b"no image", "known format"),
+    }
+    for name, (content, reason) in files.items():
+        (folder / name).write_bytes(content)
+        reasons[name] = reason
+    (folder / "loop").symlink_to(folder)
+    (folder / "broken.png").symlink_to(folder / "nowhere.png")
+    os.mkfifo(folder / "pipe.png")
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes(whole["PNG"])
+    return reasons | {
+        "loop": "a symbolic link to a folder that contains it",
+        "broken.png": "a broken symbolic link",
+        "pipe.png": "not a regular file",
+        "caf\\xe9.png": "the name is not UTF-8",
+    }
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """train and val, each with one class of the odd images."""
+    for split in ("train", "val"):
+        (tmp_path / split / "a").mkdir(parents=True)
+        for name, (content, _) in odd_images().items():
+            (tmp_path / split / "a" / name).write_bytes(content)
+    return tmp_path
+
+
+def describe(folder: Path, on_bad_image: str) -> DatasetDescription:
+    listing = list_dataset({split: folder / split for split in ("train", "val")})
+    return describe_dataset("odd", {"on_bad_image": on_bad_image}, listing)
+
+
+def test_odd_images_are_read_rightly_and_packed(odd: Path):
+    listing = list_dataset({split: odd / split for split in ("train", "val")})
+    description = describe(odd, "fail")
+    for side, kind in ((20, "resized"), (None, "original")):
+        pack_split("train", listing.splits["train"], description, side, odd / f"{kind}.h5")
+        packed = PackedImages(odd / f"{kind}.h5")
+        for i, path in enumerate(packed.read_paths()):
+            assert np.array_equal(packed.image(i), odd_images()[path.removeprefix("a/")][1]), path
+        assert len(packed) == len(odd_images())
+
+
+def test_all_bad_files_stand_in_one_report(odd: Path):
+    reasons = bad_files(odd / "train/a")
+    with pytest.raises(UserError) as error:
+        describe(odd, "fail")
+    head, *lines = str(error.value).splitlines()
+    assert head.startswith(f"{len(reasons)} bad files among the images; repair or remove them")
+    assert "on_bad_image: skip" in head
+    shown = dict(line.strip().removeprefix(f"{odd}/train/a/").split(": ", 1) for line in lines)
+    assert len(lines) == len(reasons) <= 20
+    for name, reason in reasons.items():
+        assert reason in shown[name.replace("\n", "\\n")], name
+
+
+def test_skipped_files_are_counted_and_the_rest_is_as_without_them(odd: Path):
+    clean = describe(odd, "skip")
+    reasons = bad_files(odd / "train/a")
+    skipping = describe(odd, "skip")
+    assert sorted(file.path for file in skipping.skipped) == sorted(f"a/{n}" for n in reasons)
+    assert skipping.splits == clean.splits
+    assert skipping.fingerprint == clean.fingerprint
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on damaged TIFF tags
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_at_any_byte_never_gives_other_pixels(kind: str):
+    data = encode(Image.fromarray(PIXELS), kind.split()[-1], **KINDS[kind])
+    whole = decode(data)
+    for length in range(0, len(data), 7):
+        try:
+            assert np.array_equal(decode(data[:length]), whole)
+        except DecodeError:
+            continue
+
+
+def test_a_changed_file_with_an_unusual_name_is_seen(odd: Path):
+    folders = {split: str(odd / split) for split in ("train", "val")}
+    results = odd / "results"
+    survey(folders, results)
+    (results / "dataset.json").write_text("{}")
+    write_inventory(folders, results / INVENTORY)
+    assert not survey(folders, results)
+    (odd / "train/a/two\nlines\u00a0and a ü.png").write_bytes(b"changed")
+    assert survey(folders, results)

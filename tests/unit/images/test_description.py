@@ -1,0 +1,148 @@
+"""dataset.json: counts, and bad files either refused in one report or skipped and listed."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ssl_collapse.images.description import DatasetDescription, describe_dataset, read_description
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import write_json
+
+
+def save(path: Path, grey: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (4, 4), grey).save(path)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """train: two images of a, one of b; val: one of a."""
+    for name in ("train/a/1.png", "train/a/2.png", "train/b/1.png", "val/a/1.png"):
+        save(tmp_path / name)
+    return tmp_path
+
+
+def describe(folder: Path, on_bad_image: str = "fail", workers: int = 1) -> DatasetDescription:
+    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
+    source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
+    return describe_dataset("mine", source, listing, workers)
+
+
+def test_counts_classes_and_source(images: Path) -> None:
+    description = describe(images)
+    assert description.dataset == "mine"
+    assert description.classes == ["a", "b"]
+    assert description.splits["train"].images == 3
+    assert description.splits["train"].per_class == {"a": 2, "b": 1}
+    assert description.splits["val"].per_class == {"a": 1, "b": 0}
+    assert description.source == {"kind": "imagefolder", "on_bad_image": "fail"}
+    assert description.skipped == []
+
+
+def test_no_path_of_this_machine_is_written_and_it_can_be_read_back(images: Path) -> None:
+    description = describe(images)
+    write_json(images / "dataset.json", description.model_dump())
+    assert str(images) not in (images / "dataset.json").read_text()
+    assert read_description(images / "dataset.json") == description
+
+
+def spoil(folder: Path) -> dict[str, str]:
+    """Bad files, and a word of the reason that each must be given."""
+    (folder / "train/a/empty.jpg").touch()
+    (folder / "train/a/notes.txt").write_text("x")
+    (folder / "train/b/text.png").write_text("no image")
+    whole = (folder / "val/a/1.png").read_bytes()
+    (folder / "val/a/half.png").write_bytes(whole[: len(whole) - 25])
+    return {
+        "train/a/empty.jpg": "empty",
+        "train/a/notes.txt": "not an image file",
+        "train/b/text.png": "known format",
+        "val/a/half.png": "",
+    }
+
+
+def test_all_bad_files_are_reported_at_once(images: Path) -> None:
+    expected = spoil(images)
+    with pytest.raises(UserError) as failure:
+        describe(images)
+    head, *lines = str(failure.value).splitlines()
+    assert head.startswith("4 bad files")
+    assert "on_bad_image: skip" in head
+    for line, (name, reason) in zip(lines, expected.items(), strict=True):
+        assert line.strip().startswith(f"{images / name}: ")
+        assert reason in line
+
+
+def test_skipped_files_are_listed_and_do_not_count(images: Path) -> None:
+    clean = describe(images)
+    expected = spoil(images)
+    description = describe(images, "skip")
+    assert [f"{s.folder}/{s.path}" for s in description.skipped] == list(expected)
+    assert description.fingerprint == clean.fingerprint
+    assert description.splits == clean.splits
+
+
+def test_a_long_report_is_cut_and_the_log_has_the_rest(images: Path, caplog) -> None:
+    for i in range(25):
+        (images / f"train/a/bad{i:02d}.png").touch()
+    with (
+        caplog.at_level(logging.INFO, logger="ssl_collapse"),
+        pytest.raises(UserError) as failure,
+    ):
+        describe(images)
+    assert str(failure.value).endswith("and 5 more, listed in the log")
+    assert "bad19.png" in str(failure.value)
+    assert "bad20.png" not in str(failure.value)
+    for i in range(20, 25):
+        assert f"bad{i}.png" in caplog.text
+
+
+def test_skipping_may_not_empty_a_class(images: Path) -> None:
+    (images / "train/b/1.png").write_bytes(b"")
+    with pytest.raises(UserError, match="of class 'b' is left for train"):
+        describe(images, "skip")
+
+
+def test_a_file_that_may_not_be_read_is_reported(images: Path, monkeypatch) -> None:
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "2.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (skipped,) = describe(images, "skip").skipped
+    assert (skipped.path, skipped.reason) == ("a/2.png", "cannot be read: Permission denied")
+
+
+def test_in_one_tree_a_bad_file_is_named_by_its_place_in_the_tree(tmp_path: Path) -> None:
+    for i in range(6):
+        save(tmp_path / f"a/{i}.png")
+    (tmp_path / "a/3.png").write_bytes(b"")
+    listing = list_dataset({"root": tmp_path}, 0.5)
+    source = {"kind": "imagefolder", "val_fraction": 0.5, "on_bad_image": "skip"}
+    description = describe_dataset("mine", source, listing)
+    (skipped,) = description.skipped
+    assert (skipped.folder, skipped.path) == ("root", "a/3.png")
+    assert description.splits["train"].images + description.splits["val"].images == 5
+
+
+def test_worker_processes_change_nothing(images: Path) -> None:
+    for i in range(70):
+        save(images / f"train/a/more{i}.png", i)
+    spoil(images)
+    assert describe(images, "skip", workers=2) == describe(images, "skip")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", json.dumps({"dataset": 1})])
+def test_a_file_that_is_no_description(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(UserError, match=r"dataset\.json: not a dataset description"):
+        read_description(tmp_path / "dataset.json")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_description(tmp_path / "other.json")

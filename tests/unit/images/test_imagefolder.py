@@ -1,0 +1,182 @@
+"""Listing a user's folder: what counts as an image, how one tree is split, what is refused."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from ssl_collapse.images.imagefolder import list_dataset, read_folders
+from ssl_collapse.runtime.errors import UserError
+
+
+def make(root: Path, *names: str) -> Path:
+    """Empty files: listing does not open them."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def two_folders(tmp_path: Path, train: tuple[str, ...], val: tuple[str, ...]) -> dict[str, Path]:
+    return {"train": make(tmp_path / "train", *train), "val": make(tmp_path / "val", *val)}
+
+
+def test_classes_are_sorted_and_files_come_by_class_then_path(tmp_path: Path) -> None:
+    # "a-b/" sorts before "a/" as text, but class "a" comes before class "a-b".
+    folders = two_folders(
+        tmp_path,
+        train=("a-b/1.png", "a/2.jpg", "a/10.JPEG", "a/deep/er/0.tiff", "c/x.webp"),
+        val=("c/y.png", "a/z.ppm"),
+    )
+    listing = list_dataset(folders)
+    assert listing.classes == ("a", "a-b", "c")
+    train, val = listing.splits["train"], listing.splits["val"]
+    assert train.paths == ("a/10.JPEG", "a/2.jpg", "a/deep/er/0.tiff", "a-b/1.png", "c/x.webp")
+    assert train.targets == (0, 0, 0, 1, 2)
+    assert (val.paths, val.targets) == (("a/z.ppm", "c/y.png"), (0, 2))  # val may lack "a-b"
+    assert listing.problems == ()
+
+
+def test_a_class_that_only_val_has_is_named(tmp_path: Path) -> None:
+    folders = two_folders(tmp_path, train=("cat/1.png",), val=("cat/1.png", "dgo/1.png"))
+    with pytest.raises(UserError, match="'dgo' is no class"):
+        list_dataset(folders)
+
+
+def test_hidden_and_junk_files_are_passed_over_and_others_reported(tmp_path: Path) -> None:
+    folders = two_folders(
+        tmp_path,
+        train=(
+            "a/1.png", "a/.DS_Store", "a/Thumbs.db", "a/._1.png", ".git/x.png", "__MACOSX/y.png",
+            "labels.csv", "a/notes.txt", "stray.jpg",
+        ),
+        val=("a/1.png",),
+    )  # fmt: skip
+    listing = list_dataset(folders)
+    assert listing.classes == ("a",)
+    assert listing.splits["train"].paths == ("a/1.png",)
+    found = [(p.folder, p.path, p.reason) for p in listing.problems]
+    assert found == [
+        ("train", "a/notes.txt", "not an image file"),
+        ("train", "stray.jpg", "an image outside the class folders"),
+    ]
+
+
+def test_links_are_followed_and_loops_and_broken_links_reported(tmp_path: Path) -> None:
+    folders = two_folders(tmp_path, train=("a/1.png",), val=("a/1.png",))
+    elsewhere = make(tmp_path / "elsewhere", "2.png")
+    a = folders["train"] / "a"
+    (a / "linked").symlink_to(elsewhere)
+    (a / "loop").symlink_to(a)
+    (a / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (a / "self.png").symlink_to(a / "self.png")
+    listing = list_dataset(folders)
+    assert listing.splits["train"].paths == ("a/1.png", "a/linked/2.png")
+    reasons = {p.path: p.reason for p in listing.problems}
+    assert reasons.keys() == {"a/loop", "a/gone.png", "a/self.png"}
+    assert reasons["a/loop"] == "a symbolic link to a folder that contains it"
+    assert reasons["a/gone.png"] == "a broken symbolic link"
+    assert "symbolic link" in reasons["a/self.png"]
+
+
+def test_a_pipe_named_like_an_image_is_not_opened(tmp_path: Path) -> None:
+    folders = two_folders(tmp_path, train=("a/1.png",), val=("a/1.png",))
+    os.mkfifo(folders["train"] / "a" / "2.png")
+    (problem,) = list_dataset(folders).problems
+    assert (problem.path, problem.reason) == ("a/2.png", "not a regular file")
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    folders = two_folders(tmp_path, train=("a/1.png",), val=("a/1.png",))
+    train = os.fsencode(folders["train"])
+    try:
+        Path(os.fsdecode(train + b"/a/caf\xe9.png")).touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (problem,) = list_dataset(folders).problems
+    assert (problem.path, problem.reason) == ("a/caf\\xe9.png", "the name is not UTF-8")
+    Path(os.fsdecode(train + b"/caf\xe9")).mkdir()
+    with pytest.raises(UserError, match=re.escape("caf\\xe9")):
+        list_dataset(folders)
+
+
+def test_an_unreadable_folder_inside_a_class_is_reported(tmp_path: Path, monkeypatch) -> None:
+    folders = two_folders(tmp_path, train=("a/1.png", "a/secret/2.png"), val=("a/1.png",))
+    scandir = os.scandir
+
+    def refuse_secret(path):
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse_secret)
+    (problem,) = list_dataset(folders).problems
+    assert problem.path == "a/secret"
+    assert problem.reason == "the folder cannot be listed: Permission denied"
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_folder_that_is_none(tmp_path: Path, name: str) -> None:
+    make(tmp_path, "file", "val/a/1.png")
+    with pytest.raises(UserError, match=f"{name}: cannot be listed"):
+        list_dataset({"train": tmp_path / name, "val": tmp_path / "val"})
+
+
+def test_no_class_folders_says_what_is_expected(tmp_path: Path) -> None:
+    folders = two_folders(tmp_path, train=("1.png", "2.png"), val=("a/1.png",))
+    with pytest.raises(UserError, match=r"holds no class folders; expected .*<class>"):
+        list_dataset(folders)
+
+
+def test_empty_class_folders_are_all_named(tmp_path: Path) -> None:
+    folders = two_folders(tmp_path, train=("a/1.png", "b/.keep", "c/.keep"), val=("a/1.png",))
+    with pytest.raises(UserError, match="class folders 'b', 'c'"):
+        list_dataset(folders)
+
+
+def one_tree(tmp_path: Path, **counts: int) -> dict[str, Path]:
+    names = [f"{c}/{i:03d}.png" for c, n in counts.items() for i in range(n)]
+    return {"root": make(tmp_path / "root", *names)}
+
+
+@pytest.mark.parametrize(
+    ("images", "fraction", "in_val"),
+    [
+        (20, 0.25, 5),
+        (10, 0.01, 1),  # rounds to none, but one image stays in val
+        (10, 0.99, 9),  # rounds to all, but one image stays in train
+        (2, 0.5, 1),
+        (1, 0.9, 0),  # a single image is for training
+    ],
+)
+def test_one_tree_is_split_within_each_class(
+    tmp_path: Path, images: int, fraction: float, in_val: int
+) -> None:
+    listing = list_dataset(one_tree(tmp_path, a=images, other=10), fraction)
+    train = {p for p in listing.splits["train"].paths if p.startswith("a/")}
+    val = {p for p in listing.splits["val"].paths if p.startswith("a/")}
+    assert len(val) == in_val
+    assert not train & val
+    assert train | val == {f"a/{i:03d}.png" for i in range(images)}
+
+
+def test_the_split_follows_the_seed_and_not_the_other_classes(tmp_path: Path) -> None:
+    folders = one_tree(tmp_path, a=40)
+    alone = list_dataset(folders, 0.5, split_seed=1).splits["val"].paths
+    assert list_dataset(folders, 0.5, split_seed=1).splits["val"].paths == alone
+    assert list_dataset(folders, 0.5, split_seed=2).splits["val"].paths != alone
+    make(folders["root"], *(f"b/{i}.png" for i in range(6)))
+    with_another = list_dataset(folders, 0.5, split_seed=1).splits["val"].paths
+    assert tuple(p for p in with_another if p.startswith("a/")) == alone
+
+
+def test_a_tree_of_single_images_cannot_be_split(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no validation image"):
+        list_dataset(one_tree(tmp_path, a=1, b=1), 0.5)
+
+
+def test_folders_of_one_dataset_are_read_out_of_all(tmp_path: Path) -> None:
+    text = json.dumps({"a": {"root": "/a"}, "b": {"train": "/b/t", "val": "/b/v"}})
+    assert read_folders(text, "b") == {"train": Path("/b/t"), "val": Path("/b/v")}

@@ -1,0 +1,181 @@
+"""Packing: what was put in comes out, byte for byte the same each time, or nothing is written."""
+
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssl_collapse.images import packing
+from ssl_collapse.images.decoding import resize_shorter_side
+from ssl_collapse.images.description import DatasetDescription, describe_dataset
+from ssl_collapse.images.imagefolder import Listing, list_dataset
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.images.packing import pack_split
+from ssl_collapse.runtime.errors import UserError
+
+SHAPES = [(12, 20), (20, 12), (9, 9), (8, 8), (30, 10)]
+
+
+def fill(folder: Path, images: int = 10) -> dict[str, np.ndarray]:
+    """Random images of several shapes, alternating between classes a and b; val as train."""
+    rng = np.random.default_rng(0)
+    pixels = {}
+    for split in ("train", "val"):
+        for i in range(images):
+            name = f"{split}/{'ab'[i % 2]}/{i:03d}.png"
+            pixels[name] = rng.integers(0, 256, (*SHAPES[i % 5], 3), dtype=np.uint8)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels[name]).save(folder / name)
+    return pixels
+
+
+def look(folder: Path, on_bad_image: str = "fail") -> tuple[Listing, DatasetDescription]:
+    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
+    source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
+    return listing, describe_dataset("mine", source, listing)
+
+
+def pack(folder: Path, output: Path, shorter_side: int | None = 8, workers: int = 1) -> None:
+    listing, description = look(folder, "skip")
+    pack_split("train", listing.splits["train"], description, shorter_side, output, workers)
+
+
+def test_round_trip_of_pixels(tmp_path: Path) -> None:
+    pixels = fill(tmp_path / "images")
+    pack(tmp_path / "images", tmp_path / "train.h5")
+    packed = PackedImages(tmp_path / "train.h5")
+    assert len(packed) == 10
+    assert packed.targets.tolist() == [0] * 5 + [1] * 5
+    for i, path in enumerate(packed.read_paths()):
+        expected = resize_shorter_side(pixels[f"train/{path}"], 8)
+        assert np.array_equal(packed.image(i), expected)
+        assert packed.shape[i].tolist() == list(expected.shape[:2])
+
+
+def test_round_trip_of_original_files(tmp_path: Path) -> None:
+    pixels = fill(tmp_path / "images")
+    pack(tmp_path / "images", tmp_path / "train.h5", shorter_side=None)
+    packed = PackedImages(tmp_path / "train.h5")
+    assert (packed.encoding, packed.shorter_side) == ("file", None)
+    with h5py.File(tmp_path / "train.h5") as file:
+        stored, offset = file["pixels"][:].tobytes(), file["offset"][:]
+    for i, path in enumerate(packed.read_paths()):
+        original = (tmp_path / "images/train" / path).read_bytes()
+        assert stored[offset[i] : offset[i + 1]] == original
+        assert np.array_equal(packed.image(i), pixels[f"train/{path}"])
+        assert packed.shape[i].tolist() == list(pixels[f"train/{path}"].shape[:2])
+
+
+def test_attributes(tmp_path: Path) -> None:
+    fill(tmp_path / "images")
+    pack(tmp_path / "images", tmp_path / "train.h5")
+    _, description = look(tmp_path / "images")
+    with h5py.File(tmp_path / "train.h5") as file:
+        assert dict(file.attrs) | {"classes": list(file.attrs["classes"])} == {
+            "format_version": 1,
+            "dataset": "mine",
+            "split": "train",
+            "encoding": "rgb8",
+            "shorter_side": 8,
+            "classes": ["a", "b"],
+            "fingerprint": description.fingerprint,
+        }
+        assert file["pixels"].chunks is None
+
+
+@pytest.mark.parametrize("shorter_side", [8, None])
+def test_bytes_depend_neither_on_time_nor_place_nor_workers(
+    tmp_path: Path, shorter_side: int | None
+) -> None:
+    fill(tmp_path / "images", images=70)
+    pack(tmp_path / "images", tmp_path / "first.h5", shorter_side)
+    time.sleep(1.1)  # HDF5 keeps times in whole seconds
+    (tmp_path / "images").rename(tmp_path / "a longer name for the images")
+    pack(tmp_path / "a longer name for the images", tmp_path / "again.h5", shorter_side, workers=2)
+    assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
+
+
+def test_writing_in_small_portions_gives_the_same_file(tmp_path: Path, monkeypatch) -> None:
+    fill(tmp_path / "images")
+    pack(tmp_path / "images", tmp_path / "first.h5")
+    monkeypatch.setattr(packing, "_WRITE_AT_ONCE", 500)  # two or three images
+    pack(tmp_path / "images", tmp_path / "again.h5")
+    assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
+
+
+def test_skipped_files_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path / "images")
+    (tmp_path / "images/train/a/000.png").write_bytes(b"no image")
+    (tmp_path / "images/train/a/notes.txt").write_text("x")
+    pack(tmp_path / "images", tmp_path / "train.h5")
+    paths = PackedImages(tmp_path / "train.h5").read_paths()
+    assert paths[:2] == ["a/002.png", "a/004.png"]
+    assert len(paths) == 9
+
+
+def change(folder: Path) -> None:
+    with Image.open(folder / "train/a/000.png") as image:
+        pixels = np.array(image)
+    Image.fromarray(255 - pixels).save(folder / "train/a/000.png")
+
+
+def replace_by_another_shape(folder: Path) -> None:
+    Image.new("RGB", (50, 8)).save(folder / "train/a/000.png")
+
+
+def add(folder: Path) -> None:
+    Image.new("RGB", (8, 8)).save(folder / "train/a/new.png")
+
+
+def rename(folder: Path) -> None:
+    (folder / "train/a/000.png").rename(folder / "train/a/0000.png")
+
+
+@pytest.mark.parametrize("alteration", [change, replace_by_another_shape, add, rename])
+def test_images_that_changed_since_the_dataset_stage(tmp_path: Path, alteration) -> None:
+    fill(tmp_path / "images")
+    _, description = look(tmp_path / "images")
+    alteration(tmp_path / "images")
+    listing, _ = look(tmp_path / "images")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match=r"have changed since dataset\.json"):
+        pack_split("train", listing.splits["train"], description, 8, tmp_path / "out/train.h5")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_image_that_breaks_between_the_stages_is_named(tmp_path: Path) -> None:
+    fill(tmp_path / "images")
+    listing, description = look(tmp_path / "images")
+    (tmp_path / "images/train/b/003.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"b/003\.png.*empty"):
+        pack_split("train", listing.splits["train"], description, 8, tmp_path / "out/train.h5")
+
+
+def test_a_sliver_that_would_become_huge_is_named(tmp_path: Path) -> None:
+    # 1 x 9,000 with shorter side 200 would be 200 x 1,800,000 pixels.
+    fill(tmp_path / "images")
+    Image.new("L", (9000, 1)).save(tmp_path / "images/train/a/sliver.png")
+    with pytest.raises(UserError, match=r"sliver\.png with shorter side 200: .*1800000"):
+        pack(tmp_path / "images", tmp_path / "train.h5", shorter_side=200)
+
+
+def test_a_full_disk_is_noticed_before_writing(tmp_path: Path, monkeypatch) -> None:
+    fill(tmp_path / "images")
+    full = type("Usage", (), {"free": 100})()
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(UserError, match=r"train\.h5: needs .* free"):
+        pack(tmp_path / "images", tmp_path / "out/train.h5")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_more_classes_than_an_old_hdf5_attribute_holds(tmp_path: Path) -> None:
+    # 5,000 names take more than the 64 KiB that an attribute had before HDF5 1.8.
+    fill(tmp_path / "images")
+    listing, description = look(tmp_path / "images")
+    many = [f"class{i:05d}" for i in range(5000)]
+    wide = description.model_copy(update={"classes": many})
+    pack_split("train", listing.splits["train"], wide, 8, tmp_path / "train.h5")
+    assert PackedImages(tmp_path / "train.h5").classes == tuple(many)

@@ -1,0 +1,211 @@
+"""Encoders out of checkpoints, and representations of a whole split."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+
+from ssl_collapse.config.evaluation import CollapseSpec, RepresentSpec
+from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.evaluation.collapse import measure_collapse
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.build import build_backbone, build_method
+from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
+from ssl_collapse.models.encoder_file import load_encoder, read_encoder, save_encoder
+from ssl_collapse.representations.extraction import (
+    FailedEncoderError,
+    central_crop,
+    represent,
+    something_represented,
+)
+from ssl_collapse.representations.file import open_representations
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.training.export import export_encoder
+
+CPU = torch.device("cpu")
+SPEC = RepresentSpec(resize=10, crop=8, mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.3])
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """The encoder of an untrained run, exported from its checkpoint."""
+    torch.manual_seed(0)
+    spec = PretrainSpec.model_validate(
+        {
+            "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1, 1]},
+            "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
+            "seed": 0,
+            "crop": 8,
+            "mean": [0.5] * 3,
+            "std": [0.25] * 3,
+        }
+    )
+    model = build_method(*build_backbone(spec.backbone), spec.method)
+    recipe = spec.model_dump_json()
+    save_checkpoint(tmp_path / "c.pt", {"model": model.state_dict(), "recipe": recipe, "epoch": 3})
+    export_encoder(tmp_path / "c.pt", tmp_path / "encoder.safetensors", 3)
+    return tmp_path / "encoder.safetensors"
+
+
+def all_of(encoder: Path, images: PackedImages, **settings: int) -> np.ndarray:
+    blocks = represent(read_encoder(encoder)[0], images, SPEC, CPU, **{"batch_size": 4, **settings})
+    return np.concatenate(list(blocks))
+
+
+def test_an_encoder_holds_the_backbone_alone_and_how_to_rebuild_it(encoder: Path):
+    weights, metadata = load_encoder(encoder)
+    assert "conv1.weight" in weights
+    assert not [name for name in weights if "projector" in name or "predictor" in name]
+    assert (metadata["arch"], metadata["feature_dim"], metadata["epoch"]) == (
+        "small_resnet",
+        "8",
+        "3",
+    )
+    assert json.loads(metadata["backbone"])["blocks"] == [1, 1]
+
+
+def test_preparation_is_torchvisions_resize_and_centre_crop():
+    rng = np.random.default_rng(0)
+    reference = transforms.Compose([transforms.Resize(10), transforms.CenterCrop(8)])
+    for shape in ((12, 12, 3), (13, 21, 3), (40, 17, 3), (10, 15, 3)):
+        image = rng.integers(0, 255, shape, dtype=np.uint8)
+        expected = np.asarray(reference(Image.fromarray(image)))
+        np.testing.assert_array_equal(central_crop(image, SPEC), expected)
+
+
+def test_representations_are_the_backbones_pooled_features_in_eval_mode(
+    encoder: Path, images: PackedImages
+):
+    to_tensor = transforms.Compose(
+        [transforms.ToTensor(), transforms.Normalize(SPEC.mean, SPEC.std)]
+    )
+    crops = [central_crop(images.image(i), SPEC) for i in range(len(images))]
+    batch = torch.stack([to_tensor(crop.copy()) for crop in crops])
+    with torch.inference_mode():
+        expected = read_encoder(encoder)[0](batch).numpy()
+    found = all_of(encoder, images)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"batch_size": 5}, {"batch_size": 1}, {"workers": 2}, {"threads": 3}]
+)
+def test_settings_of_speed_change_no_bit(encoder: Path, images: PackedImages, settings: dict):
+    assert all_of(encoder, images).tobytes() == all_of(encoder, images, **settings).tobytes()
+
+
+def test_weights_that_do_not_fit_are_named(encoder: Path, tmp_path: Path):
+    weights, metadata = load_encoder(encoder)
+    del weights["conv1.weight"]
+    save_encoder(tmp_path / "other", weights, metadata)
+    with pytest.raises(UserError, match=r"other: weights do not fit arch small_resnet"):
+        read_encoder(tmp_path / "other")
+
+
+def test_an_encoder_of_a_diverged_run_says_so(encoder: Path, tmp_path: Path):
+    content = load_checkpoint(tmp_path / "c.pt")
+    save_checkpoint(tmp_path / "c.pt", {**content, "epoch": 1, "failure": "the loss is nan"})
+    export_encoder(tmp_path / "c.pt", encoder, 3)  # failed in epoch 2
+    metadata = load_encoder(encoder)[1]
+    assert (metadata["epoch"], metadata["failure"]) == ("3", "the loss is nan")
+    with pytest.raises(UserError, match="is after epoch 1, not 1"):
+        export_encoder(tmp_path / "c.pt", encoder, 1)  # its own checkpoint should be there
+
+
+def test_weights_that_are_not_finite_are_a_failure(encoder: Path, tmp_path: Path):
+    assert "failure" not in load_encoder(encoder)[1]
+    content = load_checkpoint(tmp_path / "c.pt")
+    content["model"]["backbone.bn1.running_var"].fill_(float("inf"))
+    save_checkpoint(tmp_path / "c.pt", content)
+    export_encoder(tmp_path / "c.pt", encoder, 3)
+    expected = "the encoder's weights hold NaN or infinity after epoch 3"
+    assert load_encoder(encoder)[1]["failure"] == expected
+
+
+def pieces(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Two rows at a time."""
+    return something_represented(np.array_split(rows.astype(np.float32), -(-len(rows) // 2)))
+
+
+VARIED = np.array([[1.0, 2.0], [1.0, 2.5], [1.0, 2.0]])
+
+
+def test_representations_that_differ_pass_unchanged():
+    for rows in (VARIED, 1e-30 * VARIED, 1e30 * VARIED, VARIED[:1]):  # one row: nothing to compare
+        np.testing.assert_array_equal(np.concatenate(list(pieces(rows))), rows.astype(np.float32))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_representations_that_are_not_finite_are_a_failure(value: float):
+    rows = VARIED.copy()
+    rows[2, 0] = value
+    with pytest.raises(FailedEncoderError, match="NaN or infinity"):
+        list(pieces(rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.zeros((5, 2)),
+        np.full((5, 2), 0.1),
+        # the neighbour of 1 in float32: a spread that is rounding
+        np.where(np.arange(64)[:, None] == 7, np.nextafter(np.float32(1), np.float32(2)), 1.0),
+    ],
+)
+def test_equal_representations_are_a_failure(rows: np.ndarray):
+    with pytest.raises(FailedEncoderError, match="all representations are equal"):
+        list(pieces(rows))
+
+
+def test_what_collapse_refuses_as_equal_is_a_failure_here(tmp_path: Path):
+    # rows round one point, spread from one to 1000 units of float32's rounding
+    rng = np.random.default_rng(0)
+    seen = set()
+    for spread in np.geomspace(1e-8, 1e-4, 30):
+        rows = (1 + spread * rng.standard_normal((100, 4))).astype(np.float32)
+        np.save(tmp_path / "r.npy", rows)
+        refused = failed = False
+        try:
+            measure_collapse(open_representations(tmp_path / "r.npy"), CollapseSpec())
+        except UserError:
+            refused = True
+        try:
+            list(pieces(rows))
+        except FailedEncoderError:
+            failed = True
+        assert failed or not refused
+        seen.add(failed)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("how", ["metadata", "outputs"])
+def test_the_script_marks_the_file_of_a_failed_encoder(
+    encoder: Path, images: PackedImages, tmp_path: Path, how: str
+):
+    weights, metadata = load_encoder(encoder)
+    failure = "the loss is nan"
+    if how == "metadata":
+        metadata["failure"] = failure
+    else:
+        weights = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+        failure = "all representations are equal: total collapse"
+    save_encoder(encoder, weights, metadata)
+    script = Path(__file__).parents[3] / "workflow/scripts/represent.py"
+    command = [sys.executable, str(script), "--spec", SPEC.model_dump_json(), "--run", "a/seed0"]
+    command += ["--images", str(images.path), "--encoder", str(encoder), "--device", "cpu"]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "r.h5")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"a/seed0, epoch 3: {failure}" in done.stderr
+    opened = open_representations(tmp_path / "r.h5")
+    assert (opened.failure, opened.n, opened.dim) == (failure, 12, 8)
+    np.testing.assert_array_equal(opened.labels(), images.targets)

@@ -1,0 +1,229 @@
+"""Representation files: what is written comes back; what is wrong is named."""
+
+import io
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from ssl_collapse.representations.file import (
+    open_representations,
+    write_failed_representations,
+    write_representations,
+)
+from ssl_collapse.runtime.errors import UserError
+
+ROWS = np.arange(12, dtype=np.float32).reshape(6, 2)
+TARGETS = np.array([0, 1, 2, 0, 1, 2])
+ATTRS = {"run": "a/seed0", "epoch": 3, "num_classes": 4}
+
+
+def write(path: Path, rows: np.ndarray = ROWS, cut: int = 4) -> Path:
+    """Write `rows` in two chunks, split at `cut`."""
+    index = np.arange(len(rows))
+    chunks = [(rows[s], TARGETS[s], index[s]) for s in (slice(0, cut), slice(cut, None))]
+    write_representations(path, len(rows), rows.shape[1], chunks, ATTRS)
+    return path
+
+
+def read(path: Path, rows: int = 4) -> np.ndarray:
+    return np.concatenate(list(open_representations(path).chunks(rows)))
+
+
+def test_h5_round_trip(tmp_path: Path) -> None:
+    opened = open_representations(write(tmp_path / "r.h5"))
+    assert (opened.n, opened.dim, opened.dtype) == (6, 2, "float32")
+    assert opened.targets is not None
+    assert opened.targets.tolist() == TARGETS.tolist()
+    assert opened.attrs == {**ATTRS, "format_version": 1}
+    assert opened.num_classes == 4  # as stated, although no row has the label 3
+    assert [len(chunk) for chunk in opened.chunks(4)] == [4, 2]
+    np.testing.assert_array_equal(read(opened.path), ROWS)
+
+
+def test_same_content_gives_the_same_bytes_however_it_is_chunked(tmp_path: Path) -> None:
+    one, other = write(tmp_path / "a.h5", cut=1), write(tmp_path / "b.h5", cut=5)
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_every_format_reads_the_same(tmp_path: Path) -> None:
+    np.save(tmp_path / "r.npy", ROWS)
+    np.save(tmp_path / "fortran.npy", np.asfortranarray(ROWS).astype(">f4"))
+    save_file({"representations": ROWS, "targets": TARGETS}, tmp_path / "r.safetensors")
+    tensors = {"representations": torch.tensor(ROWS), "targets": torch.tensor(TARGETS)}
+    torch.save(tensors, tmp_path / "r.pt")
+    torch.save(tensors, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for name in ("r.npy", "fortran.npy", "r.safetensors", "r.pt", "old.pt"):
+        np.testing.assert_array_equal(read(tmp_path / name), ROWS, err_msg=name)
+        targets = open_representations(tmp_path / name).targets
+        assert (targets is None) == name.endswith(".npy")
+        if targets is not None:
+            assert targets.tolist() == TARGETS.tolist()
+
+
+def test_without_a_stated_count_the_labels_give_the_number_of_classes(tmp_path: Path) -> None:
+    save_file({"representations": ROWS, "targets": TARGETS}, tmp_path / "r.safetensors")
+    assert open_representations(tmp_path / "r.safetensors").num_classes == 3
+    np.save(tmp_path / "r.npy", ROWS)
+    with pytest.raises(UserError, match=r"r\.npy: has no targets"):
+        _ = open_representations(tmp_path / "r.npy").num_classes
+
+
+def test_half_precision_is_widened_and_double_kept(tmp_path: Path) -> None:
+    for stored, given in (("float16", np.float32), ("float64", np.float64)):
+        path = tmp_path / f"{stored}.npy"
+        np.save(path, ROWS.astype(stored))
+        assert open_representations(path).dtype == stored
+        assert read(path).dtype == given
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_reader_names_the_first_row_that_is_not_finite(tmp_path: Path, value: float) -> None:
+    rows = ROWS.copy()
+    rows[4, 1] = value
+    np.save(tmp_path / "r.npy", rows)
+    with pytest.raises(UserError, match=r"r\.npy: row 4 of 'representations' holds NaN or inf"):
+        read(tmp_path / "r.npy", rows=3)
+
+
+def test_huge_but_finite_values_are_no_error(tmp_path: Path) -> None:
+    # each is finite, their sum is not
+    np.save(tmp_path / "r.npy", np.full((4, 2), 1e308))
+    assert read(tmp_path / "r.npy").max() == 1e308
+
+
+def test_writer_refuses_what_is_not_finite_and_leaves_no_file(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[5, 0] = np.nan
+    with pytest.raises(UserError, match="row 5"):
+        write(tmp_path / "r.h5", rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n", [5, 7])
+def test_writer_refuses_another_number_of_rows_than_announced(tmp_path: Path, n: int) -> None:
+    with pytest.raises(ValueError, match="announced"):
+        write_representations(tmp_path / "r.h5", n, 2, [(ROWS, TARGETS, TARGETS)], {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def h5(path: Path, **content: object) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, value in content.items():
+            if name == "format_version":
+                file.attrs[name] = value
+            else:
+                file[name] = value
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"features": ROWS}, "no key 'representations'; keys found: features"),
+        ({"representations": ROWS.astype(int)}, "dtype int64"),
+        ({"representations": ROWS[0]}, r"shape \(2,\)"),
+        ({"representations": ROWS[:0]}, r"shape \(0, 2\)"),
+        ({"representations": ROWS, "targets": TARGETS[:5]}, r"shape \(5,\), but there are 6"),
+        ({"representations": ROWS, "targets": TARGETS * 1.0}, "'targets' has dtype float64"),
+        ({"representations": ROWS, "targets": TARGETS - 1}, "negative label -1 in row 0"),
+        ({"representations": ROWS, "format_version": 2}, "format_version is 2"),
+    ],
+)
+def test_wrong_content_is_named(tmp_path: Path, content: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=rf"r\.h5: .*{message}"):
+        open_representations(h5(tmp_path / "r.h5", **content))
+
+
+def test_label_beyond_the_stated_classes_is_named(tmp_path: Path) -> None:
+    with h5py.File(write(tmp_path / "r.h5"), "r+") as file:
+        file.attrs["num_classes"] = 2
+    with pytest.raises(UserError, match="label 2, but the file states num_classes 2"):
+        open_representations(tmp_path / "r.h5")
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".npy", ".pt", ".safetensors"])
+def test_empty_truncated_and_foreign_files_are_named(tmp_path: Path, suffix: str) -> None:
+    whole = tmp_path / f"whole{suffix}"
+    rows = np.zeros((500, 20), dtype=np.float32)
+    if suffix == ".h5":
+        h5(whole, representations=rows)
+    elif suffix == ".npy":
+        np.save(whole, rows)
+    elif suffix == ".pt":
+        torch.save({"representations": torch.tensor(rows)}, whole)
+    else:
+        save_file({"representations": rows}, whole)
+    assert read(whole).shape == (500, 20)
+    content = whole.read_bytes()
+    for name, some, message in [
+        ("empty", b"", "is empty"),
+        ("truncated", content[: len(content) // 2], "truncated"),
+        ("foreign", b"this is a text file\n" * 50, "not a readable"),
+    ]:
+        path = tmp_path / f"{name}{suffix}"
+        path.write_bytes(some)
+        with pytest.raises(UserError, match=f"{name}{suffix}: .*{message}"):
+            read(path)
+
+
+def test_missing_file_and_unknown_suffix_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.h5: no such file"):
+        open_representations(tmp_path / "gone.h5")
+    (tmp_path / "r.csv").write_text("1,2\n")
+    with pytest.raises(UserError, match=r"unknown suffix '\.csv'; known: \.h5"):
+        open_representations(tmp_path / "r.csv")
+
+
+class Payload:
+    """Unpickling it creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".npy"])
+def test_a_pickle_never_runs(tmp_path: Path, suffix: str) -> None:
+    proof, path = tmp_path / "ran", tmp_path / f"r{suffix}"
+    content = {"representations": Payload(proof)}
+    pickle.loads(pickle.dumps(content))
+    assert proof.exists()  # the payload works where it is let loose
+    proof.unlink()
+    if suffix == ".pt":
+        torch.save(content, path)
+    else:
+        buffer = io.BytesIO()
+        np.save(buffer, np.array([content], dtype=object), allow_pickle=True)
+        path.write_bytes(buffer.getvalue())
+    with pytest.raises(UserError, match=r"could run code|not a readable"):
+        open_representations(path)
+    assert not proof.exists()
+
+
+def test_a_failed_encoder_leaves_a_file_of_nan_that_says_why(tmp_path: Path) -> None:
+    path, targets = tmp_path / "r.h5", np.array([1, 0, 2])
+    write_failed_representations(path, 4, targets, {"num_classes": 3}, "the loss is nan")
+    opened = open_representations(path)
+    assert opened.failure == "the loss is nan"
+    assert (opened.n, opened.dim, opened.dtype, opened.num_classes) == (3, 4, "float32", 3)
+    assert opened.labels().tolist() == [1, 0, 2]
+    assert np.isnan(opened.read(0, 3)).all()
+    with h5py.File(path) as file:
+        assert file["index"][:].tolist() == [0, 1, 2]
+    assert open_representations(write(tmp_path / "sound.h5")).failure is None
+
+
+def test_a_label_that_is_no_class_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["representations"] = np.eye(3, dtype=np.float32)
+        file["targets"] = np.array([0, 2**63, 1], dtype=np.uint64)
+    with pytest.raises(UserError, match="the label 9223372036854775808 in row 1"):
+        open_representations(path)

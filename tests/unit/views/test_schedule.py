@@ -1,0 +1,128 @@
+"""Every data schedule's index sequence, against examples worked out by hand."""
+
+import numpy as np
+import pytest
+
+from ssl_collapse.config.pretrain import Recipe
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.views.schedule import (
+    active_subset,
+    check_subsets,
+    epoch_batches,
+    images_used,
+    steps_per_epoch,
+)
+
+# Ten images in the order 9, 8, ..., 0, so that a position is not mistaken for an index.
+ORDERING = np.arange(10)[::-1].copy()
+
+
+def recipe(**keys: object) -> Recipe:
+    keys = {"epochs": 5, "batch_size": 2, **keys}
+    return Recipe.model_validate({"backbone": {"arch": "small_resnet"}, **keys})
+
+
+def subsets(r: Recipe) -> list[list[int]]:
+    return [active_subset(r, ORDERING, e).tolist() for e in range(r.epochs)]
+
+
+def test_iid_shows_everything_in_every_epoch():
+    assert subsets(recipe(epochs=2)) == [[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]] * 2
+
+
+def test_current_walks_through_the_ordering_once():
+    # 10 images over 5 epochs: two new ones per epoch
+    assert subsets(recipe(schedule="current")) == [[9, 8], [7, 6], [5, 4], [3, 2], [1, 0]]
+
+
+def test_current_with_a_chunk_of_two_epochs_keeps_a_chunk_for_two_epochs():
+    # E_r = 4, s = 2: chunk c covers positions 10*c*2//4 .. 10*(c+1)*2//4 = 0..5, 5..10
+    first, second = [9, 8, 7, 6, 5], [4, 3, 2, 1, 0]
+    assert subsets(recipe(schedule="current", epochs=4, chunk_size=2)) == [first] * 2 + [second] * 2
+
+
+def test_current_rounds_chunk_borders_down():
+    # 10 images over 4 epochs: borders 0, 10*1//4 = 2, 10*2//4 = 5, 10*3//4 = 7, 10
+    sizes = [len(s) for s in subsets(recipe(schedule="current", epochs=4))]
+    assert sizes == [2, 3, 2, 3]
+
+
+def test_current_in_two_rounds_walks_through_the_ordering_twice():
+    # E = 4, R = 2: E_r = 2, so each epoch shows half of the images
+    halves = [[9, 8, 7, 6, 5], [4, 3, 2, 1, 0]]
+    assert subsets(recipe(schedule="current", epochs=4, n_rounds=2)) == halves * 2
+
+
+def test_accumulate_grows_to_everything():
+    expected = [[9, 8], [9, 8, 7, 6], [9, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4, 3, 2]]
+    assert subsets(recipe(schedule="accumulate"))[:4] == expected
+    assert len(subsets(recipe(schedule="accumulate"))[4]) == 10
+
+
+def test_last_shows_the_end_of_the_ordering_in_every_epoch():
+    # chunk_size 2 of 5 epochs is 40 %: the last four
+    assert subsets(recipe(schedule="last", chunk_size=2)) == [[3, 2, 1, 0]] * 5
+    # and `share` says the same in percent, whatever the number of epochs
+    assert subsets(recipe(share=40, epochs=3)) == [[3, 2, 1, 0]] * 3
+
+
+def test_share_is_exact_where_binary_fractions_are_not():
+    # 1,281,167 images x 20 %: positions from 1024933.6, rounded down, to the end
+    r = recipe(share=20, batch_size=256)
+    subset = active_subset(r, np.arange(1_281_167), 0)
+    assert (subset[0], subset[-1]) == (1_024_933, 1_281_166)
+
+
+def test_steps_do_not_depend_on_the_subset():
+    # 10 images, batch 2: five steps, also for a subset of 4 (two whole batches per permutation)
+    r = recipe(schedule="last", chunk_size=2)
+    batches = epoch_batches(r, ORDERING, epoch=0, seed=0)
+    assert batches.shape == (5, 2)
+    for start in (0, 2):  # two whole permutations of {0, 1, 2, 3}, and one batch of a third
+        assert sorted(batches[start : start + 2].ravel()) == [0, 1, 2, 3]
+    assert steps_per_epoch(recipe(steps_per_epoch=7), 10) == 7
+
+
+def test_every_permutation_is_cut_to_whole_batches():
+    # a subset of 5 in batches of 2: each permutation gives two batches and drops one image
+    r = recipe(schedule="current", epochs=2, steps_per_epoch=4)
+    batches = epoch_batches(r, ORDERING, epoch=0, seed=0)
+    for start in (0, 2):
+        shown = batches[start : start + 2].ravel()
+        assert len(set(shown)) == 4
+        assert set(shown) <= {9, 8, 7, 6, 5}
+
+
+def test_iid_shows_each_image_once_per_epoch_and_reshuffles():
+    first, second = (epoch_batches(recipe(), ORDERING, e, seed=0) for e in (0, 1))
+    assert sorted(first.ravel()) == sorted(second.ravel()) == list(range(10))
+    assert first.tolist() != second.tolist()
+
+
+def test_repeat_batch_shows_each_batch_in_a_row_and_keeps_the_number_of_steps():
+    batches = epoch_batches(recipe(repeat_batch=2), ORDERING, epoch=0, seed=0)
+    assert len(batches) == 5
+    assert batches[0].tolist() == batches[1].tolist() != batches[2].tolist()
+    assert batches[2].tolist() == batches[3].tolist()
+
+
+def test_same_seed_and_epoch_give_the_same_batches_and_others_do_not():
+    def batches(epoch: int, seed: int) -> list[list[int]]:
+        result: list[list[int]] = epoch_batches(recipe(), ORDERING, epoch, seed).tolist()
+        return result
+
+    assert batches(1, 7) == batches(1, 7)
+    assert batches(1, 7) != batches(1, 8)
+
+
+def test_images_used_counts_distinct_images():
+    assert images_used(recipe(schedule="last", chunk_size=2), 10) == 4
+    assert images_used(recipe(schedule="current"), 10) == 10
+    # a hybrid that starts at epoch 3 of 5: epochs 3 and 4 of a single pass show four images
+    assert images_used(recipe(schedule="current"), 10, start_epoch=3) == 4
+
+
+def test_a_subset_below_one_batch_is_refused_with_the_numbers():
+    with pytest.raises(UserError, match=r"leaves 2 of 10 images in epoch 0.*one batch of 4"):
+        check_subsets(recipe(schedule="accumulate", batch_size=4), 10)
+    check_subsets(recipe(schedule="accumulate", batch_size=2), 10)

@@ -1,0 +1,181 @@
+"""What each stage of each run is given: the part of the config that changes its result."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
+from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
+from ssl_collapse.config.families import model_module
+from ssl_collapse.config.figures import SpectraFigure
+from ssl_collapse.config.pretrain import Recipe
+from ssl_collapse.runtime.errors import UserError
+
+
+@dataclass(frozen=True)
+class Point:
+    """One analysed epoch of one seed of one run."""
+
+    run: str
+    seed: int
+    epoch: int
+
+    @property
+    def folder(self) -> str:
+        """Its folder under results/."""
+        return f"runs/{self.run}/seed{self.seed}/epoch{self.epoch:04d}"
+
+
+class Plan:
+    """The specs of all stages, as plain data ready for JSON."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self._orderings = {
+            name: _ordering_digest(name, dataset.ordering)
+            for name, dataset in experiment.datasets.items()
+            if dataset.ordering is not None
+        }
+
+    def run(self, name: str) -> RunConfig:
+        """The run called `name`."""
+        return self.experiment.runs[name]
+
+    def dataset_of(self, run: str) -> DatasetConfig:
+        """The dataset that a run trains and is evaluated on."""
+        return self.experiment.datasets[self.run(run).dataset]
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """Every analysed epoch of every seed of every run, in the config's order."""
+        return [
+            Point(name, seed, epoch)
+            for name, run in self.experiment.runs.items()
+            for seed in run.seeds
+            for epoch in run.analyzed_epochs()
+        ]
+
+    def figure_points(self, name: str) -> list[Point]:
+        """The points whose spectra a figure reads."""
+        figure = self.experiment.figures[name]
+        if not isinstance(figure, SpectraFigure):
+            return []
+        wanted = [plotted.name for plotted in figure.runs]
+        return [
+            point
+            for run in wanted
+            for point in self.points
+            if point.run == run
+            and point.epoch == (self.run(run).epochs if figure.epoch == "last" else figure.epoch)
+        ]
+
+    def textures(self, dataset: str) -> dict[str, Any]:
+        """The generator's parameters."""
+        source = self.experiment.datasets[dataset].source
+        assert isinstance(source, TexturesSource)
+        return source.model_dump()
+
+    def dataset(self, dataset: str) -> dict[str, Any]:
+        """What decides the images of a dataset, without where they lie."""
+        source = self.experiment.datasets[dataset].source
+        return source.recipe() if isinstance(source, ImageFolderSource) else source.model_dump()
+
+    def folders(self, dataset: str, generated: str) -> dict[str, str]:
+        """Where the images lie: `root`, or `train` and `val`."""
+        source = self.experiment.datasets[dataset].source
+        if isinstance(source, TexturesSource):
+            return {"train": f"{generated}/train", "val": f"{generated}/val"}
+        given = {key: getattr(source, key) for key in ("train", "val", "root")}
+        return {key: str(Path(path).expanduser()) for key, path in given.items() if path}
+
+    def pack(self, dataset: str) -> dict[str, Any]:
+        """How images are stored."""
+        config = self.experiment.datasets[dataset]
+        return {"shorter_side": None if config.pack == "original" else config.sizes()[0]}
+
+    def ordering(self, dataset: str, seed: int) -> dict[str, Any]:
+        """The seed of the permutation, or the digest of the user's own."""
+        if dataset in self._orderings:
+            return {"user": self._orderings[dataset]}
+        return {"seed": seed}
+
+    def pretrain(self, run: str, seed: int) -> dict[str, Any]:
+        """The recipe of one seed, resolved against its dataset."""
+        config, dataset = self.run(run), self.dataset_of(run)
+        recipe = config.model_dump(include=set(Recipe.model_fields))
+        return {
+            **recipe,
+            "seed": seed,
+            "crop": dataset.sizes()[1],
+            "mean": dataset.mean,
+            "std": dataset.std,
+            "start_epoch": config.start.epoch if config.start else 0,
+        }
+
+    def represent(self, run: str) -> dict[str, Any]:
+        """How images are prepared for the encoder."""
+        dataset = self.dataset_of(run)
+        resize, crop = dataset.sizes()
+        return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
+
+    def probe(self, run: str) -> dict[str, Any]:
+        """The linear probe's settings, in full mode with how its images are prepared."""
+        probe = self.experiment.evaluation.probe
+        if probe is None:
+            raise UserError("evaluation.probe is null: set it to measure a linear probe")
+        prepared = self.represent(run) if probe.mode == "full" else {}
+        return {**probe.model_dump(), **prepared}
+
+    def summarize(self) -> list[dict[str, Any]]:
+        """What the plan knows of each row of the summary."""
+        return [self._row(point) for point in self.points]
+
+    def _row(self, point: Point) -> dict[str, Any]:
+        run = self.run(point.run)
+        return {
+            "run": point.run,
+            "seed": point.seed,
+            "epoch": point.epoch,
+            "final": point.epoch == run.epochs,
+            "dataset": run.dataset,
+            "recipe": run.model_dump(include=set(Recipe.model_fields)),
+            "start_run": run.start.run if run.start else None,
+            "start_epoch": run.start.epoch if run.start else None,
+            "probe": self.experiment.evaluation.probe is not None,
+        }
+
+    def figure(self, name: str) -> dict[str, Any]:
+        """One figure, its runs written out."""
+        return self.experiment.figures[name].model_dump()
+
+    def report(self) -> dict[str, Any]:
+        """Heading, description and runs of the report."""
+        experiment = self.experiment
+        return {
+            "title": experiment.title,
+            "description": experiment.description,
+            "runs": list(experiment.runs),
+            "figures": list(experiment.figures),  # the order of the page
+        }
+
+    def model_modules(self, run: str) -> tuple[str, ...]:
+        """Modules that training a run imports by computed name."""
+        return self._modules(self.run(run).backbone, self.run(run).method)
+
+    def backbone_modules(self, run: str) -> tuple[str, ...]:
+        """Modules that rebuilding a run's encoder imports by computed name."""
+        return self._modules(self.run(run).backbone)
+
+    @staticmethod
+    def _modules(*configs: Any) -> tuple[str, ...]:
+        return tuple(name for c in configs for name in (type(c).__module__, model_module(c)))
+
+
+def _ordering_digest(dataset: str, path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror}"
+        raise UserError(f"datasets.{dataset}.ordering: {text}") from None

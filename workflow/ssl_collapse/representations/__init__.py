@@ -1,0 +1,1 @@
+"""Representations of a whole split: taking them, and their files. Decides results."""

@@ -1,0 +1,1 @@
+"""What every job needs and no result depends on: errors, files, signals, GPUs. Carries."""

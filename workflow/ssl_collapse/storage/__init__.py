@@ -1,1 +1,0 @@
-"""Files: HDF5, checkpoints, atomic writes."""

@@ -1,0 +1,186 @@
+"""One tidy table of every run, seed and evaluated epoch: what the figures and the report read."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.views.schedule import images_used, steps_per_epoch
+
+METRICS = ("cosine", "l2")
+MAJORITY_K = (1, 20, 200)
+WEIGHTED_K = (20, 200)
+
+
+def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
+    """The table of tables/summary.csv, one row per entry of `rows` and in their order.
+
+    results: the folder of all results. Columns: the plan's (`_plan_columns`); `loss`, the training
+    loss of that epoch; every number at the top level of collapse.json under its own name; the k-NN
+    columns (`knn_columns`); those of probe.json as `probe_*`; `chance`, one over the number of
+    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
+    whether anything did: then the measures are empty, but their columns are there. A cell is empty
+    where there is no such number. Raises UserError for a file that is missing or damaged, and for
+    an epoch that training.csv lacks.
+    """
+    datasets = {
+        name: read_json(results / "data" / name / "dataset.json")
+        for name in dict.fromkeys(row.dataset for row in rows)
+    }
+    training = {
+        folder: read_losses(results / folder / "training.csv")
+        for folder in dict.fromkeys(row.seed_folder for row in rows)
+    }
+    table = pd.DataFrame(
+        [_record(row, results, datasets[row.dataset], training[row.seed_folder]) for row in rows]
+    )
+    # Rows may differ in their measures: what every row has comes last, in one place.
+    last = [str(name) for name in table if str(name).startswith(("knn_", "probe_"))]
+    last += ["chance", "failure", "diverged"]
+    table = table[[name for name in table if name not in last] + last]
+    whole = {"start_epoch", *(f"knn_{metric}_oracle_k" for metric in METRICS)}
+    return table.astype(dict.fromkeys(sorted(whole), "Int64"))
+
+
+def _record(
+    row: SummaryRow, results: Path, dataset: Mapping[str, Any], losses: Mapping[int, float]
+) -> dict[str, Any]:
+    folder = results / row.folder
+    plan = _plan_columns(row, _train_images(row.dataset, dataset))
+    loss = _loss(row, losses, results)
+    collapse, knn = (read_json(folder / name) for name in ("collapse.json", "knn.json"))
+    probe = read_json(folder / "probe.json") if row.probe else {}
+    record = {**plan, "loss": loss}
+    record |= {name: v for name, v in _measures(collapse).items() if name not in plan}
+    record |= knn_columns(folder / "knn.json")
+    record |= {f"probe_{name}": v for name, v in _measures(probe).items()}
+    failure = _failure(loss, collapse, knn, probe)
+    chance = 1 / len(dataset["classes"])
+    return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
+
+
+def _measures(content: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers at the top level; of a failed encoder also the measures that it has not."""
+    failed = content.get("diverged") is True
+    return {
+        name: math.nan if value is None else value
+        for name, value in content.items()
+        if _is_number(value) or (failed and value is None)
+    }
+
+
+def _failure(loss: float, *contents: Mapping[str, Any]) -> str | None:
+    for content in contents:
+        if content.get("diverged") is True:
+            return str(content.get("failure", "diverged"))
+    return None if math.isfinite(loss) else f"the loss is {loss}"
+
+
+def _plan_columns(row: SummaryRow, train_images: int) -> dict[str, Any]:
+    """What the recipe says of a run: `share` in percent of the `train_images` of the dataset.
+
+    `share` counts the distinct images that the run's own epochs show (of a hybrid, those after its
+    start); `steps` counts optimisation steps to the end of the run (of a hybrid, with those before
+    its start).
+    """
+    recipe = row.recipe
+    used = images_used(recipe, train_images, row.start_epoch or 0)
+    return {
+        "run": row.run,
+        "seed": row.seed,
+        "epoch": row.epoch,
+        "final": row.final,
+        "dataset": row.dataset,
+        "method": recipe.method.name,
+        "arch": recipe.backbone.arch,
+        "schedule": recipe.schedule,
+        "share": 100 * used / train_images,
+        "start_run": row.start_run,
+        "start_epoch": row.start_epoch,
+        "train_images": train_images,
+        "epochs": recipe.epochs,
+        "steps": recipe.epochs * steps_per_epoch(recipe, train_images),
+        "batch_size": recipe.batch_size,
+    }
+
+
+def _train_images(name: str, dataset: Mapping[str, Any]) -> int:
+    try:
+        images = int(dataset["splits"]["train"]["images"])
+        if images < 1 or not dataset["classes"]:
+            raise ValueError("no images or no classes")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"dataset.json of {name!r} is not a dataset's ({error!r}); build the dataset again"
+        ) from None
+    return images
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _loss(row: SummaryRow, losses: Mapping[int, float], results: Path) -> float:
+    if row.epoch not in losses:
+        raise UserError(
+            f"{results / row.seed_folder / 'training.csv'}: no row of epoch {row.epoch}, which was "
+            "analysed; train the run again"
+        )
+    return losses[row.epoch]
+
+
+def knn_columns(path: Path) -> dict[str, float | int | None]:
+    """The k-NN columns of one knn.json; None for what was not measured or exceeds k_max.
+
+    knn_{metric}_k{1,20,200} and knn_{metric}_oracle with its _oracle_k from the majority vote,
+    knn_cosine_weighted_k{20,200} from the weighted one. Accuracies are fractions.
+    """
+    content = read_json(path)
+    columns: dict[str, float | int | None] = {}
+    try:
+        results = content["results"]
+        for metric in METRICS:
+            vote = results.get(metric, {}).get("majority", {"fixed_k": {}, "oracle": {}})
+            columns |= {f"knn_{metric}_k{k}": vote["fixed_k"].get(str(k)) for k in MAJORITY_K}
+            columns[f"knn_{metric}_oracle"] = vote["oracle"].get("accuracy")
+            columns[f"knn_{metric}_oracle_k"] = vote["oracle"].get("k")
+        weighted = results.get("cosine", {}).get("weighted", {"fixed_k": {}})["fixed_k"]
+        columns |= {f"knn_cosine_weighted_k{k}": weighted.get(str(k)) for k in WEIGHTED_K}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: not a knn.json ({error!r}); classify that epoch again") from None
+    return columns
+
+
+def read_losses(path: Path) -> dict[int, float]:
+    """The training loss of every epoch in a training.csv; UserError if it is not one."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            if not {"epoch", "loss"} <= set(rows.fieldnames or ()):
+                raise ValueError("the first line names others")
+            return {int(row["epoch"]): float(row["loss"]) for row in rows}
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; train the run first") from None
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path}: not a training.csv with columns epoch and loss ({error!r}); train again"
+        ) from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; UserError names a file that is missing, damaged or no object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; evaluate that epoch first") from None
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON
+        raise UserError(f"{path}: not a JSON file ({error}); evaluate that epoch again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: a JSON object is expected; evaluate that epoch again")
+    return content

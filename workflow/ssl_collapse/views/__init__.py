@@ -1,0 +1,1 @@
+"""Which images a step sees and how: ordering, schedule, crops, augmentation. Decides results."""
