@@ -5,7 +5,7 @@
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
 
 # A config with `runs` is an experiment of its own; one without is laid over config.yaml. Read here
 # and not by `configfile:`, which Snakemake passes over in a module that is given its config.
@@ -24,27 +24,10 @@ include: "rules/figures.smk"
 
 
 rule all:
-    """Figures, tables and the report."""
+    """Every result: figures, tables, the report, and all that they are made from."""
     default_target: True
     input:
-        "results/tables/summary.csv",
-        "results/report.html",
-        figure_files(),
+        RESULTS.everything(),
 
 
-rule verify:
-    """Read every image and result again, and name what is not as recorded."""
-    log:
-        "results/logs/verify.log",
-    conda:
-        "envs/environment.yaml"
-    resources:
-        mem_mb=per_attempt(4000),
-        runtime=per_attempt(12 * 60),
-    params:
-        command=command("verify", folders=USERS_FOLDERS, results=RESULTS),
-    shell:
-        "{params.command} --log {log:q}"
-
-
-include: "rules/takeover.smk"
+engage(workflow, rules, STAGES, RESULTS)

@@ -7,30 +7,32 @@
 rule textures:
     """Generate the embedded dataset as folders of PNG files."""
     output:
-        directory("results/data/{dataset}/images"),
+        directory(PATHS.images),
     log:
-        "results/logs/{dataset}/textures.log",
+        f"{PATHS.logs}/{{dataset}}/textures.log",
     conda:
         "../envs/environment.yaml"
     resources:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(60),
     params:
-        spec=spec("textures", "dataset"),
-        code=code("textures"),
-        command=command("textures"),
+        spec=STAGES.spec("textures", "dataset"),
+        code=STAGES.code("textures"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("textures"),
     shell:
-        "{params.command} --spec {params.spec:q} --output {output:q}" " --log {log:q}"
+        "{params.scripts}/textures.py --spec {params.spec:q} --output {output:q}"
+        " --log {log:q} {params.runtime}"
 
 
 rule dataset:
     """Check every image and describe the dataset: classes, counts, fingerprint."""
     input:
-        images_of,
+        INPUTS.images,
     output:
-        "results/data/{dataset}/dataset.json",
+        PATHS.description,
     log:
-        "results/logs/{dataset}/dataset.log",
+        f"{PATHS.logs}/{{dataset}}/dataset.log",
     conda:
         "../envs/environment.yaml"
     threads: max(1, RUNTIME.workers)
@@ -38,23 +40,24 @@ rule dataset:
         mem_mb=per_attempt(2000 + 500 * RUNTIME.workers),
         runtime=per_attempt(6 * 60),
     params:
-        spec=spec("dataset", "dataset"),
-        code=code("dataset"),
-        command=command("dataset", folders=FOLDERS),
+        spec=STAGES.spec("dataset", "dataset"),
+        code=STAGES.code("dataset"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("dataset", folders=FOLDERS),
     shell:
-        "{params.command} --name {wildcards.dataset:q} --spec {params.spec:q}"
-        " --output {output:q} --workers {threads} --log {log:q}"
+        "{params.scripts}/dataset.py --name {wildcards.dataset:q} --spec {params.spec:q}"
+        " --output {output:q} --workers {threads} --log {log:q} {params.runtime}"
 
 
 rule pack:
     """Decode and resize the images of a split once, into one file."""
     input:
-        images_of,
-        dataset="results/data/{dataset}/dataset.json",
+        INPUTS.images,
+        dataset=PATHS.description,
     output:
-        "results/data/{dataset}/{split}.h5",
+        PATHS.packed,
     log:
-        "results/logs/{dataset}/pack-{split}.log",
+        f"{PATHS.logs}/{{dataset}}/pack-{{split}}.log",
     conda:
         "../envs/environment.yaml"
     threads: max(1, RUNTIME.workers)
@@ -62,32 +65,34 @@ rule pack:
         mem_mb=per_attempt(4000 + 500 * RUNTIME.workers),
         runtime=per_attempt(6 * 60),
     params:
-        spec=spec("pack", "dataset"),
-        code=code("pack"),
-        command=command("pack", folders=FOLDERS),
+        spec=STAGES.spec("pack", "dataset"),
+        code=STAGES.code("pack"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("pack", folders=FOLDERS),
     shell:
-        "{params.command} --split {wildcards.split} --spec {params.spec:q}"
+        "{params.scripts}/pack.py --split {wildcards.split} --spec {params.spec:q}"
         " --dataset {input.dataset:q} --workers {threads}"
-        " --output {output:q} --log {log:q}"
+        " --output {output:q} --log {log:q} {params.runtime}"
 
 
 rule ordering:
     """The order in which a data schedule meets the training images."""
     input:
-        "results/data/{dataset}/dataset.json",
+        PATHS.description,
     output:
-        "results/data/{dataset}/ordering-seed{seed}.npy",
+        PATHS.ordering,
     log:
-        "results/logs/{dataset}/ordering-seed{seed}.log",
+        f"{PATHS.logs}/{{dataset}}/ordering-seed{{seed}}.log",
     conda:
         "../envs/environment.yaml"
     resources:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(15),
     params:
-        spec=spec("ordering", "dataset", "seed"),
-        code=code("ordering"),
-        command=command("ordering", orderings=ORDERINGS),
+        spec=STAGES.spec("ordering", "dataset", "seed"),
+        code=STAGES.code("ordering"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("ordering", orderings=ORDERINGS),
     shell:
-        "{params.command} --dataset {input:q} --spec {params.spec:q}"
-        " --output {output:q} --log {log:q}"
+        "{params.scripts}/ordering.py --dataset {input:q} --spec {params.spec:q}"
+        " --output {output:q} --log {log:q} {params.runtime}"

@@ -3,76 +3,77 @@
 # requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
 # produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it
 
-EPOCH = "results/runs/{run}/seed{seed}/epoch{epoch}"
-EPOCH_LOG = "results/logs/{run}/seed{seed}/epoch{epoch}"
+EPOCH_LOG = f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}"
 
 
 rule represent:
     """Take the representations of a whole split."""
     input:
-        images=lambda w: f"{dataset_of(w)}/{w.split}.h5",
-        encoder=f"{EPOCH}/encoder.safetensors",
+        images=INPUTS.represented,
+        encoder=PATHS.encoder,
     output:
-        f"{EPOCH}/representations-{{split}}.h5",
+        PATHS.representations,
     log:
         f"{EPOCH_LOG}/represent-{{split}}.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads + RUNTIME.workers
     resources:
-        gpu=gpus(),
+        gpu=gpus(RUNTIME),
         mem_mb=per_attempt(6000 + 1000 * RUNTIME.workers),
         runtime=per_attempt(4 * 60),
     params:
-        spec=spec("represent", "run"),
-        code=code("represent"),
-        command=command(
+        spec=STAGES.spec("represent", "run"),
+        code=STAGES.code("represent"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
             "represent",
             device=RUNTIME.device,
             batch_size=RUNTIME.extract_batch_size,
             workers=RUNTIME.workers,
             threads=RUNTIME.threads,
-            scratch=SCRATCH,
+            scratch=RUNTIME.scratch or "",
         ),
     shell:
-        "{params.command} --spec {params.spec:q}"
+        "{params.scripts}/represent.py --spec {params.spec:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed} --images {input.images:q}"
-        " --encoder {input.encoder:q} --output {output:q} --log {log:q}"
+        " --encoder {input.encoder:q} --output {output:q} --log {log:q} {params.runtime}"
 
 
 rule knn:
     """k-NN accuracy of val in train, for every k."""
     input:
-        train=f"{EPOCH}/representations-train.h5",
-        val=f"{EPOCH}/representations-val.h5",
+        train=PATHS.representations.replace("{split}", "train"),
+        val=PATHS.representations.replace("{split}", "val"),
     output:
-        csv=f"{EPOCH}/knn.csv",
-        json=f"{EPOCH}/knn.json",
+        csv=PATHS.knn_csv,
+        json=PATHS.knn,
     log:
         f"{EPOCH_LOG}/knn.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
     resources:
-        gpu=gpus(),
+        gpu=gpus(RUNTIME),
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
-        spec=constant(EXPERIMENT.evaluation.knn.model_dump()),
-        code=code("knn"),
-        command=command("knn", device=RUNTIME.device),
+        spec=STAGES.spec("knn"),
+        code=STAGES.code("knn"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("knn", device=RUNTIME.device),
     shell:
-        "{params.command} {input.train:q} {input.val:q} --spec {params.spec:q}"
-        " --json {output.json:q} --csv {output.csv:q} --threads {threads} --log {log:q}"
+        "{params.scripts}/knn.py {input.train:q} {input.val:q} --spec {params.spec:q}"
+        " --json {output.json:q} --csv {output.csv:q} --threads {threads} --log {log:q} {params.runtime}"
 
 
 rule collapse:
     """Spectrum of the training representations and every measure of collapse."""
     input:
-        f"{EPOCH}/representations-train.h5",
+        PATHS.representations.replace("{split}", "train"),
     output:
-        spectrum=f"{EPOCH}/spectrum.csv",
-        json=f"{EPOCH}/collapse.json",
+        spectrum=PATHS.spectrum,
+        json=PATHS.collapse,
     log:
         f"{EPOCH_LOG}/collapse.log",
     conda:
@@ -82,40 +83,42 @@ rule collapse:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        spec=constant(EXPERIMENT.evaluation.collapse.model_dump()),
-        code=code("collapse"),
-        command=command("collapse"),
+        spec=STAGES.spec("collapse"),
+        code=STAGES.code("collapse"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("collapse"),
     shell:
-        "{params.command} {input:q} --spec {params.spec:q}"
-        " --spectrum {output.spectrum:q} --json {output.json:q} --threads {threads} --log {log:q}"
+        "{params.scripts}/collapse.py {input:q} --spec {params.spec:q}"
+        " --spectrum {output.spectrum:q} --json {output.json:q} --threads {threads} --log {log:q} {params.runtime}"
 
 
 rule probe:
     """Train a linear classifier on the frozen backbone, or on its stored representations."""
     input:
-        unpack(probed),
+        unpack(INPUTS.probed),
     output:
-        f"{EPOCH}/probe.json",
+        PATHS.probe,
     log:
         f"{EPOCH_LOG}/probe.log",
     conda:
         "../envs/environment.yaml"
     threads: 1 + RUNTIME.workers
     resources:
-        gpu=gpus(),
+        gpu=gpus(RUNTIME),
         mem_mb=per_attempt(12000 + 1000 * RUNTIME.workers),
         runtime=24 * 60,
     params:
-        spec=spec("probe", "run"),
-        code=code("probe"),
-        command=command(
+        spec=STAGES.spec("probe", "run"),
+        code=STAGES.code("probe"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
             "probe",
             device=RUNTIME.device,
             workers=RUNTIME.workers,
-            state=state_of,
-            scratch=SCRATCH,
+            state=STAGES.state,
+            scratch=RUNTIME.scratch or "",
         ),
     shell:
-        "{params.command} {input.representations:q} --spec {params.spec:q}"
+        "{params.scripts}/probe.py {input.representations:q} --spec {params.spec:q}"
         " --encoder {input.encoder:q} --images-train {input.train:q} --images-val {input.val:q}"
-        " --code {params.code} --json {output:q} --log {log:q}"
+        " --code {params.code} --json {output:q} --log {log:q} {params.runtime}"

@@ -4,83 +4,75 @@
 # produces: results/tables/summary.csv, results/figures/{figure}.{pdf,png,csv,txt}, report.html
 
 
-PROBES = EXPERIMENT.evaluation.probe is not None
-
-
-SUMMARY_ROWS = argument(canonical(PLAN.summarize()))
-
-
 rule summarize:
     """One tidy row per run, seed and analysed epoch."""
     input:
-        [f"results/{point.folder}/collapse.json" for point in PLAN.points],
-        [f"results/{point.folder}/knn.json" for point in PLAN.points],
-        [f"results/{point.folder}/probe.json" for point in PLAN.points if PROBES],
-        sorted({f"results/runs/{p.run}/seed{p.seed}/training.csv" for p in PLAN.points}),
-        [f"results/data/{name}/dataset.json" for name in used_datasets()],
+        INPUTS.summarized(),
     output:
-        "results/tables/summary.csv",
+        PATHS.summary,
     log:
-        "results/logs/summarize.log",
+        f"{PATHS.logs}/summarize.log",
     localrule: True
     conda:
         "../envs/environment.yaml"
     params:
-        spec=constant(PLAN.summarize()),
-        code=code("summarize"),
-        command=command("summarize", results=RESULTS, rows=SUMMARY_ROWS),
+        spec=STAGES.spec("summarize"),
+        code=STAGES.code("summarize"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
+            "summarize", results=RESULTS_FOLDER, spec=STAGES.long_spec("summarize")
+        ),
     shell:
-        "{params.command} --output {output:q} --log {log:q}"
+        "{params.scripts}/summarize.py --output {output:q} --log {log:q} {params.runtime}"
 
 
 rule figure:
     """Draw one figure: PDF, PNG, the plotted numbers and the caption."""
     input:
-        summary="results/tables/summary.csv",
-        spectra=lambda w: [
-            f"results/{point.folder}/spectrum.csv"
-            for point in PLAN.figure_points(w.figure)
-        ],
+        summary=PATHS.summary,
+        spectra=INPUTS.spectra,
     output:
-        pdf="results/figures/{figure}.pdf",
-        png="results/figures/{figure}.png",
-        csv="results/figures/{figure}.csv",
-        caption="results/figures/{figure}.txt",
+        pdf=fill(PATHS.figure, figure="{figure}", kind="pdf"),
+        png=fill(PATHS.figure, figure="{figure}", kind="png"),
+        csv=fill(PATHS.figure, figure="{figure}", kind="csv"),
+        caption=fill(PATHS.figure, figure="{figure}", kind="txt"),
     log:
-        "results/logs/figures/{figure}.log",
+        f"{PATHS.logs}/figures/{{figure}}.log",
     localrule: True
     conda:
         "../envs/environment.yaml"
     params:
-        spec=spec("figure", "figure"),
-        code=code("figure"),
-        command=command("figure", results=RESULTS),
+        spec=STAGES.spec("figure", "figure"),
+        code=STAGES.code("figure"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("figure", results=RESULTS_FOLDER),
     shell:
-        "{params.command} --name {wildcards.figure:q} --spec {params.spec:q}"
+        "{params.scripts}/figure.py --name {wildcards.figure:q} --spec {params.spec:q}"
         " --summary {input.summary:q} --output-pdf {output.pdf:q}"
         " --output-png {output.png:q} --output-csv {output.csv:q} --caption {output.caption:q}"
-        " --log {log:q}"
+        " --log {log:q} {params.runtime}"
 
 
 rule report:
     """All figures with their captions and the table of runs, in one file."""
     input:
-        figures=[f"results/figures/{name}.png" for name in EXPERIMENT.figures],
-        captions=[f"results/figures/{name}.txt" for name in EXPERIMENT.figures],
-        summary="results/tables/summary.csv",
-        datasets=[f"results/data/{name}/dataset.json" for name in used_datasets()],
+        figures=INPUTS.figures("png"),
+        captions=INPUTS.figures("txt"),
+        summary=PATHS.summary,
+        datasets=INPUTS.descriptions(),
     output:
-        "results/report.html",
+        PATHS.report,
     log:
-        "results/logs/report.log",
+        f"{PATHS.logs}/report.log",
     localrule: True
     conda:
         "../envs/environment.yaml"
     params:
-        spec=constant(PLAN.report()),
-        code=code("report"),
-        command=command("report"),
+        spec=STAGES.spec("report"),
+        code=STAGES.code("report"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("report"),
     shell:
-        "{params.command} --spec {params.spec:q} --summary {input.summary:q}"
+        "{params.scripts}/report.py --spec {params.spec:q} --summary {input.summary:q}"
         " --figures {input.figures:q} --datasets {input.datasets:q} --output {output:q}"
-        " --log {log:q}"
+        " --log {log:q} {params.runtime}"

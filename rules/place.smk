@@ -38,9 +38,8 @@ def output_of(arguments, **options):
 
 
 WORKFLOW = source_folder()
-SCRIPTS = WORKFLOW / "scripts"
 sys.path.insert(0, str(WORKFLOW))
 
 # The folder of results, from the working directory: in a module behind its `prefix:`, which
 # Snakemake puts before the paths in rules by itself. Whatever else names results starts from here.
-RESULTS = workflow.modifier.path_modifier.replace_prefix("results/").rstrip("/")
+RESULTS_FOLDER = workflow.modifier.path_modifier.replace_prefix("results/").rstrip("/")

@@ -7,58 +7,60 @@
 rule pretrain:
     """Train one seed of one run; an interrupted training goes on where it was saved."""
     input:
-        images=lambda w: f"{dataset_of(w)}/train.h5",
-        ordering=lambda w: f"{dataset_of(w)}/ordering-seed{w.seed}.npy",
-        start=start_checkpoints,
+        images=INPUTS.training_images,
+        ordering=INPUTS.ordering,
+        start=INPUTS.start,
     output:
-        training="results/runs/{run}/seed{seed}/training.csv",
-        checkpoints=directory("results/runs/{run}/seed{seed}/checkpoints"),
+        training=PATHS.training,
+        checkpoints=directory(PATHS.checkpoints),
     log:
-        "results/logs/{run}/seed{seed}/pretrain.log",
+        f"{PATHS.logs}/{{run}}/seed{{seed}}/pretrain.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.gpus * (1 + RUNTIME.workers)
     resources:
-        gpu=gpus() * RUNTIME.gpus,
+        gpu=gpus(RUNTIME) * RUNTIME.gpus,
         mem_mb=per_attempt(RUNTIME.gpus * (6000 + 1000 * RUNTIME.workers)),
         runtime=24 * 60,
     params:
-        spec=spec("pretrain", "run", "seed"),
-        code=code("pretrain"),
-        command=command(
+        spec=STAGES.spec("pretrain", "run", "seed"),
+        code=STAGES.code("pretrain"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
             "pretrain",
             device=RUNTIME.device,
             gpus=RUNTIME.gpus,
             workers=RUNTIME.workers,
             log_every=RUNTIME.log_every,
-            state=state_of,
-            scratch=SCRATCH,
+            state=STAGES.state,
+            scratch=RUNTIME.scratch or "",
         ),
     shell:
-        "{params.command} --spec {params.spec:q} --images {input.images:q}"
+        "{params.scripts}/pretrain.py --spec {params.spec:q} --images {input.images:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed}"
         " --ordering {input.ordering:q} --start {input.start:q} --code {params.code}"
         " --training {output.training:q} --checkpoints {output.checkpoints:q}"
-        " --log {log:q}"
+        " --log {log:q} {params.runtime}"
 
 
 rule export_checkpoint:
     """Take the encoder out of a training checkpoint."""
     input:
-        checkpoints="results/runs/{run}/seed{seed}/checkpoints",
+        checkpoints=PATHS.checkpoints,
     output:
-        "results/runs/{run}/seed{seed}/epoch{epoch}/encoder.safetensors",
+        PATHS.encoder,
     log:
-        "results/logs/{run}/seed{seed}/epoch{epoch}/export_checkpoint.log",
+        f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}/export_checkpoint.log",
     conda:
         "../envs/environment.yaml"
     resources:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(15),
     params:
-        spec=of_wildcards(lambda w: canonical({"epoch": int(w.epoch)})),
-        code=code("export_checkpoint"),
-        command=command("export_checkpoint"),
+        spec=STAGES.spec("export_checkpoint", "epoch"),
+        code=STAGES.code("export_checkpoint"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("export_checkpoint"),
     shell:
-        "{params.command} --spec {params.spec:q}"
-        " --checkpoints {input.checkpoints:q} --output {output:q} --log {log:q}"
+        "{params.scripts}/export_checkpoint.py --spec {params.spec:q}"
+        " --checkpoints {input.checkpoints:q} --output {output:q} --log {log:q} {params.runtime}"

@@ -14,9 +14,9 @@ from ssl_collapse.tables.summary import summarize
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write the table of the rows that `--rows` lists."""
+    """Write the table of the rows that `--spec` lists."""
     try:
-        rows = parse_rows(text(args.rows))
+        rows = parse_rows(text(args.spec))
     except ValidationError as error:
         raise UserError(f"the list of rows is wrong: {error}") from None
     table = summarize(rows, args.results)
@@ -26,7 +26,7 @@ def main(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--rows",
+        "--spec",
         required=True,
         help="JSON list of rows (run, seed, epoch, dataset, recipe), or @ and a file that holds it",
     )

@@ -1,35 +1,29 @@
-"""Read everything again: images against the inventory, results against their sidecars."""
+"""Read every byte again, images and results, and name what is not as today's plan would make it.
 
-import argparse
-import json
+All arguments go to Snakemake, for example: verify.py --configfile configs/smoke.yaml
+"""
+
+import sys
 from pathlib import Path
 
-from ssl_collapse.provenance.job import run
-from ssl_collapse.provenance.survey import survey
-from ssl_collapse.provenance.verify import damaged_results
-from ssl_collapse.runtime.errors import UserError
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from engine.words import differing, missing, verdicts
+from ssl_collapse.runtime.command_line import report_command
+from ssl_collapse.runtime.errors import WRONG_INPUT
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--folders", default="{}", help="JSON: dataset -> its folders of images")
-    p.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
-    return p
-
-
-def main(args: argparse.Namespace) -> None:
-    """Check, and list what is not as it was."""
-    problems = []
-    for name, folders in json.loads(args.folders).items():
-        inventory = args.results / "data" / name
-        if inventory.exists() and survey(folders, inventory, everything=True):
-            problems.append(f"data/{name}: images have changed; the next run starts from them")
-    problems += [f"{path}: {reason}; delete it" for path, reason in damaged_results(args.results)]
-    if problems:
-        raise UserError("not as recorded:\n  " + "\n  ".join(problems))
-    print("all images and results are as recorded")
+def main(arguments: list[str]) -> int:
+    """Print what differs; returns 2 if anything does, else 0."""
+    plan = verdicts(arguments, everything=True)
+    lines = list(differing(plan))
+    print("\n".join(lines) or "all images and results that are there are as recorded")
+    if missing(plan):
+        print(f"{missing(plan)} of {len(plan)} jobs have not run yet")
+    if lines:
+        print("the same command that made them makes these again, and what follows from them")
+    return WRONG_INPUT if lines else 0
 
 
 if __name__ == "__main__":
-    run(parser(), main)
+    sys.exit(report_command(__doc__, main))

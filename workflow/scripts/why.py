@@ -1,33 +1,22 @@
-"""Say for every job that would run why it would: one line each.
+"""Say for every job that would run why it would: one line each, causes first.
 
 All arguments go to Snakemake, for example: why.py --configfile configs/smoke.yaml
 """
 
-import argparse
-import os
-import subprocess
 import sys
+from pathlib import Path
 
-from ssl_collapse.provenance.why import explain, planned_jobs
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from engine.words import explain, verdicts
+from ssl_collapse.runtime.command_line import report_command
 
 
 def main(arguments: list[str]) -> int:
-    """Print the reasons; returns Snakemake's exit code."""
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return 0
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--cores", "1"]
-    run = subprocess.run([*command, *arguments], capture_output=True, text=True)
-    if run.returncode:
-        print(run.stdout + run.stderr, file=sys.stderr)
-        return run.returncode
-    options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--directory", "-d", default=".")
-    os.chdir(options.parse_known_args(arguments)[0].directory)  # where the plan's paths begin
-    lines = sorted({explain(job) for job in planned_jobs(run.stdout + run.stderr)})
-    print("\n".join(lines) or "nothing to do")
+    """Print the reasons."""
+    print("\n".join(explain(verdicts(arguments))) or "nothing to do")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(report_command(__doc__, main))

@@ -1,6 +1,7 @@
 """What each stage of each run is given: the part of the config that changes its result."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,15 @@ class Plan:
             for epoch in run.analyzed_epochs()
         ]
 
+    def used_datasets(self) -> list[str]:
+        """The datasets of all runs."""
+        return sorted({run.dataset for run in self.experiment.runs.values()})
+
+    def users_datasets(self) -> list[str]:
+        """Those of them whose images are a user's own, and not generated."""
+        datasets = self.experiment.datasets
+        return [n for n in self.used_datasets() if datasets[n].source.kind == "imagefolder"]
+
     def figure_points(self, name: str) -> list[Point]:
         """The points whose spectra a figure reads."""
         figure = self.experiment.figures[name]
@@ -90,6 +100,16 @@ class Plan:
         given = {key: getattr(source, key) for key in ("train", "val", "root")}
         return {key: str(Path(path).expanduser()) for key, path in given.items() if path}
 
+    def all_folders(self, data: str) -> str:
+        """JSON of where the images of every dataset lie; those that are generated under `data`."""
+        datasets = self.experiment.datasets
+        return json.dumps({name: self.folders(name, f"{data}/{name}/images") for name in datasets})
+
+    def all_orderings(self) -> str:
+        """JSON of the users' own orderings by dataset."""
+        datasets = self.experiment.datasets.items()
+        return json.dumps({name: d.ordering for name, d in datasets if d.ordering})
+
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
         config = self.experiment.datasets[dataset]
@@ -114,11 +134,23 @@ class Plan:
             "start_epoch": config.start.epoch if config.start else 0,
         }
 
+    def export_checkpoint(self, epoch: int) -> dict[str, Any]:
+        """The epoch whose encoder is taken."""
+        return {"epoch": epoch}
+
     def represent(self, run: str) -> dict[str, Any]:
         """How images are prepared for the encoder."""
         dataset = self.dataset_of(run)
         resize, crop = dataset.sizes()
         return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
+
+    def knn(self) -> dict[str, Any]:
+        """How nearest neighbours vote."""
+        return self.experiment.evaluation.knn.model_dump()
+
+    def collapse(self) -> dict[str, Any]:
+        """How collapse is measured."""
+        return self.experiment.evaluation.collapse.model_dump()
 
     def probe(self, run: str) -> dict[str, Any]:
         """The linear probe's settings, in full mode with how its images are prepared."""

@@ -55,8 +55,12 @@ def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> d
             waiting.extend(source.imports)
         else:
             digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    sources.save()
     return dict(sorted(digests.items()))
+
+
+def remember_sources() -> None:
+    """Keep what was parsed for the next process."""
+    _sources().save()
 
 
 def carries(module: str) -> bool:
@@ -80,6 +84,12 @@ def equal_code(stage: str, digest: str) -> str:
 def _equal_classes() -> dict[str, list[list[str]]]:
     content: dict[str, list[list[str]]] = json.loads(EQUAL.read_text("utf-8"))
     return content
+
+
+def forget() -> None:
+    """Look at the files again from now on: what was seen of them is remembered until then."""
+    for remembered in (code_digest, _module_file, _equal_classes, _sources):
+        remembered.cache_clear()
 
 
 @cache

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ssl_collapse.runtime.errors import FAILED, WRONG_INPUT, UserError
@@ -87,3 +88,15 @@ def set_up_logging(log: Path | None) -> None:
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
+
+
+def report_command(purpose: str | None, main: Callable[[list[str]], int]) -> int:
+    """Run a command whose arguments are another program's; returns its exit code."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(purpose)
+        return 0
+    set_up_logging(None)
+    try:
+        return main(sys.argv[1:])
+    except Exception as error:
+        return explain(error)

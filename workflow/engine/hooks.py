@@ -1,0 +1,133 @@
+"""The judge in place of Snakemake's triggers: everything that touches its private parts.
+
+Snakemake decides by dates and by its own records in `.snakemake/` whether a job must run. For the
+jobs of this workflow it asks the judge instead, who looks at what is recorded beside each result
+(`provenance.judge`). Four answers of Snakemake's are replaced, for our rules alone:
+
+- `Job.output_mintime`: when the oldest output was made. "In the end of time", so that no input is
+  ever newer: dates decide nothing.
+- `has_metadata`, `has_outdated_metadata`: that there is a record of how the outputs were made.
+- `params_changed`: the judge's verdict, with its reason as the text.
+- `Reason.is_provenance_triggered`: not by us; its advice, to go by dates, would be wrong.
+- `input_changed`, `code_changed`, `software_stack_changed`, `incomplete`: never.
+
+And before it plans, which is after the Snakefile was read, what was asked for is checked.
+
+tests/unit/engine/test_hooks.py holds these names against the installed version.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import snakemake
+from snakemake.jobs import Job, Reason
+from snakemake.persistence import ParamsChange, PersistenceBase
+
+from ssl_collapse.runtime.errors import UserError
+
+Verdict = Callable[[Any], str | None]
+_judges: dict[Any, Verdict] = {}  # rule -> who judges its jobs
+_SILENT = ("input_changed", "code_changed", "software_stack_changed")
+
+
+class Changed(ParamsChange):  # type: ignore[misc]
+    """A change of params as Snakemake knows it, in the judge's words."""
+
+    def __init__(self, reason: str, files: Iterable[str]) -> None:
+        super().__init__(only_new={reason}, files=set(files))
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def let_judge(rules: Iterable[Any], judge: Verdict) -> None:
+    """From now on the jobs of these rules run if, and only if, `judge` gives a reason."""
+    if not _judges:
+        _install()
+    _judges.update(dict.fromkeys(rules, judge))
+
+
+def _install() -> None:
+    for name in ("has_metadata", "has_outdated_metadata", "params_changed", "incomplete", *_SILENT):
+        if not hasattr(PersistenceBase, name):
+            raise unknown_version(f"PersistenceBase.{name}")
+    if not hasattr(Job, "output_mintime"):
+        raise unknown_version("Job.output_mintime")
+    if not hasattr(Reason, "is_provenance_triggered"):
+        raise unknown_version("Reason.is_provenance_triggered")
+    _replace_date()
+    _replace_advice()
+    _replace("has_metadata", lambda job: True)
+    _replace("has_outdated_metadata", lambda job: False)
+    _replace("params_changed", _verdict)
+    for name in _SILENT:
+        _replace(name, lambda job: ())
+    _replace_incomplete()
+
+
+def before_planning(workflow: Any, check: Callable[[], None]) -> None:
+    """Have `check` called when the targets are known, before it is looked up what makes them."""
+    if not hasattr(workflow, "_prepare_dag"):
+        raise unknown_version("Workflow._prepare_dag")
+    theirs = workflow._prepare_dag
+
+    def prepare(*arguments: Any, **options: Any) -> Any:
+        check()
+        return theirs(*arguments, **options)
+
+    workflow._prepare_dag = prepare
+
+
+def unknown_version(missing: str) -> UserError:
+    """What to say of a version of Snakemake that lacks what this file replaces."""
+    return UserError(
+        f"Snakemake {snakemake.__version__} has no {missing}, by which this workflow decides what "
+        "runs; install the version that envs/requirements.txt names"
+    )
+
+
+def _verdict(job: Any) -> ParamsChange:
+    reason = _judges[job.rule](job)
+    return ParamsChange() if reason is None else Changed(reason, map(str, job.output))
+
+
+def _replace(name: str, answer: Callable[[Any], Any]) -> None:
+    theirs = getattr(PersistenceBase, name)
+
+    def ours(self: Any, job: Any, file: Any = None) -> Any:
+        if job.rule in _judges:
+            return answer(job)
+        return theirs(self, job) if file is None else theirs(self, job, file)
+
+    setattr(PersistenceBase, name, ours)
+
+
+def _replace_incomplete() -> None:
+    theirs = PersistenceBase.incomplete
+
+    async def incomplete(self: Any, job: Any) -> list[Any]:
+        return [] if job.rule in _judges else await theirs(self, job)
+
+    PersistenceBase.incomplete = incomplete
+
+
+def _replace_date() -> None:
+    theirs: Any = Job.output_mintime  # a property that gives a coroutine
+
+    async def end_of_time() -> float:
+        return math.inf
+
+    Job.output_mintime = property(
+        lambda job: end_of_time() if job.rule in _judges else theirs.__get__(job)
+    )
+
+
+def _replace_advice() -> None:
+    theirs = Reason.is_provenance_triggered
+
+    def is_provenance_triggered(self: Any) -> bool:
+        return not isinstance(self.params_changed, Changed) and bool(theirs(self))
+
+    Reason.is_provenance_triggered = is_provenance_triggered

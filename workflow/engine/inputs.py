@@ -1,0 +1,75 @@
+"""The inputs of rules that depend on the config, as functions of the wildcards."""
+
+from typing import Any
+
+from ssl_collapse.plan.paths import fill
+from ssl_collapse.plan.results import SPLITS, Results
+
+
+class Inputs:
+    """What each stage reads."""
+
+    def __init__(self, results: Results) -> None:
+        self.results, self.plan, self.paths = results, results.plan, results.paths
+
+    def images(self, wildcards: Any) -> list[str]:
+        """The generated images of a dataset; a user's own are no result, and no input."""
+        source = self.plan.experiment.datasets[wildcards.dataset].source
+        return [fill(self.paths.images, **wildcards)] if source.kind == "textures" else []
+
+    def training_images(self, wildcards: Any) -> str:
+        """The packed images that a run trains on."""
+        return self.results.packed(self.plan.run(wildcards.run).dataset, "train")
+
+    def ordering(self, wildcards: Any) -> str:
+        """The order in which a seed of a run meets them."""
+        dataset = self.plan.run(wildcards.run).dataset
+        return fill(self.paths.ordering, dataset=dataset, seed=wildcards.seed)
+
+    def start(self, wildcards: Any) -> str | list[str]:
+        """The checkpoints of the run that a hybrid run starts from."""
+        start = self.plan.run(wildcards.run).start
+        return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
+
+    def represented(self, wildcards: Any) -> str:
+        """The packed images of a split whose representations are taken."""
+        return self.results.packed(self.plan.run(wildcards.run).dataset, wildcards.split)
+
+    def probed(self, wildcards: Any) -> dict[str, str | list[str]]:
+        """What the linear probe reads: representations, or in full mode the encoder and images."""
+        probe = self.plan.experiment.evaluation.probe
+        if probe is None or probe.mode == "cached":
+            files = [fill(self.paths.representations, **wildcards, split=s) for s in SPLITS]
+            return {"representations": files, "encoder": [], "train": [], "val": []}
+        dataset = self.plan.run(wildcards.run).dataset
+        images: dict[str, str | list[str]] = {s: self.results.packed(dataset, s) for s in SPLITS}
+        encoder = fill(self.paths.encoder, **wildcards)
+        return {"representations": [], "encoder": encoder, **images}
+
+    def summarized(self) -> list[str]:
+        """All that the table is made from."""
+        paths, points = self.paths, self.plan.points
+        patterns = [paths.collapse, paths.knn]
+        if self.plan.experiment.evaluation.probe is not None:
+            patterns.append(paths.probe)
+        trainings = sorted({self.results.at(paths.training, point) for point in points})
+        return [
+            *(self.results.at(pattern, point) for pattern in patterns for point in points),
+            *trainings,
+            *self.descriptions(),
+        ]
+
+    def descriptions(self) -> list[str]:
+        """dataset.json of every dataset that a run uses."""
+        names = self.plan.used_datasets()
+        return [fill(self.paths.description, dataset=name) for name in names]
+
+    def spectra(self, wildcards: Any) -> list[str]:
+        """The spectra that a figure draws."""
+        points = self.plan.figure_points(wildcards.figure)
+        return [self.results.at(self.paths.spectrum, point) for point in points]
+
+    def figures(self, kind: str) -> list[str]:
+        """One file of every figure."""
+        names = self.plan.experiment.figures
+        return [fill(self.paths.figure, figure=name, kind=kind) for name in names]

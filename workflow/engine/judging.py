@@ -1,0 +1,99 @@
+"""The judge of this plan's jobs: what Snakemake asks instead of its own records."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.stage import Stages
+from engine.users_images import UsersImages
+from ssl_collapse.provenance.code import remember_sources
+from ssl_collapse.provenance.content import confirm
+from ssl_collapse.provenance.inventory import save
+from ssl_collapse.provenance.judge import Planned, judge
+
+# Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
+VERDICTS, EVERYTHING = "SSL_COLLAPSE_VERDICTS", "SSL_COLLAPSE_EVERYTHING"
+
+
+class Judge:
+    """Answers for one job at a time, each once.
+
+    Args:
+        stages: the params of the rules.
+        names: rule -> its name in this workflow, which a module may call otherwise.
+        dry: whether this is a dry run, which writes nothing; asked when a job is judged.
+    """
+
+    def __init__(self, stages: Stages, names: Mapping[Any, str], dry: Callable[[], bool]) -> None:
+        self.stages, self.names, self._dry = stages, names, dry
+        self.everything = EVERYTHING in os.environ
+        self.images = UsersImages(stages.plan, stages.results, self.everything)
+        self._verdicts: dict[str, str | None] = {}
+        self._reported = VERDICTS not in os.environ
+
+    def __call__(self, job: Any) -> str | None:
+        """Why a job must run; None where its results are current."""
+        if not self._reported:
+            self._reported = True
+            self._report(job.dag)
+        key = str(job.output[0])
+        if key not in self._verdicts:
+            self._verdicts[key] = self._judge(self.planned(job))
+        return self._verdicts[key]
+
+    def planned(self, job: Any) -> Planned:
+        """What today's plan says of a job of Snakemake's."""
+        name = self.names[job.rule]
+        return Planned(
+            rule=name,
+            spec=self.stages.specs[name](job.wildcards),
+            code=self.stages.codes[name](job.wildcards),
+            inputs=tuple(map(str, job.input)),
+            outputs=tuple(map(str, job.output)),
+            results=self.stages.results,
+            script=self.stages.script(name),
+            plugins=self.stages.plugins(name, job.wildcards),
+        )
+
+    def _judge(self, planned: Planned) -> str | None:
+        verdict = judge(planned, self.everything)
+        if verdict is None and planned.rule == "dataset":
+            verdict = self._judge_images(planned)
+        if verdict is None and not self._dry():
+            remember_sources()
+            for output in planned.outputs:
+                confirm(Path(output))
+        return verdict
+
+    def _judge_images(self, planned: Planned) -> str | None:
+        """Of a user's own images: whether they are those that the dataset was described from."""
+        name = Path(planned.outputs[0]).parent.name
+        if name not in self.stages.plan.users_datasets():
+            return None
+        found = self.images.compare(name)
+        if found.state == "same":
+            if found.fresh is not None and not self._dry():
+                save(self.images.inventory(name), found)
+            return None
+        if found.state == "unknown" and not self.images.are_here(name):
+            print(f"dataset {name}: {found.reason}; its results stay as they are", file=sys.stderr)
+            return None
+        return found.reason
+
+    def _report(self, dag: Any) -> None:
+        """Write the verdicts on all jobs of the plan, causes before what follows from them."""
+        levels = [job for level in dag.toposorted() for job in level]
+        jobs = [job for job in levels if job.rule in self.names]
+        rows = [
+            {
+                "rule": self.names[job.rule],
+                "inputs": list(map(str, job.input)),
+                "outputs": list(map(str, job.output)),
+                "reason": self(job),
+            }
+            for job in jobs
+        ]
+        Path(os.environ[VERDICTS]).write_text(json.dumps(rows), "utf-8")

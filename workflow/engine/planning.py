@@ -1,0 +1,94 @@
+"""From the config to a plan that Snakemake can follow; a wrong config ends it with one message."""
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from snakemake.settings.types import RerunTrigger
+from snakemake_interface_executor_plugins.settings import ExecMode
+
+from engine.hooks import before_planning, let_judge
+from engine.judging import Judge
+from engine.stage import Stages
+from ssl_collapse.config.experiment import RuntimeConfig
+from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.results import Results
+from ssl_collapse.plan.specs import Plan
+from ssl_collapse.runtime.errors import WRONG_INPUT, UserError
+from ssl_collapse.runtime.gpus import has_gpu
+
+
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Turn a UserError into its message and exit code 2."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(WRONG_INPUT)
+
+
+def plan_experiment(config: Mapping[str, Any], workflow: Any) -> Results:
+    """The results of the experiment that a config describes."""
+    with one_message():
+        return Results(Plan(load_experiment(config, map(Path, workflow.configfiles))))
+
+
+def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
+    """Before the jobs are planned: check what the config alone does not tell, and take the word.
+
+    Only in the process that plans; the jobs' own processes do what they are told.
+    """
+    if workflow.exec_mode != ExecMode.DEFAULT:
+        return
+    with one_message():
+        judge = Judge(stages, own_rules(workflow, rules, stages), lambda: workflow.dryrun)
+        let_judge(judge.names, judge)
+        judge.images.refuse_small()
+        ours = len(workflow.modifier_stack) == 1  # in a module, targets are the business of others
+        before_planning(workflow, lambda: check_request(workflow, results if ours else None))
+
+
+def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
+    """Our rules with the names that they have here, whatever a module calls them."""
+    found = {getattr(rules, name).rule: name for name in stages.specs if rules.has(name)}
+    return {rule: name for rule, name in found.items() if rule in workflow.modifier.rules}
+
+
+def check_request(workflow: Any, results: Results | None) -> None:
+    """End with one message where what Snakemake was asked for cannot be done.
+
+    results: those of this plan, where all targets are to be among them.
+    """
+    with one_message():
+        if RerunTrigger.PARAMS not in workflow.rerun_triggers:
+            raise UserError(
+                "--rerun-triggers: results of this workflow are judged by what is recorded beside "
+                "them, never by dates; leave the option out"
+            )
+        if results is not None:
+            refuse_unknown_targets(workflow, results)
+
+
+def refuse_unknown_targets(workflow: Any, results: Results) -> None:
+    """UserError for a target that is neither a rule nor a result of this plan nor a file."""
+    known = [*(rule.name for rule in workflow.rules), *results.everything()]
+    for target in map(str, workflow.dag_settings.targets):
+        path = str(Path(target))
+        if path not in known and not Path(path).exists() and not target.startswith("/"):
+            near = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else "; `snakemake --list` names the rules"
+            raise UserError(f"{target}: nothing of this experiment is called so{hint}")
+
+
+def gpus(runtime: RuntimeConfig) -> int:
+    """GPUs of a job that can use one: 0 where there is none, so that CPU jobs run side by side."""
+    return int(runtime.device == "cuda" or (runtime.device == "auto" and has_gpu()))
+
+
+def per_attempt(amount: int) -> Callable[..., int]:
+    """A resource of which a job asks for more every time that it is tried again."""
+    return lambda wildcards, attempt: amount * attempt

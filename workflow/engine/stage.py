@@ -1,0 +1,166 @@
+"""What a rule gives its job: the part of the config and the code that decide, and the command."""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import Callable, Iterable
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from snakemake.common import overwrite_function_params
+
+from ssl_collapse.plan.paths import Paths, fill
+from ssl_collapse.plan.specs import Plan
+from ssl_collapse.provenance.canonical import canonical
+from ssl_collapse.provenance.code import code_digest, equal_code
+from ssl_collapse.runtime.files import write_text
+
+LONGEST_ARGUMENT = 50_000  # characters; Linux takes 128 KiB
+Param = Callable[..., Any]
+
+
+class Stages:
+    """The params of every rule.
+
+    Args:
+        plan: what each stage is given.
+        library: the folder that holds `scripts/` and the packages.
+        results: the folder of results, from the working directory.
+        interpreter: the Python that runs the scripts.
+        dry: whether this is a dry run, which writes nothing; asked when a command is written.
+    """
+
+    def __init__(
+        self, plan: Plan, library: Path, results: str, interpreter: str, dry: Callable[[], bool]
+    ) -> None:
+        self.plan, self.library, self.results = plan, library, results
+        self.interpreter, self._dry = interpreter, dry
+        # Modules that a script imports by computed name, and package files that it reads.
+        self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
+            "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
+            "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
+            "represent": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
+        }
+        self.specs: dict[str, Param] = {}
+        self.codes: dict[str, Param] = {}
+
+    def spec(self, stage: str, *names: str) -> Param:
+        """The `spec` param of a stage: canonical JSON; `names` are the wildcards it depends on."""
+
+        def text(wildcards: Any) -> str:
+            values = [int(wildcards[n]) if n in ("seed", "epoch") else wildcards[n] for n in names]
+            return canonical(getattr(self.plan, stage)(*values))
+
+        self.specs[stage] = once_per(names, text)
+        return self.specs[stage]
+
+    def code(self, stage: str) -> Param:
+        """The `code` param of a stage: the digest of what decides its result."""
+        names = ("run",) if stage in self._plugins and stage != "report" else ()
+
+        def digest(wildcards: Any) -> str:
+            modules = self.plugins(stage, wildcards)
+            return equal_code(stage, code_digest(self.script(stage), self.library, modules))
+
+        self.codes[stage] = once_per(names, digest)
+        return self.codes[stage]
+
+    def script(self, stage: str) -> Path:
+        """The script of a stage."""
+        return self.library / "scripts" / f"{stage}.py"
+
+    def plugins(self, stage: str, wildcards: Any) -> tuple[str, ...]:
+        """What the script uses and does not name in an import statement."""
+        return self._plugins[stage](wildcards) if stage in self._plugins else ()
+
+    def scripts(self) -> Param:
+        """The `scripts` param: how to run one of our scripts, up to its name.
+
+        exec: no shell stays between Snakemake and the job that a signal is meant for. PYTHONPATH:
+        jobs run the code that was digested, wherever the package is installed from.
+        """
+        words = ["exec", "env", f"PYTHONPATH={self.library}", self.interpreter]
+        text = f"{shlex.join(words)} {shlex.quote(str(self.library / 'scripts'))}"
+        return answered(lambda wildcards, output: text)
+
+    def runtime(self, stage: str, **options: Any) -> Param:
+        """The `runtime` param: options that change no result, and what the job is to record."""
+
+        def text(wildcards: Any, input: Iterable[str], output: Iterable[str]) -> str:
+            words = []
+            for name, value in options.items():
+                value = value(wildcards) if callable(value) else value
+                words += [f"--{name.replace('_', '-')}", str(value)]
+            request = {
+                "rule": stage,
+                "code": self.codes[stage](wildcards),
+                "plugins": self.plugins(stage, wildcards),
+                "inputs": list(map(str, input)),
+                "outputs": list(map(str, output)),
+                "results": self.results,
+            }
+            words += ["--provenance", self.argument(canonical(request))]
+            return shlex.join(words)
+
+        return answered(
+            lambda wildcards, input, output: Lazy(lambda: text(wildcards, input, output))
+        )
+
+    def long_spec(self, stage: str) -> Param:
+        """The spec of a stage as an option, where it may be too long for a command line."""
+        return lambda wildcards: self.argument(self.specs[stage](wildcards))
+
+    def state(self, wildcards: Any) -> str:
+        """Where a seed's unfinished trainings and probes are kept."""
+        return fill(Paths(self.results).state, run=wildcards.run, seed=wildcards.seed)
+
+    def argument(self, text: str) -> str:
+        """A text for a command line: itself, or as @file where it is longer than one may be."""
+        if len(text) < LONGEST_ARGUMENT:
+            return text
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = Path(Paths(self.results).arguments, name)
+        if not (path.exists() or self._dry()):
+            write_text(path, text)
+        return f"@{path}"
+
+
+class Lazy:
+    """A text that is written when it is asked for: most jobs of a plan never run."""
+
+    def __init__(self, write: Callable[[], str]) -> None:
+        self._write = write
+
+    def __str__(self) -> str:
+        return self._write()
+
+    def __format__(self, how: str) -> str:
+        return self._write()
+
+
+def once_per(names: Iterable[str], value: Callable[[Any], Any]) -> Param:
+    """A param function of the wildcards, computed once for equal values of those in `names`."""
+    names, known = tuple(names), dict[tuple[str, ...], Any]()
+
+    def param(wildcards: Any) -> Any:
+        key = tuple(wildcards[name] for name in names)
+        if key not in known:
+            known[key] = value(wildcards)
+        return known[key]
+
+    return answered(param)
+
+
+def answered(function: Param) -> Param:
+    """Snakemake asks for a function's parameters six times per job; this answers at once."""
+    overwrite_function_params(function, signature(function).parameters)
+    return function
+
+
+def interpreter(workflow: Any) -> str:
+    """The Python of the jobs: this one, or that of the conda environment of a rule."""
+    conda = "conda" in map(str, workflow.deployment_settings.deployment_method)
+    return "python" if conda else sys.executable

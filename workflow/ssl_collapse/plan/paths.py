@@ -1,0 +1,50 @@
+"""Where each result lies: every path once, as a pattern with the wildcards of its rule."""
+
+from typing import Any
+
+
+class Paths:
+    """The patterns of all results under one folder; `{epoch}` is written with four digits.
+
+    `{run}` and `{seed}` name one training, `{split}` is train or val.
+    """
+
+    def __init__(self, root: str = "results") -> None:
+        self.root = root
+        dataset = f"{root}/data/{{dataset}}"
+        self.images = f"{dataset}/images"
+        self.description = f"{dataset}/dataset.json"
+        self.inventory = f"{dataset}/inventory.json"
+        self.packed = f"{dataset}/{{split}}.h5"
+        self.ordering = f"{dataset}/ordering-seed{{seed}}.npy"
+
+        training = f"{root}/runs/{{run}}/seed{{seed}}"
+        self.training = f"{training}/training.csv"
+        self.checkpoints = f"{training}/checkpoints"
+
+        self.epoch = f"{training}/epoch{{epoch}}"
+        self.encoder = f"{self.epoch}/encoder.safetensors"
+        self.representations = f"{self.epoch}/representations-{{split}}.h5"
+        self.spectrum = f"{self.epoch}/spectrum.csv"
+        self.collapse = f"{self.epoch}/collapse.json"
+        self.knn_csv = f"{self.epoch}/knn.csv"
+        self.knn = f"{self.epoch}/knn.json"
+        self.probe = f"{self.epoch}/probe.json"
+
+        self.summary = f"{root}/tables/summary.csv"
+        self.figure = f"{root}/figures/{{figure}}.{{kind}}"
+        self.report = f"{root}/report.html"
+
+        self.logs = f"{root}/logs"
+        self.state = f"{root}/state/{{run}}/seed{{seed}}"
+        self.arguments = f"{root}/state/arguments"
+
+
+FIGURE_FILES = ("pdf", "png", "csv", "txt")
+
+
+def fill(pattern: str, **values: Any) -> str:
+    """A pattern with its wildcards filled in; an epoch may be given as a number."""
+    if isinstance(values.get("epoch"), int):
+        values["epoch"] = f"{values['epoch']:04d}"
+    return pattern.format(**values)

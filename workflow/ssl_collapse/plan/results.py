@@ -1,0 +1,61 @@
+"""Every result of an experiment, and what each is made from: paths, from the plan."""
+
+from collections.abc import Iterator
+
+from ssl_collapse.plan.paths import FIGURE_FILES, Paths, fill
+from ssl_collapse.plan.specs import Plan, Point
+
+SPLITS = ("train", "val")
+
+
+class Results:
+    """The results of a plan under one folder."""
+
+    def __init__(self, plan: Plan, root: str = "results") -> None:
+        self.plan, self.paths = plan, Paths(root)
+
+    def everything(self) -> Iterator[str]:
+        """Every result: what the target `all` stands for."""
+        for dataset in self.plan.used_datasets():
+            yield from self.of_dataset(dataset)
+        for name, run in self.plan.experiment.runs.items():
+            for seed in run.seeds:
+                for pattern in (self.paths.training, self.paths.checkpoints):
+                    yield fill(pattern, run=name, seed=seed)
+                yield fill(self.paths.ordering, dataset=run.dataset, seed=seed)
+        for point in self.plan.points:
+            yield from self.of_point(point)
+        yield self.paths.summary
+        for name in self.plan.experiment.figures:
+            yield from self.figure(name)
+        yield self.paths.report
+
+    def of_dataset(self, dataset: str) -> Iterator[str]:
+        """Description and packed images of a dataset."""
+        yield fill(self.paths.description, dataset=dataset)
+        for split in SPLITS:
+            yield self.packed(dataset, split)
+
+    def of_point(self, point: Point) -> Iterator[str]:
+        """Encoder, representations and measurements of one analysed epoch."""
+        paths = self.paths
+        yield self.at(paths.encoder, point)
+        for split in SPLITS:
+            yield self.at(paths.representations, point, split)
+        patterns = [paths.spectrum, paths.collapse, paths.knn_csv, paths.knn]
+        if self.plan.experiment.evaluation.probe is not None:
+            patterns.append(paths.probe)
+        for pattern in patterns:
+            yield self.at(pattern, point)
+
+    def at(self, pattern: str, point: Point, split: str = "") -> str:
+        """A result of one analysed epoch."""
+        return fill(pattern, run=point.run, seed=point.seed, epoch=point.epoch, split=split)
+
+    def packed(self, dataset: str, split: str) -> str:
+        """The packed images of a split."""
+        return fill(self.paths.packed, dataset=dataset, split=split)
+
+    def figure(self, name: str) -> list[str]:
+        """The files of one figure."""
+        return [fill(self.paths.figure, figure=name, kind=kind) for kind in FIGURE_FILES]

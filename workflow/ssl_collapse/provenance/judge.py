@@ -1,0 +1,119 @@
+"""Whether a result is what today's plan would make: the one function of planning, why and verify.
+
+A result is current if what is recorded beside it agrees with today's plan (its rule, its part of
+the config, the code that decides it) and with the bytes: its own, and those of its inputs. Nothing
+else is believed, neither dates nor Snakemake's own records.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssl_collapse.provenance.code import equal_code, module_digests
+from ssl_collapse.provenance.content import content
+from ssl_collapse.provenance.sidecar import Sidecar, named, read_sidecar, without_sidecar
+
+MISSING = "not there yet"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job of today's plan."""
+
+    rule: str
+    spec: str
+    code: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    results: str  # the folder of results
+    script: Path
+    plugins: tuple[str, ...] = ()
+
+
+def judge(job: Planned, everything: bool = False) -> str | None:
+    """Why a job must run: one line; None where all that it makes is current.
+
+    everything: read all bytes, also of files that are provably unchanged.
+    """
+    missing = [path for path in job.outputs if not Path(path).exists()]
+    if len(missing) == len(job.outputs):
+        return MISSING
+    if missing:
+        return f"{_some(missing)} missing"
+    for output in job.outputs:
+        reason = _judge_output(job, Path(output), everything)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _judge_output(job: Planned, output: Path, everything: bool) -> str | None:
+    sidecar = read_sidecar(output)
+    if sidecar is None:
+        return without_sidecar(output)
+    changes = [] if sidecar.rule == job.rule else [f"made by another rule, {sidecar.rule}"]
+    changes += spec_changes(sidecar.spec, job.spec)
+    if equal_code(job.rule, sidecar.code) != job.code:
+        changes.append(_code_change(job, sidecar))
+    changes += _input_changes(job, sidecar, everything)
+    if not changes and content(output, everything) != sidecar.sha256:
+        changes = [f"{output.name} was changed after it was made"]
+    more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return "; ".join(changes[:_SHOWN]) + more or None
+
+
+def _code_change(job: Planned, sidecar: Sidecar) -> str:
+    now = module_digests(job.script, job.script.parents[1], job.plugins)
+    names = now.keys() | sidecar.modules.keys()
+    differing = sorted(name for name in names if now.get(name) != sidecar.modules.get(name))
+    return f"code changed: {_some(differing)}"
+
+
+def _input_changes(job: Planned, sidecar: Sidecar, everything: bool) -> Iterator[str]:
+    now = {named(path, job.results): Path(path) for path in job.inputs}
+    added, gone = sorted(now.keys() - sidecar.inputs), sorted(sidecar.inputs.keys() - now)
+    parts = [f"{sign} {_some(names)}" for sign, names in (("+", added), ("-", gone)) if names]
+    if parts:
+        yield f"its inputs are others: {', '.join(parts)}"
+    for name, recorded in sidecar.inputs.items():
+        path = now.get(name)
+        # One that is missing is made first, and then this again if its content is another.
+        if path is not None and path.exists() and content(path, everything) != recorded:
+            yield f"made from another {name.removeprefix('results/')}"
+
+
+def spec_changes(before: str, now: str) -> Iterator[str]:
+    """Every key whose value differs between two specs: "base_lr 0.05 -> 0.1"."""
+    if before == now:
+        return
+    old, new = (_flat(json.loads(text)) for text in (before, now))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key, "(none)") != new.get(key, "(none)"):
+            yield f"{key} {old.get(key, '(none)')} -> {new.get(key, '(none)')}".strip()
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(value, dict) and value:
+        flat: dict[str, str] = {}
+        for key, part in value.items():
+            flat |= _flat(part, f"{prefix}.{key}" if prefix else str(key))
+        return flat
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        return _flat({_row_name(i, part): part for i, part in enumerate(value)}, prefix)
+    return {prefix: json.dumps(value)}
+
+
+def _row_name(i: int, part: Any) -> str:
+    """Rows of a list are known by run, seed and epoch where they have them."""
+    if isinstance(part, dict) and {"run", "seed", "epoch"} <= part.keys():
+        return f"{part['run']}/seed{part['seed']}/epoch{part['epoch']:04d}"
+    return str(part.get("name", i)) if isinstance(part, dict) else str(i)
+
+
+def _some(names: list[str]) -> str:
+    names = [name.strip().removeprefix("results/") for name in names]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
