@@ -27,3 +27,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
     write_json(folder / "dataset.json", description.model_dump())
     pack_split("train", listing.splits["train"], description, 12, folder / "train.h5")
     return PackedImages(folder / "train.h5")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sequences", type=int, default=40, help="events that befall results")

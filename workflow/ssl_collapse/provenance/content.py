@@ -1,19 +1,20 @@
 """What is in a result: its digest, taken from the sidecar where the file is provably unchanged.
 
-A sidecar is written right after its result was digested. Whatever changes a file later (writing,
-replacing, restoring with an old date, moving another file over it) gives it a later ctime, which
-nobody can set by hand. So a result whose ctime is not later than its sidecar's is what the sidecar
-says, and nothing is read. Of anything else the bytes are read again.
+Whatever changes a file (writing, replacing, restoring with an old date, moving another file over
+it) gives it a new ctime, which nobody can set by hand. So a sidecar is dated by the ctime that its
+result had when it was digested: as long as the two agree, the result is what the sidecar says, and
+nothing is read. Of anything else, as after copying or touching, the bytes are read again.
 """
 
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_collapse.provenance.sidecar import Sidecar, path_of, read_sidecar
 
+# A sidecar is dated this much before its result: a touch would give both the same date.
+BEFORE = 997 * 10**9  # ns
 _known: dict[tuple[object, ...], str] = {}  # of this process: what was read stays known
 
 
@@ -76,20 +77,23 @@ def content(result: Path, everything: bool = False) -> str:
 
 def is_unchanged(result: Path, state: State, sidecar: Sidecar) -> bool:
     """Whether a result is what its sidecar says, as far as that shows without reading it."""
-    noted = path_of(result).stat().st_ctime_ns
-    # A date to come is one of a clock that was wrong, and says nothing.
-    return state.bytes == sidecar.bytes and state.changed <= noted <= time.time_ns()
+    noted = path_of(result).stat().st_mtime_ns
+    return state.bytes == sidecar.bytes and state.changed - BEFORE == noted
+
+
+def vouch(result: Path, state: State) -> None:
+    """Date the sidecar of a result that was digested in this state."""
+    noted = path_of(result)
+    os.utime(noted, ns=(noted.stat().st_atime_ns, state.changed - BEFORE))
 
 
 def confirm(result: Path) -> None:
-    """Note that a result has just been read and is what its sidecar says.
+    """Read a result that is not provably unchanged, and if it is what its sidecar says, note so.
 
-    Its sidecar gets a later ctime, so that the bytes need not be read again: after copying, say.
+    Then its bytes need not be read again: after copying, say.
     """
-    sidecar, before = read_sidecar(result), look(result)
-    if sidecar is None or is_unchanged(result, before, sidecar):
+    sidecar, state = read_sidecar(result), look(result)
+    if sidecar is None or is_unchanged(result, state, sidecar):
         return
-    if content(result) == sidecar.sha256 and look(result) == before:
-        noted = path_of(result)
-        status = noted.stat()
-        os.utime(noted, ns=(status.st_atime_ns, status.st_mtime_ns))
+    if content(result) == sidecar.sha256 and look(result) == state:
+        vouch(result, state)

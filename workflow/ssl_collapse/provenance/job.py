@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
-from ssl_collapse.provenance.content import State, content, digest, look
+from ssl_collapse.provenance.content import State, content, digest, look, vouch
 from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
 from ssl_collapse.runtime.command_line import (
     RANK,
@@ -70,16 +70,26 @@ class Record:
         if self._code() != self.request.code:
             raise UserError("the code has changed while this job ran; start again")
         for output in map(Path, self.request.outputs):
-            sidecar = Sidecar(
-                rule=self.request.rule,
-                spec=self.spec,
-                code=self.request.code,
-                modules=self.modules,
-                inputs=self.inputs,
-                bytes=look(output).bytes,
-                sha256=digest(output),
-            )
-            write_text(path_of(output), sidecar.model_dump_json(indent=1) + "\n")
+            self._describe(output)
+
+    def _describe(self, output: Path) -> None:
+        before = look(output)
+        sidecar = Sidecar(
+            rule=self.request.rule,
+            spec=self.spec,
+            code=self.request.code,
+            modules=self.modules,
+            inputs=self.inputs,
+            bytes=before.bytes,
+            sha256=digest(output),
+        )
+        noted = path_of(output)
+        write_text(noted, sidecar.model_dump_json(indent=1) + "\n")
+        # Two jobs that make one result at once: a sidecar must not vouch for the other's.
+        if look(output) != before:
+            noted.unlink(missing_ok=True)
+            raise UserError(f"{output}: another process has just written it; start again")
+        vouch(output, before)
 
     def _code(self) -> str:
         plugins = tuple(self.request.plugins)

@@ -42,7 +42,7 @@ def judge(job: Planned, everything: bool = False) -> str | None:
     if len(missing) == len(job.outputs):
         return MISSING
     if missing:
-        return f"{_some(missing)} missing"
+        return f"{_some(missing)} is missing"
     for output in job.outputs:
         reason = _judge_output(job, Path(output), everything)
         if reason is not None:

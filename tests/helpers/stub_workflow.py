@@ -1,0 +1,158 @@
+r"""A miniature of the workflow whose stages take no time: two runs, six stages, any folder.
+
+    pack --> train a --> represent a --> measure a --+--> table
+         \-> train b --> represent b --> measure b --/
+
+A stage writes one line: its name, its part of the config, the number VERSION in its script, and
+what it read. So whatever should change a result does, and a clean computation is one expression.
+The jobs are planned, judged and recorded by the project's own code; what Snakemake does with the
+answers (follow from inputs to outputs, delete outputs before a job) is done here in a few lines.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ssl_collapse.provenance.code import code_digest, equal_code, forget
+from ssl_collapse.provenance.content import confirm
+from ssl_collapse.provenance.job import Record
+from ssl_collapse.provenance.judge import Planned, judge
+from ssl_collapse.provenance.sidecar import Request
+
+STAGES = ("pack", "train", "represent", "measure", "table")
+RUNS = ("a", "b")
+
+
+class Killed(Exception):
+    """The job died where the test wanted it to."""
+
+
+@dataclass
+class StubWorkflow:
+    """A folder with scripts, a config in memory, and results."""
+
+    folder: Path
+    config: dict[str, dict] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.config = {
+            "pack": {"": {"size": 32}},
+            "train": {run: {"lr": 0.1, "seed": i} for i, run in enumerate(RUNS)},
+            "represent": dict.fromkeys(RUNS, {"crop": 24}),
+            "measure": dict.fromkeys(RUNS, {"k": 20}),
+            "table": {"": {"rows": list(RUNS)}},
+        }
+        (self.folder / "scripts").mkdir(parents=True)
+        for stage in STAGES:
+            self.edit(stage, 1)
+
+    @property
+    def results(self) -> Path:
+        """The folder of results."""
+        return self.folder / "results"
+
+    def edit(self, stage: str, version: int) -> None:
+        """Change the code of a stage."""
+        (self.folder / "scripts" / f"{stage}.py").write_text(f"VERSION = {version}\n")
+        forget()
+
+    def path(self, stage: str, run: str = "") -> Path:
+        """The result of a stage."""
+        return self.results / (f"runs/{run}/{stage}.txt" if run else f"{stage}.txt")
+
+    def jobs(self) -> Iterator[tuple[str, str, Planned]]:
+        """Stage, run and plan of every job, causes first."""
+        for stage in STAGES:
+            for run in self.config[stage]:
+                inputs = [self.path(*above) for above in self.above(stage, run)]
+                script = self.folder / "scripts" / f"{stage}.py"
+                yield (
+                    stage,
+                    run,
+                    Planned(
+                        rule=stage,
+                        spec=json.dumps(self.config[stage][run], sort_keys=True),
+                        code=equal_code(stage, code_digest(script, self.folder)),
+                        inputs=tuple(map(str, inputs)),
+                        outputs=(str(self.path(stage, run)),),
+                        results=str(self.results),
+                        script=script,
+                    ),
+                )
+
+    def above(self, stage: str, run: str) -> list[tuple[str, str]]:
+        """What a stage reads."""
+        return {
+            "pack": [],
+            "train": [("pack", "")],
+            "represent": [("pack", ""), ("train", run)],
+            "measure": [("represent", run)],
+            "table": [("measure", name) for name in self.config["measure"]],
+        }[stage]
+
+    def plan(self) -> list[str]:
+        """The jobs that would run: those judged so, and what is made from their results."""
+        made: set[str] = set()
+        names = []
+        for stage, run, job in self.jobs():
+            if judge(job) is not None or made & set(job.inputs):
+                made.update(job.outputs)
+                names.append(f"{stage} {run}".strip())
+        return names
+
+    def run(self, kill: Callable[[str, str], bool] = lambda name, when: False) -> list[str]:
+        """Run what is to be run, as Snakemake would; returns the jobs.
+
+        kill: whether a job dies, given its name and "before", "computed" or "written".
+        """
+        wanted = self.plan()
+        for stage, run, job in self.jobs():
+            name = f"{stage} {run}".strip()
+            if name not in wanted:
+                confirm(Path(job.outputs[0]))
+                continue
+            output = Path(job.outputs[0])
+            output.unlink(missing_ok=True)  # as Snakemake does before a job
+            output.parent.mkdir(parents=True, exist_ok=True)
+            record = Record(request(job), job.spec, job.script, self.folder)
+            self._die(kill, name, "before")
+            text = self.compute(stage, run, [Path(path).read_text() for path in job.inputs])
+            output.write_text(text)
+            self._die(kill, name, "written")
+            record.write()
+        return wanted
+
+    @staticmethod
+    def _die(kill: Callable[[str, str], bool], name: str, when: str) -> None:
+        if kill(name, when):
+            raise Killed(f"{name}, {when}")
+
+    def compute(self, stage: str, run: str, read: list[str]) -> str:
+        """The one line that a stage writes."""
+        code = (self.folder / "scripts" / f"{stage}.py").read_text()
+        version = re.search(r"VERSION = (\d+)", code)[1]
+        above = hashlib.sha256("".join(read).encode()).hexdigest()[:8]
+        return f"{stage} {json.dumps(self.config[stage][run])} {version} {above}\n"
+
+    def clean(self) -> dict[Path, str]:
+        """Every result as a computation from nothing would make it."""
+        made: dict[Path, str] = {}
+        for stage, run, _ in self.jobs():
+            read = [made[self.path(*above)] for above in self.above(stage, run)]
+            made[self.path(stage, run)] = self.compute(stage, run, read)
+        return made
+
+
+def request(job: Planned) -> Request:
+    """What the job is told about itself."""
+    return Request(
+        rule=job.rule,
+        code=job.code,
+        plugins=list(job.plugins),
+        inputs=list(job.inputs),
+        outputs=list(job.outputs),
+        results=job.results,
+    )

@@ -1,0 +1,234 @@
+"""What makes a result stale, on the miniature of `stub_workflow`: six stages that take no time.
+
+The answers are lists of jobs: the one that is not current, and all that is made from it.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from stub_workflow import StubWorkflow, request
+
+from ssl_collapse.provenance.content import digest, look
+from ssl_collapse.provenance.job import Record
+from ssl_collapse.provenance.judge import judge
+from ssl_collapse.provenance.sidecar import path_of
+from ssl_collapse.runtime.errors import UserError
+
+BELOW = {
+    "train a": ["train a", "represent a", "measure a", "table"],
+    "represent a": ["represent a", "measure a", "table"],
+    "measure a": ["measure a", "table"],
+}
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> StubWorkflow:
+    """Every result made; nothing to do."""
+    workflow = StubWorkflow(tmp_path / "here")
+    assert len(workflow.run()) == 8
+    assert workflow.plan() == []
+    time.sleep(0.02)  # the file system's clock ticks every few ms
+    return workflow
+
+
+def reason(workflow: StubWorkflow, name: str) -> str | None:
+    stage, _, run = name.partition(" ")
+    return next(judge(job) for s, r, job in workflow.jobs() if (s, r) == (stage, run))
+
+
+def restore(path: Path, text: str) -> None:
+    """Write a file and give it the date that it had, as `cp -p` and `rsync -t` do."""
+    status = path.stat()
+    path.write_text(text)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+# what is edited, the job that it makes stale, and why
+EDITS = [
+    (lambda w: w.config["train"].update(a={"lr": 0.2, "seed": 0}), "train a", "lr 0.1 -> 0.2"),
+    (lambda w: w.config["measure"].update(a={"k": 50}), "measure a", "k 20 -> 50"),
+    (
+        lambda w: w.config["measure"].update(a={"k": 20, "new": 1}),
+        "measure a",
+        "new (none) -> 1",
+    ),
+    (lambda w: w.path("measure", "a").unlink(), "measure a", "not there yet"),
+    (
+        lambda w: path_of(w.path("measure", "a")).unlink(),
+        "measure a",
+        "there is no measure.txt.provenance.json beside it",
+    ),
+    (
+        lambda w: path_of(w.path("measure", "a")).write_text("{"),
+        "measure a",
+        "measure.txt.provenance.json beside it is damaged or of another version",
+    ),
+    (
+        lambda w: restore(w.path("represent", "a"), "other bytes, the old date"),
+        "represent a",
+        "represent.txt was changed after it was made",
+    ),
+    (  # a result of the other run, with its date and as long as the one it replaces
+        lambda w: shutil.copy2(w.path("train", "b"), w.path("train", "a")),
+        "train a",
+        "train.txt was changed after it was made",
+    ),
+]
+
+
+@pytest.mark.parametrize(("edit", "stale", "why"), EDITS, ids=[why for _, _, why in EDITS])
+def test_what_makes_a_result_stale(done: StubWorkflow, edit, stale: str, why: str):
+    edit(done)
+    assert reason(done, stale) == why
+    assert done.plan() == BELOW[stale]
+    done.run()
+    assert done.plan() == []
+    assert all(path.read_text() == text for path, text in done.clean().items())
+
+
+def test_the_code_of_a_stage(done: StubWorkflow):
+    done.edit("measure", 2)
+    assert reason(done, "measure a") == "code changed: measure (script)"
+    assert done.plan() == ["measure a", "measure b", "table"]
+    done.edit("measure", 1)
+    assert done.plan() == []
+
+
+def test_dates_copies_and_moves_change_nothing(done: StubWorkflow, tmp_path: Path):
+    for path in done.results.rglob("*.txt"):
+        os.utime(path, (0, 0))
+    assert done.plan() == []
+    shutil.copytree(done.results, tmp_path / "copy", copy_function=shutil.copyfile)
+    shutil.rmtree(done.results)
+    shutil.move(tmp_path / "copy", done.results)
+    assert done.plan() == []
+
+
+def test_the_results_of_another_config_in_the_folder_are_not_taken_for_these(
+    done: StubWorkflow, tmp_path: Path
+):
+    # mv results r05; run with another lr; mv r05 back
+    shutil.move(done.results, tmp_path / "r05")
+    done.config["train"]["a"] = {"lr": 0.5, "seed": 0}
+    done.run()
+    shutil.rmtree(done.results)
+    shutil.move(tmp_path / "r05", done.results)
+    assert done.plan() == BELOW["train a"]
+
+
+def test_folders_of_two_runs_exchanged(done: StubWorkflow, tmp_path: Path):
+    # a and b have other seeds; what is below them only knows by its inputs
+    runs = done.results / "runs"
+    for source, target in (("a", "x"), ("b", "a"), ("x", "b")):
+        (runs / source).rename(runs / target)
+    assert reason(done, "train a") == "seed 1 -> 0"
+    assert done.plan()[:2] == ["train a", "train b"]
+
+
+def test_one_file_of_two_runs_exchanged_with_its_sidecar(done: StubWorkflow):
+    # The sidecars fit the files, and spec and code are equal; the inputs recorded are others.
+    a, b = (done.path("represent", run) for run in "ab")
+    for one, other in ((a, b), (path_of(a), path_of(b))):
+        spare = one.with_name("spare")
+        one.rename(spare)
+        other.rename(one)
+        spare.rename(other)
+    assert reason(done, "represent a") is not None
+    done.run()
+    assert all(path.read_text() == text for path, text in done.clean().items())
+
+
+def test_an_unchanged_result_is_not_read(done: StubWorkflow, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ssl_collapse.provenance.content.digest", lambda path: pytest.fail("read"))
+    assert done.plan() == []
+
+
+def test_a_copied_result_is_read_once(done: StubWorkflow, monkeypatch: pytest.MonkeyPatch):
+    path = done.path("pack")
+    text = path.read_text()
+    time.sleep(0.02)
+    path.write_text(text)  # the same bytes: a later ctime
+    done.run()  # a run that finds nothing to do notes what it has read
+    monkeypatch.setattr("ssl_collapse.provenance.content.digest", lambda path: pytest.fail("read"))
+    assert done.plan() == []
+
+
+def test_an_edit_is_seen_also_where_the_sidecar_was_touched_after_it(done: StubWorkflow):
+    # found by the state machine: the order of the two dates proves nothing
+    restore(done.path("pack"), done.path("pack").read_text()[::-1])
+    for path in done.results.rglob("*"):
+        os.utime(path)
+    assert reason(done, "pack") == "pack.txt was changed after it was made"
+
+
+def job_of(workflow: StubWorkflow, name: str):
+    stage, _, run = name.partition(" ")
+    return next(job for s, r, job in workflow.jobs() if (s, r) == (stage, run))
+
+
+def test_a_job_stops_at_an_input_that_is_not_what_its_sidecar_says(done: StubWorkflow):
+    job = job_of(done, "measure a")
+    done.path("represent", "a").write_text("edited between plan and job")
+    with pytest.raises(UserError, match=r"represent\.txt is not what .*made again first"):
+        Record(request(job), job.spec, job.script, done.folder)
+
+
+def test_a_job_refuses_code_that_is_not_the_planned_one(done: StubWorkflow):
+    job = job_of(done, "measure a")
+    done.edit("measure", 2)
+    with pytest.raises(UserError, match="code has changed since this job was planned"):
+        Record(request(job), job.spec, job.script, done.folder)
+
+
+def test_code_edited_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
+    job = job_of(done, "measure a")
+    path_of(done.path("measure", "a")).unlink()
+    record = Record(request(job), job.spec, job.script, done.folder)
+    done.edit("measure", 2)
+    with pytest.raises(UserError, match="code has changed while this job ran"):
+        record.write()
+    assert not path_of(done.path("measure", "a")).exists()
+
+
+def test_an_input_replaced_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
+    job = job_of(done, "measure a")
+    path_of(done.path("measure", "a")).unlink()
+    record = Record(request(job), job.spec, job.script, done.folder)
+    done.path("represent", "a").write_text("other")
+    with pytest.raises(UserError, match="has changed while this job read it"):
+        record.write()
+    assert not path_of(done.path("measure", "a")).exists()
+
+
+def test_a_sidecar_does_not_vouch_for_what_another_process_wrote(
+    done: StubWorkflow, monkeypatch: pytest.MonkeyPatch
+):
+    job = job_of(done, "measure a")
+    output = done.path("measure", "a")
+    record = Record(request(job), job.spec, job.script, done.folder)
+
+    def digest_then_replaced(path: Path) -> str:
+        found = digest(path)
+        output.write_text("written by another process in this very moment")
+        return found
+
+    monkeypatch.setattr("ssl_collapse.provenance.job.digest", digest_then_replaced)
+    with pytest.raises(UserError, match="another process has just written it"):
+        record.write()
+    assert not path_of(output).exists()
+
+
+def test_a_folder_is_known_by_names_and_bytes(tmp_path: Path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / name).write_text(name)
+    first = digest(folder)
+    (folder / ".snakemake_timestamp").touch()  # Snakemake's, and no content
+    assert digest(folder) == first
+    assert look(folder).bytes == 6  # three letters each
+    (folder / "two").rename(folder / "three")
+    assert digest(folder) != first
