@@ -26,7 +26,7 @@ STAGES = ("pack", "train", "represent", "measure", "table")
 RUNS = ("a", "b")
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """The job died where the test wanted it to."""
 
 
@@ -41,8 +41,8 @@ class StubWorkflow:
         self.config = {
             "pack": {"": {"size": 32}},
             "train": {run: {"lr": 0.1, "seed": i} for i, run in enumerate(RUNS)},
-            "represent": dict.fromkeys(RUNS, {"crop": 24}),
-            "measure": dict.fromkeys(RUNS, {"k": 20}),
+            "represent": {run: {"crop": 24} for run in RUNS},
+            "measure": {run: {"k": 20} for run in RUNS},
             "table": {"": {"rows": list(RUNS)}},
         }
         (self.folder / "scripts").mkdir(parents=True)
@@ -128,7 +128,7 @@ class StubWorkflow:
     @staticmethod
     def _die(kill: Callable[[str, str], bool], name: str, when: str) -> None:
         if kill(name, when):
-            raise Killed(f"{name}, {when}")
+            raise KilledError(f"{name}, {when}")
 
     def compute(self, stage: str, run: str, read: list[str]) -> str:
         """The one line that a stage writes."""

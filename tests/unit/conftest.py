@@ -30,4 +30,4 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> PackedImages:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--sequences", type=int, default=40, help="events that befall results")
+    parser.addoption("--sequences", type=int, default=200, help="events that befall results")

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-from stub_workflow import RUNS, STAGES, Killed, StubWorkflow
+from stub_workflow import RUNS, STAGES, KilledError, StubWorkflow
 
 from ssl_collapse.provenance.sidecar import path_of
 from ssl_collapse.runtime.errors import UserError
@@ -79,7 +79,7 @@ class House(RuleBasedStateMachine):
     @rule(result=results, when=moments)
     def kill(self, result: tuple[str, str], when: str) -> None:
         name = " ".join(result).strip()
-        with suppress(Killed):
+        with suppress(KilledError):
             self.run(kill=lambda job, moment: (job, moment) == (name, when))
 
     @rule(result=results, version=st.sampled_from([1, 2]))
