@@ -1,0 +1,124 @@
+"""The judge in place of Snakemake's triggers, on a workflow of three rules.
+
+    ours_one --> ours_two --> theirs          ours: judged by the file `verdicts.json`
+
+If this breaks with another version of Snakemake: engine/hooks.py names what it replaces; look up
+how `DAG.update_needrun` decides there, and adapt hooks.py and its list of names.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[3] / "workflow"
+SNAKEFILE = f"""
+import json, sys
+from pathlib import Path
+sys.path.insert(0, {str(LIBRARY)!r})
+from engine.hooks import before_planning, let_judge
+
+rule theirs:
+    input: "two"
+    output: "three"
+    shell: "cp two three"
+
+rule ours_one:
+    output: "one"
+    shell: "echo 1 > one"
+
+rule ours_two:
+    input: "one"
+    output: "two"
+    params: number=lambda wildcards: Path("number").read_text()
+    shell: "cp one two"
+
+verdicts = json.loads(Path("verdicts.json").read_text())
+let_judge(
+    [rules.ours_one.rule, rules.ours_two.rule],
+    lambda job: verdicts.get(job.rule.name),
+)
+asked = Path("asked")
+before_planning(workflow, lambda: asked.write_text(str(list(workflow.dag_settings.targets))))
+"""
+
+
+class Miniature:
+    """The three rules in a folder, all of them made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "Snakefile").write_text(SNAKEFILE)
+        (folder / "number").write_text("1")
+        self.judge({})
+        self.snakemake("--cores", "1", "three")
+
+    def judge(self, verdicts: dict[str, str]) -> None:
+        (self.folder / "verdicts.json").write_text(json.dumps(verdicts))
+
+    def snakemake(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "snakemake", "--directory", self.folder]
+        command += ["--snakefile", self.folder / "Snakefile", *arguments]
+        run = subprocess.run([*map(str, command)], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return run.stdout + run.stderr
+
+    def plan(self) -> list[str]:
+        answer = self.snakemake("--dry-run", "three")
+        return re.findall(r"^rule (\w+):", answer, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
+    return Miniature(tmp_path_factory.mktemp("hooks"))
+
+
+def test_without_a_reason_nothing_runs_whatever_dates_and_params_say(miniature: Miniature):
+    assert miniature.plan() == []
+    (miniature.folder / "number").write_text("2")  # a param that Snakemake would compare
+    os.utime(miniature.folder / "two", (0, 0))  # and an output that is older than its input
+    assert miniature.plan() == []
+
+
+def test_a_reason_makes_the_job_run_and_what_follows(miniature: Miniature):
+    miniature.judge({"ours_two": "k 20 -> 50"})
+    assert miniature.plan() == ["ours_two", "theirs"]
+    assert "k 20 -> 50" in miniature.snakemake("--dry-run", "three")
+    assert "--rerun-triggers" not in miniature.snakemake("--dry-run", "three")
+    miniature.judge({})
+
+
+def test_the_rules_of_others_go_by_snakemakes_own_triggers(miniature: Miniature):
+    path = miniature.folder / "Snakefile"
+    path.write_text(SNAKEFILE.replace("cp two three", "cat two > three"))
+    assert miniature.plan() == ["theirs"]
+    path.write_text(SNAKEFILE)
+    assert miniature.plan() == []
+
+
+def test_marks_of_incomplete_jobs_are_not_believed(miniature: Miniature):
+    # as after `kill -9` of Snakemake, whose job ended well: the judge knows, the mark does not
+    marks = miniature.folder / ".snakemake/incomplete"
+    name = subprocess.run(["basenc", "--base64url"], input=b"two", capture_output=True).stdout
+    (marks / name.decode().strip()).write_text("")
+    assert miniature.plan() == []
+
+
+def test_what_was_asked_for_is_known_before_planning(miniature: Miniature):
+    miniature.plan()
+    assert (miniature.folder / "asked").read_text() == "['three']"
+
+
+def test_a_version_without_these_names_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(LIBRARY))
+    from snakemake.jobs import Job
+
+    from engine import hooks
+
+    monkeypatch.delattr(Job, "output_mintime")
+    with pytest.raises(hooks.UserError, match=r"Snakemake .* has no Job\.output_mintime, by which"):
+        hooks._install()
