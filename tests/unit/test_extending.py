@@ -1,6 +1,7 @@
 """docs/EXTENDING.md, followed to the letter on a copy of the library.
 
-A whole file of the page stands under its path: "`path`:" alone on a line, then a block of code.
+A whole file of the page stands under its path: "`path`:" alone on a line, then a block of code. A
+change stands under "In `path`, before the line `line`:", or "instead of the line".
 """
 
 import os
@@ -22,13 +23,18 @@ from ssl_collapse.provenance.code import code_digest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/EXTENDING.md").read_text("utf-8")
-FILE = re.compile(r"^`(?P<path>[^`]+)`:\n\n```python\n(?P<code>.*?)^```$", re.M | re.S)
+FILE = re.compile(r"^`(?P<path>[\w/.]+)`:\n\n```python\n(?P<code>.*?)^```$", re.M | re.S)
 FILES = {match["path"]: match["code"] for match in FILE.finditer(PAGE)}
+CHANGE = re.compile(
+    r"^In `(?P<path>[^`]+)`, (?P<how>before|instead of) the line\s`(?P<line>[^`]+)`:\n\n"
+    r"```python\n(?P<code>.*?)^```$",
+    re.M | re.S,
+)
 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose library is ours and the files of the page."""
+    """A project whose library is ours with the files and the changes of the page."""
     project = tmp_path_factory.mktemp("extended")
     passed_over = shutil.ignore_patterns("__pycache__", "*.egg-info")
     shutil.copytree(ROOT / "workflow", project / "workflow", ignore=passed_over)
@@ -37,6 +43,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert not file.exists(), f"{path} is there already"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(code, "utf-8")
+    for change in CHANGE.finditer(PAGE):
+        file, line = project / change["path"], f"{change['line']}\n"
+        before = file.read_text("utf-8")
+        assert before.count(f"\n{line}") == 1, f"{change['path']}: {line}"
+        after = change["code"] + (line if change["how"] == "before" else "")
+        file.write_text(before.replace(f"\n{line}", f"\n{after}"), "utf-8")
     return project
 
 
@@ -57,6 +69,17 @@ def written_runs() -> dict[str, Any]:
     return {name: run for block in blocks for name, run in yaml.safe_load(block)["runs"].items()}
 
 
+def draw(project: Path, spec: str, summary: Path, output: Path) -> dict[str, bytes]:
+    """Draw a figure; returns its files."""
+    files = {kind: output / f"figure.{kind}" for kind in ("pdf", "png", "csv", "txt")}
+    arguments = ["--name", "figure", "--spec", spec, "--summary", summary]
+    for option, kind in (("output-pdf", "pdf"), ("output-png", "png"), ("output-csv", "csv")):
+        arguments += [f"--{option}", files[kind]]
+    script = project / "workflow/scripts/figure.py"
+    python(project, script, *arguments, "--caption", files["txt"])
+    return {kind: file.read_bytes() for kind, file in files.items()}
+
+
 def modules(project: Path, side: str) -> list[str]:
     """The modules of all methods and backbones, as a stage that builds them is given them."""
     library = project / "workflow"
@@ -64,7 +87,7 @@ def modules(project: Path, side: str) -> list[str]:
     return [".".join(file.relative_to(library).with_suffix("").parts) for file in files]
 
 
-def test_a_method_and_a_backbone_are_two_new_files_each_and_a_test():
+def test_what_the_page_adds_is_a_file_or_two_each_and_a_test():
     assert list(FILES) == [
         "workflow/ssl_collapse/config/methods/mymethod.py",
         "workflow/ssl_collapse/models/methods/mymethod.py",
@@ -72,17 +95,22 @@ def test_a_method_and_a_backbone_are_two_new_files_each_and_a_test():
         "workflow/ssl_collapse/config/backbones/mybackbone.py",
         "workflow/ssl_collapse/models/backbones/mybackbone.py",
         "tests/unit/models/test_mybackbone.py",
+        "workflow/ssl_collapse/figures/myfigure.py",
+        "tests/unit/figures/test_myfigure.py",
     ]
+    changed = [change["path"].rpartition("/")[2] for change in CHANGE.finditer(PAGE)]
+    assert changed == ["figures.py"] * 2 + ["registry.py"] * 3
 
 
 def test_the_tests_of_the_page_pass(extended: Path):
     shown = python(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert "4 passed" in shown
+    assert "6 passed" in shown
 
 
 def test_the_page_keeps_the_rules_of_the_project(extended: Path):
     config = ROOT / "pyproject.toml"
     files = [extended / path for path in FILES]
+    files += {extended / change["path"] for change in CHANGE.finditer(PAGE)}
     python(extended, "-m", "ruff", "check", "--no-cache", "--config", config, *files)
     python(extended, "-m", "ruff", "format", "--no-cache", "--check", "--config", config, *files)
 
@@ -121,13 +149,33 @@ def test_the_new_method_trains_on_the_new_backbone(
     assert python(extended, "-c", rebuild, encoder).strip() == "mybackbone (3, 16)"
 
 
-def test_no_stage_that_exists_has_other_code(extended: Path):
+def test_the_new_figure_is_drawn_and_those_that_exist_keep_their_bytes(
+    extended: Path, tmp_path: Path
+):
+    run = {"epoch": 2, "final": True, "schedule": "last", "start_run": None, "steps": 6}
+    shares = {"share": [5.0, 5.0, 100.0, 100.0], "auc": [0.6, 0.7, 0.8, 0.9]}
+    accuracy = {"knn_cosine_k20": [0.4, 0.3, 0.2, 0.1]}
+    names = {"run": ["few", "few", "all", "all"], "seed": [0, 1, 0, 1]}
+    summary = tmp_path / "summary.csv"
+    pd.DataFrame({**names, **shares, **accuracy, **run}).to_csv(summary, index=False)
+
+    new = draw(extended, '{"kind":"myfigure","runs":["few","all"]}', summary, tmp_path / "new")
+    assert new["csv"].count(b"\n") == 1 + 4  # a header, and a line per training
+    old = '{"kind":"shares","runs":["few","all"]}'
+    before = draw(ROOT, old, summary, tmp_path / "before")
+    assert draw(extended, old, summary, tmp_path / "after") == before
+
+
+def test_no_stage_that_exists_has_other_code_but_figures(extended: Path):
     existing = tuple(modules(ROOT, "models"))
     assert "ssl_collapse.models.methods.simsiam" in existing
+    others = []
     for script in sorted((ROOT / "workflow/scripts").glob("*.py")):
         copy = extended / "workflow/scripts" / script.name
         before = code_digest(script, ROOT / "workflow", existing)
-        assert code_digest(copy, extended / "workflow", existing) == before, script.stem
+        if code_digest(copy, extended / "workflow", existing) != before:
+            others.append(script.stem)
+    assert others == ["figure"]
     new = ("ssl_collapse.models.methods.mymethod",)
     pretrain = extended / "workflow/scripts/pretrain.py"
     library = extended / "workflow"
