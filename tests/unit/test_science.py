@@ -83,3 +83,10 @@ def test_links_within_the_page_lead_somewhere():
     links = set(re.findall(r"\]\(#([^)]+)\)", PAGE))
     assert len(links) > 10
     assert links <= anchors
+
+
+def test_the_library_cites_this_page_and_no_paper_that_readers_have_not():
+    modules = sorted((ROOT / "workflow").rglob("*.py"))
+    texts = {str(module.relative_to(ROOT)): module.read_text("utf-8") for module in modules}
+    assert any("docs/SCIENCE.md" in text for text in texts.values())
+    assert [name for name, text in texts.items() if re.search(r"\bSPEC\b", text)] == []
