@@ -1,7 +1,8 @@
 """Which training images each step of each epoch shows: the paper's data schedules.
 
 `ordering` is a permutation of the N training indices; E epochs in R rounds give E_r = E // R
-epochs per round, and epoch e lies in chunk c = (e mod E_r) // chunk_size (SPEC, "Data schedules").
+epochs per round, and epoch e lies in chunk c = (e mod E_r) // chunk_size (docs/SCIENCE.md, "Data
+schedules").
 """
 
 from fractions import Fraction
