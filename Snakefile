@@ -5,7 +5,7 @@
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import min_version
 
-min_version("9.27")
+min_version("9.24")
 
 # A config with `runs` is an experiment of its own; one without is laid over config.yaml. Read here
 # and not by `configfile:`, which Snakemake passes over in a module that is given its config.

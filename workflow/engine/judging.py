@@ -87,13 +87,10 @@ class Judge:
         """Write the verdicts on all jobs of the plan, causes before what follows from them."""
         levels = [job for level in dag.toposorted() for job in level]
         jobs = [job for job in levels if job.rule in self.names]
-        rows = [
-            {
-                "rule": self.names[job.rule],
-                "inputs": list(map(str, job.input)),
-                "outputs": list(map(str, job.output)),
-                "reason": self(job),
-            }
-            for job in jobs
-        ]
+        rows = []
+        for job in jobs:
+            planned = self.planned(job)
+            row = {name: getattr(planned, name) for name in ("rule", "spec", "code")}
+            row |= {"inputs": planned.inputs, "outputs": planned.outputs, "reason": self(job)}
+            rows.append(row)
         Path(os.environ[VERDICTS]).write_text(json.dumps(rows), "utf-8")

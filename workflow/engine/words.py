@@ -19,6 +19,8 @@ class Verdict:
     """The judge's word on one job; no reason where what it makes is current."""
 
     rule: str
+    spec: str
+    code: str
     inputs: list[str]
     outputs: list[str]
     reason: str | None
