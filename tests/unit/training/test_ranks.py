@@ -129,7 +129,7 @@ def pretrain(
 def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
     images: PackedImages, tmp_path: Path
 ):
-    spec = {**SPEC, "steps_per_epoch": 100, "checkpoint_every": 3}
+    spec = {**SPEC, "share": 100, "steps_per_epoch": 100, "checkpoint_every": 3}
     whole = pretrain(images, tmp_path / "whole", spec)
     assert whole.wait() == 0, whole.communicate()[1]
     cut = pretrain(images, tmp_path / "cut", spec)

@@ -14,7 +14,9 @@ logger = logging.getLogger("ssl_collapse")
 
 ROUNDING = 4.0  # a few float32 eps: what features that are equal on paper may differ by
 MOST_ROWS = 1024  # of a batch: keeps `health` below half a second
-FEW = 0.1  # of the highest effective rank: below it, training warns of dimensional collapse
+# Of the highest effective rank: below it, training warns of dimensional collapse. On batches of 256
+# that are drawn with the paper's six published spectra, between 0.38 and 0.87 of it are left.
+FEW = 0.1
 
 
 class DivergedError(Exception):
