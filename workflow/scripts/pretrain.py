@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> None:
     if args.identity is None:
         # All that decides the result is part of the state's path: nothing else can resume it.
         inputs = [args.images, args.ordering, *([start] if start else [])]
-        args.identity = identity(args.spec, args.code, *map(content, inputs))
+        args.identity = identity("training", args.spec, args.code, *map(content, inputs))
     if args.gpus > 1 and not under_torchrun():
         device = choose_device(args.device, args.gpus)  # held here for all processes
         if device.type == "cuda" or args.device == "cpu":

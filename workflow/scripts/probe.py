@@ -144,7 +144,7 @@ def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState |
         yield None
         return
     # All that decides the result is part of the path, so that nothing else can resume it.
-    settings = (args.spec, args.code, str(args.num_classes))
+    settings = ("probe", args.spec, args.code, str(args.num_classes))
     state = SavedState(args.state / identity(*settings, *map(content, files)))
     with state.locked():
         yield state

@@ -19,6 +19,7 @@ from ssl_collapse.models.encoder_file import load_encoder
 from ssl_collapse.runtime import saved_state as state
 from ssl_collapse.runtime.errors import INTERRUPTED, UserError
 from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training import loop
 from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.health import OutputWatch
 from ssl_collapse.training.learning_rate import epoch_lr
@@ -107,6 +108,29 @@ def test_the_same_recipe_gives_the_same_bytes_with_any_runtime(
     trainer(images, tmp_path / "c", seed=1).run()
     assert checkpoints(tmp_path / "a") == checkpoints(tmp_path / "b")
     assert checkpoints(tmp_path / "a") != checkpoints(tmp_path / "c")
+
+
+def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
+    images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = trainer(images, tmp_path / "whole").run()
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    lost = trainer(images, tmp_path / "cut")
+    original = lost._step
+
+    def power_cut(crops: Any) -> float:
+        if (lost.progress.epoch, lost.progress.step) == (1, 2):
+            raise KeyboardInterrupt  # nothing is saved on the way out
+        return original(crops)
+
+    lost._step = power_cut
+    with pytest.raises(KeyboardInterrupt):
+        lost.run()
+    second = trainer(images, tmp_path / "cut")
+    second.resume()
+    assert (second.progress.epoch, second.progress.step) == (1, 2)
+    assert second.run() == whole
+    assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
 
 
 def test_a_signal_in_the_last_step_comes_too_late_to_stop(images: PackedImages, tmp_path: Path):
@@ -298,11 +322,16 @@ def test_a_second_trainer_of_the_same_run_is_refused(
 def test_a_longer_training_is_another_recipe_and_says_so(
     images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    trainer(images, tmp_path / "run/three", epochs=3).run()  # its state was not removed yet
-    longer = trainer(images, tmp_path / "run/four", epochs=4)
+    trainer(
+        images, tmp_path / "run/training-three", epochs=3
+    ).run()  # its state was not removed yet
+    longer = trainer(images, tmp_path / "run/training-four", epochs=4)
     longer.resume()
     assert longer.progress.epoch == 0
-    assert "run/three holds an unfinished training by another recipe, other code" in caplog.text
+    assert (
+        "run/training-three holds an unfinished training by another recipe, other code"
+        in caplog.text
+    )
 
 
 def lose(file: Path) -> None:

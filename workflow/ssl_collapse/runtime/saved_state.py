@@ -6,6 +6,7 @@ job fails; its identity keeps another recipe, other code and other inputs from r
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,13 +18,14 @@ from filelock import FileLock, Timeout
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_folder, file_sha256
 
+logger = logging.getLogger("ssl_collapse")
 # Seconds: processes that loaded images for a killed trainer hold its lock for five more.
 PATIENCE = 10.0
 
 
-def identity(*decisive: str) -> str:
-    """The name of a state: a digest of all that decides the result, inputs included."""
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+def identity(kind: str, *decisive: str) -> str:
+    """The name of a state: "training" or "probe", and a digest of all that decides its result."""
+    return f"{kind}-{hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]}"
 
 
 class SavedState:
@@ -58,10 +60,18 @@ class SavedState:
         finally:
             lock.release()
 
-    def others(self) -> list[Path]:
-        """What is unfinished beside it: of another recipe, code or inputs, so never resumed."""
-        beside = self.folder.parent.iterdir()
-        return sorted(f for f in beside if f != self.folder and (f / self.file.name).is_file())
+    def exists(self) -> bool:
+        """Whether there is a state to go on from; if not, those of other recipes are warned of."""
+        if self.file.exists():
+            return True
+        kind = self.folder.name.partition("-")[0]
+        for other in sorted(self.folder.parent.glob(f"{kind}-*/{self.file.name}")):
+            logger.warning(
+                "%s holds an unfinished %s by another recipe, other code or other inputs: this one "
+                "starts from nothing; delete that folder if you do not go back to it",
+                *(other.parent, kind),
+            )
+        return False
 
     def record(self, checkpoint: str) -> None:
         """Note what is in a checkpoint that has just been written."""

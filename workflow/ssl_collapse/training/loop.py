@@ -16,8 +16,7 @@ from tqdm import tqdm
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
-from ssl_collapse.runtime.errors import INTERRUPTED
-from ssl_collapse.runtime.interruption import Interruption
+from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.health import (
     DivergedError,
@@ -37,6 +36,7 @@ from ssl_collapse.views.schedule import epoch_batches
 
 logger = logging.getLogger("ssl_collapse")
 ALONE = Ranks()
+SAVE_EVERY = 300.0  # seconds: what a machine that is lost may cost
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Trainer:
         self.saver = Saver(spec, self.module, self.optimizer, state)
         self._interruption = Interruption()
         self._stop = False  # all ranks agree to
+        self._saved = time.perf_counter()
 
     @property
     def progress(self) -> Progress:
@@ -146,6 +147,9 @@ class Trainer:
             progress.seconds, clock = progress.seconds + now - clock, now
             if self._stop and progress.step < len(views):
                 self._interrupt()
+            if self.ranks.first and now - self._saved > SAVE_EVERY:
+                self.saver.save_state()
+                self._saved = now
             if progress.step % self.runtime.log_every == 0:
                 mean_loss = progress.loss_sum / progress.step
                 logger.info(
@@ -194,12 +198,10 @@ class Trainer:
             self.watch.dimensional_collapse(progress.rows, highest_rank(output))
         if self.ranks.first:
             self.saver.save_epoch()
+            self._saved = time.perf_counter()
 
     def _interrupt(self) -> None:
         if self.ranks.first:
             self.saver.save_state()
         self.ranks.wait()  # else the first to leave would have the others killed
-        logger.warning(
-            "interrupted; saved epoch %d, step %d", self.progress.epoch, self.progress.step
-        )
-        sys.exit(INTERRUPTED)
+        leave(self.progress.epoch, self.progress.step)

@@ -90,14 +90,7 @@ class Saver:
         Where a checkpoint that the run has written is missing or no more what it was, go on from
         the last one before it, so that it is made again; the result is the same.
         """
-        if not self.state.file.exists():
-            for folder in self.state.others():
-                logger.warning(
-                    "%s holds an unfinished training by another recipe, other code or other "
-                    "inputs: this one starts from nothing; delete that folder if you do not go "
-                    "back to it",
-                    folder,
-                )
+        if not self.state.exists():
             return
         path, content = self.state.file, load_checkpoint(self.state.file)
         try:
