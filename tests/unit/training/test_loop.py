@@ -334,6 +334,15 @@ def test_a_longer_training_is_another_recipe_and_says_so(
     )
 
 
+def test_the_state_of_a_probe_is_no_other_training(
+    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "run/probe-one").mkdir(parents=True)
+    (tmp_path / "run/probe-one/state.pt").touch()
+    trainer(images, tmp_path / "run/training-one").resume()
+    assert not caplog.records
+
+
 def lose(file: Path) -> None:
     file.unlink()
 

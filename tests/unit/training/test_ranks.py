@@ -78,6 +78,14 @@ def test_without_batch_norm_two_ranks_train_as_one(images: PackedImages, tmp_pat
     assert len(one) == 6  # two epochs of three steps
     np.testing.assert_allclose(two, one, rtol=1e-5)
     assert max(one) - min(one) > 1e-3  # it did train
+    rows = [
+        json.loads((tmp_path / name / "rows.json").read_text())
+        for name in ("one/rank0", "two/rank0", "two/rank1")
+    ]
+    assert rows[1] == rows[2]  # health, too, is of the whole batch on every rank
+    for alone, both in zip(rows[0], rows[1], strict=True):
+        assert both == pytest.approx(alone, rel=1e-4)
+        assert 1 < alone["effective_rank"] <= 3
     weights = [
         load_checkpoint(tmp_path / name / "rank0/state/checkpoints/epoch0002.pt")["model"]
         for name in ("one", "two")
