@@ -42,7 +42,7 @@ def write_config(path: Path) -> None:
     config["runs"] = {
         "current": config["runs"]["current"] | {"seeds": [0]},
         "hybrid": config["runs"]["hybrid"],
-        "long": {"steps_per_epoch": 100},
+        "long": {"share": 100, "steps_per_epoch": 100},
     }
     names = list(config["runs"])
     config["figures"] = {"schedules": {"kind": "schedules", "title": "Schedules", "runs": names}}

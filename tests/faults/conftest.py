@@ -4,7 +4,6 @@
 others of them.
 """
 
-import csv
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-TIMED = ("images_per_second", "seconds")  # columns of training.csv that no two runs share
+NO_RESULTS = (".snakemake_timestamp", "speed.csv")  # dates and times, which no two runs share
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,29 +72,16 @@ def copy(finished: Path, tmp_path: Path) -> Path:
 def tree(folder: Path) -> dict[str, bytes]:
     """Every result with its bytes, without logs and without what holds times.
 
-    Times are in two columns of training.csv, and so its digest is another in the sidecars of what
-    was made from it. Files whose names begin with a dot count, too: none may be left behind.
+    Files whose names begin with a dot count, too: none may be left behind.
     """
     results = folder / "results"
     content = {}
     for path in sorted(p for p in results.rglob("*") if p.is_file()):
         name = path.relative_to(results).as_posix()
-        if name.startswith(("logs/", "state/arguments/")) or path.name == ".snakemake_timestamp":
+        if name.startswith(("logs/", "state/arguments/")) or path.name in NO_RESULTS:
             continue
-        content[name] = _untimed(path)
+        content[name] = path.read_bytes()
     return content
-
-
-def _untimed(path: Path) -> bytes:
-    if path.name == "training.csv":
-        with path.open(newline="") as file:
-            rows = [{k: v for k, v in r.items() if k not in TIMED} for r in csv.DictReader(file)]
-        return repr(rows).encode()
-    if path.name in ("training.csv.provenance.json", "summary.csv.provenance.json"):
-        lines = path.read_text().splitlines()
-        timed = ("training.csv", '"sha256"', '"bytes"')
-        return "\n".join(x for x in lines if not any(t in x for t in timed)).encode()
-    return path.read_bytes()
 
 
 def differences(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:

@@ -173,9 +173,9 @@ RECIPE = [
     *each(
         "runs.iid",
         {
-            "batch_size": 8, "steps_per_epoch": 2, "optimizer": "adamw", "base_lr": 0.1,
+            "batch_size": 8, "optimizer": "adamw", "base_lr": 0.1,
             "final_lr": 0.001, "warmup_epochs": 1, "momentum": 0.8, "weight_decay": 0.001,
-            "fix_pred_lr": True, "schedule": "accumulate", "repeat_batch": 2, "n_warmup_steps": 1,
+            "fix_pred_lr": True, "schedule": "accumulate", "n_warmup_steps": 1,
             "checkpoint_every": 2,
         },
         IID,
@@ -198,7 +198,11 @@ RECIPE = [
          "width_per_group": 128},
         LAST,
     ),
-    *each("runs.photos", {"share": 100}, below("pretrain photos/*")),
+    *each(
+        "runs.photos",
+        {"share": 100, "steps_per_epoch": 2, "repeat_batch": 2},
+        below("pretrain photos/*"),
+    ),
     *each("runs.accumulate", {"n_rounds": 2}, below("pretrain accumulate/*")),
     put("runs.iid.dataset", {"runs.iid.dataset": "photos"},
         Jobs(runs(iid=Run("photos", epochs=(2, 4)))).below("pretrain iid/*")),

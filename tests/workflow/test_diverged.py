@@ -27,7 +27,7 @@ def test_training_has_a_row_per_epoch_and_one_failing_state(results: Path):
     assert rows["epoch"].tolist() == [1, 2, 3]
     assert rows["loss"].isna().tolist() == [False, True, True]
     names = sorted(path.name for path in (folder / "checkpoints").glob("*.pt"))
-    assert names == ["diverged.pt", "epoch0001.pt"]
+    assert names == ["diverged.pt", "epoch0000.pt", "epoch0001.pt"]
 
 
 def test_epochs_before_the_failure_are_measured_and_later_ones_marked(results: Path):

@@ -54,8 +54,7 @@ def run_all(folder: Path, images: Path, **runtime: object) -> None:
     assert run.returncode == 0, run.stdout[-4000:]
 
 
-# training.csv says how long an epoch took; its sidecar and the summary's hold its digest.
-TIMED = ("training.csv", "training.csv.provenance.json", "summary.csv.provenance.json")
+TIMED = "speed.csv"  # how long an epoch took: no result
 
 
 def results_of(folder: Path) -> dict[str, bytes]:
@@ -66,7 +65,7 @@ def results_of(folder: Path) -> dict[str, bytes]:
         for path in root.rglob("*")
         if path.is_file()
         and not {"logs", "state"} & set(path.relative_to(root).parts)
-        and path.name not in (*TIMED, "source.json", "inventory.json", ".snakemake_timestamp")
+        and path.name not in (TIMED, "source.json", "inventory.json", ".snakemake_timestamp")
     }
 
 

@@ -1,7 +1,9 @@
-"""Pretrain one run: packed images in, training.csv and one checkpoint per epoch out."""
+"""Pretrain one run: packed images in, training.csv and one checkpoint per epoch out.
+
+The times go to speed.csv beside training.csv, which so has the same bytes in every run on the CPU.
+"""
 
 import argparse
-import hashlib
 import logging
 import sys
 from contextlib import nullcontext
@@ -12,14 +14,16 @@ import pandas as pd
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import checkpoint_after
+from ssl_collapse.provenance.content import content
 from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.files import atomic_path
-from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.runtime.saved_state import SavedState, identity
 from ssl_collapse.runtime.scratch import on_scratch
 from ssl_collapse.runtime.torchrun import launch
 from ssl_collapse.training.loop import Runtime, Trainer
 from ssl_collapse.training.ranks import join, under_torchrun
+from ssl_collapse.training.saving import Rows
 from ssl_collapse.views.ordering import read_ordering
 from ssl_collapse.views.schedule import check_subsets
 
@@ -36,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--start", type=Path, nargs="?", help="checkpoints of the run to start from")
     p.add_argument("--state", type=Path, required=True, help="folder of unfinished trainings")
     p.add_argument("--code", default="", help="digest of the code: part of the state's identity")
+    p.add_argument("--identity", help=argparse.SUPPRESS)  # found once for all processes
     p.add_argument("--training", type=Path, required=True, help="training.csv to write")
     p.add_argument("--checkpoints", type=Path, required=True, help="folder of checkpoints to write")
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -48,43 +53,61 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Train on one device, or start the processes that train on several."""
+    start = checkpoint_after(args.start, _spec(args).start_epoch) if args.start else None
+    if args.identity is None:
+        # All that decides the result is part of the state's path: nothing else can resume it.
+        inputs = [args.images, args.ordering, *([start] if start else [])]
+        args.identity = identity("training", args.spec, args.code, *map(content, inputs))
     if args.gpus > 1 and not under_torchrun():
         device = choose_device(args.device, args.gpus)  # held here for all processes
         if device.type == "cuda" or args.device == "cpu":
-            launch(sys.argv[0], sys.argv[1:], args.gpus)
+            launch(sys.argv[0], [*sys.argv[1:], "--identity", args.identity], args.gpus)
             return
         logger.warning("no GPU is visible: one process on the CPU instead of %d", args.gpus)
-    train(args)
+    train(args, start)
 
 
-def train(args: argparse.Namespace) -> None:
+def _spec(args: argparse.Namespace) -> PretrainSpec:
+    return PretrainSpec.model_validate_json(args.spec)
+
+
+def train(args: argparse.Namespace, start: Path | None) -> None:
     """Train, or go on training, and publish the results."""
-    spec = PretrainSpec.model_validate_json(args.spec)
+    spec = _spec(args)
     images = PackedImages(on_scratch(args.images, args.scratch))
     ordering = read_ordering(args.ordering, len(images))
     check_subsets(spec, len(ordering), spec.start_epoch)
     device = choose_device(args.device)
     runtime = Runtime(device, args.workers, args.log_every, args.run)
-    # Recipe and code are part of the path, so that no other recipe can resume this training.
-    identity = hashlib.sha256((args.spec + args.code).encode()).hexdigest()[:16]
-    state = SavedState(args.state / identity)
+    state = SavedState(args.state / args.identity)
     ranks = join(device)
     if ranks.size > 1 and device.type == "cpu":
         logger.warning("on the CPU batch norm sees each process's part of a batch alone")
     with state.locked() if ranks.first else nullcontext():
         ranks.wait()  # for the lock
         trainer = Trainer(spec, images, ordering, runtime, state, ranks)
-        if args.start:
-            trainer.start_from(checkpoint_after(args.start, spec.start_epoch))
+        if start:
+            trainer.start_from(start)
         trainer.resume()
         rows = trainer.run()
         if ranks.first:
+            _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
             with atomic_path(args.training) as temporary:
                 pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
             state.publish(args.checkpoints)
     if ranks.first:
         state.remove()
     ranks.leave()
+
+
+def _write_speed(path: Path, rows: Rows) -> None:
+    """Write speed.csv, which no result depends on, and which is no reason to fail."""
+    try:
+        with atomic_path(path) as temporary:
+            columns = ["epoch", "images_per_second", "seconds"]
+            pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False)
+    except OSError as error:
+        logger.warning("%s was not written: %s", path, error)
 
 
 if __name__ == "__main__":

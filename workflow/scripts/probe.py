@@ -1,7 +1,6 @@
 """Train a linear classifier on frozen features, and report its top-1 and top-5 accuracy."""
 
 import argparse
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +15,14 @@ from ssl_collapse.evaluation.probe_cached import CachedFeatures, failed_files, p
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.encoder_file import read_encoder
+from ssl_collapse.provenance.content import content
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.extraction import FailedEncoderError
 from ssl_collapse.representations.file import open_representations
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import file_sha256, write_json
-from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.runtime.files import write_json
+from ssl_collapse.runtime.saved_state import SavedState, identity
 from ssl_collapse.runtime.scratch import on_scratch
 
 EPILOG = """\
@@ -72,10 +72,10 @@ def main(args: argparse.Namespace) -> None:
     direct = args.json is None
     path = default.with_name(f"{default.stem}-probe.json") if direct else args.json
     with _state(args, files) as state:
-        content = probe(state)
-        write_json(path, content)
+        result = probe(state)
+        write_json(path, result)
     if direct:
-        print(_readable(content))
+        print(_readable(result))
         print(f"\nwritten: {path}")
 
 
@@ -144,9 +144,8 @@ def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState |
         yield None
         return
     # All that decides the result is part of the path, so that nothing else can resume it.
-    words = [args.spec, args.code, str(args.num_classes), *map(file_sha256, files)]
-    identity = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
-    state = SavedState(args.state / identity)
+    settings = ("probe", args.spec, args.code, str(args.num_classes))
+    state = SavedState(args.state / identity(*settings, *map(content, files)))
     with state.locked():
         yield state
     state.remove()

@@ -5,7 +5,6 @@ the file holds, and leave no result.
 """
 
 import argparse
-import hashlib
 import importlib.util
 import json
 import re
@@ -121,9 +120,11 @@ def unfinished_probe(folder: Path) -> Probe:
     return Probe(source, spec, torch.device("cpu"), SavedState(folder / "probe"))
 
 
-def state_of(folder: Path) -> str:
-    identity = hashlib.sha256(json.dumps(SPEC).encode()).hexdigest()[:16]
-    return f"state/{identity}/state.pt"
+def unfinished_training(folder: Path) -> Trainer:
+    spec, images = PretrainSpec.model_validate(SPEC), PackedImages(folder / "packed.h5")
+    state = SavedState(folder / "training")
+    state.checkpoints.mkdir(parents=True, exist_ok=True)
+    return Trainer(spec, images, np.arange(12), Runtime(torch.device("cpu")), state)
 
 
 TRAINED = ("training.csv", "new")
@@ -135,7 +136,7 @@ READERS = {
         ("new.safetensors",),
     ),
     "checkpoint, started from": Reader("checkpoints/epoch0001.pt", start, TRAINED),
-    "state of a training": Reader(state_of(Path()), pretrain, TRAINED),
+    "state of a training": Reader("training/state.pt", lambda f: unfinished_training(f).resume()),
     "ordering": Reader("ordering.npy", pretrain, TRAINED),
     "packed images, trained on": Reader("packed.h5", pretrain, TRAINED),
     "packed images, represented": Reader("packed.h5", represent, ("new.h5",)),
@@ -172,11 +173,8 @@ def good(images: PackedImages, tmp_path_factory: pytest.TempPathFactory) -> Path
     shutil.copy(images.path, folder / "packed.h5")
     shutil.copy(images.path.with_name("dataset.json"), folder / "dataset.json")
     np.save(folder / "ordering.npy", np.arange(12))
-    state = SavedState(folder / Path(state_of(folder)).parent)
-    state.checkpoints.mkdir(parents=True)
-    spec = PretrainSpec.model_validate(SPEC)
-    Trainer(spec, images, np.arange(12), Runtime(torch.device("cpu")), state).run()
-    shutil.copytree(state.checkpoints, folder / "checkpoints")
+    unfinished_training(folder).run()
+    shutil.copytree(folder / "training/checkpoints", folder / "checkpoints")
     export_encoder(folder / "checkpoints/epoch0001.pt", folder / "encoder.safetensors", 1)
     rows = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
     targets = np.arange(12) % 2

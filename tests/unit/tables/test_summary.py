@@ -76,8 +76,8 @@ def write_run(results: Path, run: str, loss: str = "-0.5", first: int = 1, **col
     folder = results / f"runs/{run}/seed0"
     write_json(folder / "epoch0004/collapse.json", {**collapse, "dtype": "float32"})
     write_json(folder / "epoch0004/knn.json", KNN)
-    lines = [f"{epoch},{loss if epoch == 4 else '-0.1'},0.05,9.5,1.25" for epoch in range(first, 5)]
-    head = "epoch,loss,lr,images_per_second,seconds"
+    lines = [f"{epoch},{loss if epoch == 4 else '-0.1'},0.05,0.2,9.5" for epoch in range(first, 5)]
+    head = "epoch,loss,lr,std_per_dimension,effective_rank"
     (folder / "training.csv").write_text("\n".join([head, *lines]) + "\n")
 
 
@@ -99,6 +99,14 @@ def test_columns_of_one_row(results: Path) -> None:
         "knn_l2_k20", "knn_l2_k200", "knn_l2_oracle", "knn_l2_oracle_k",
     }  # fmt: skip
     assert "dtype" not in row  # a word is no measure
+
+
+def test_the_network_before_training_has_no_loss_and_has_not_failed(results: Path) -> None:
+    folder = results / "runs/iid/seed0"
+    (folder / "epoch0004").rename(folder / "epoch0000")
+    table = summarize(rows(plan_row(epoch=0, final=False)), results)
+    assert table["loss"].isna().all() and table["auc"].tolist() == [0.75]
+    assert not table["diverged"].any()
 
 
 def test_only_numbers_at_the_top_of_collapse_json_become_columns(results: Path) -> None:

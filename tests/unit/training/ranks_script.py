@@ -65,8 +65,9 @@ def main(images: str, output: str, norm: str) -> None:
     losses: list[float] = []
     step = trainer._step
     trainer._step = lambda crops: losses.append(step(crops)) or losses[-1]
-    trainer.run()
+    rows = trainer.run()
     (folder / "losses.json").write_text(json.dumps(losses))
+    (folder / "rows.json").write_text(json.dumps(rows))
     ranks.leave()
 
 

@@ -1,11 +1,12 @@
 """Learning rates against values worked out by hand."""
 
 import pytest
+import torch
 
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_backbone, build_method
 from ssl_collapse.training.learning_rate import epoch_lr, initial_lr
-from ssl_collapse.training.optimizer import build_optimizer, set_epoch_lr
+from ssl_collapse.training.optimizer import build_optimizer, set_rates
 
 
 def recipe(**keys: object) -> Recipe:
@@ -30,6 +31,8 @@ def test_half_cosine_over_four_epochs():
 def test_final_lr_is_where_the_cosine_ends():
     # halfway between 0.05 and 0.01
     assert epoch_lr(recipe(final_lr=0.01), 2) == pytest.approx(0.03)
+    # scaled by 512 / 256 like the initial rate: halfway between 0.1 and 0.02
+    assert epoch_lr(recipe(final_lr=0.01, batch_size=512), 2) == pytest.approx(0.06)
 
 
 def test_warm_up_rises_by_equal_steps_and_then_the_cosine_starts_at_the_top():
@@ -38,12 +41,76 @@ def test_warm_up_rises_by_equal_steps_and_then_the_cosine_starts_at_the_top():
     assert lrs == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
 
 
+def rates(epoch: int, step: int = 0, **keys: object) -> tuple[float, float]:
+    """The rates of encoder and predictor."""
+    r = recipe(**keys)
+    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    set_rates(optimizer, r, epoch, step)
+    encoder, predictor = optimizer.param_groups
+    return encoder["lr"], predictor["lr"]
+
+
 def test_fix_pred_lr_keeps_the_predictors_rate():
-    for fixed, expected in ((True, 0.05), (False, 0.025)):
-        r = recipe(fix_pred_lr=fixed)
-        model = build_method(*build_backbone(r.backbone), r.method)
-        optimizer = build_optimizer(model, r)
-        assert set_epoch_lr(optimizer, r, 2) == pytest.approx(0.025)
-        encoder, predictor = optimizer.param_groups
-        assert encoder["lr"] == pytest.approx(0.025)
-        assert predictor["lr"] == pytest.approx(expected)
+    assert rates(2) == pytest.approx((0.025, 0.025))
+    assert rates(2, fix_pred_lr=True) == pytest.approx((0.025, 0.05))
+
+
+def test_with_fix_pred_lr_the_predictor_warms_up_with_the_encoder_and_is_fixed_then():
+    # w = 2 of 4: 0.05 * (1, 2) / 3, then 0.05/2 (1 + cos(pi (0, 1)/2)) and for the predictor 0.05
+    pairs = [rates(e, fix_pred_lr=True, warmup_epochs=2) for e in range(4)]
+    assert [encoder for encoder, _ in pairs] == pytest.approx([0.05 / 3, 0.1 / 3, 0.05, 0.025])
+    assert [predictor for _, predictor in pairs] == pytest.approx([0.05 / 3, 0.1 / 3, 0.05, 0.05])
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_warm_up_steps_set_the_encoders_rate_to_0_in_every_epoch_but_the_first(fixed: bool):
+    keys = {"n_warmup_steps": 2, "fix_pred_lr": fixed}
+    predictor = 0.05 if fixed else 0.025
+    assert rates(0, 0, **keys) == pytest.approx((0.05, 0.05))
+    assert rates(2, 1, **keys) == pytest.approx((0, predictor))
+    assert rates(2, 2, **keys) == pytest.approx((0.025, predictor))
+
+
+class OneWeight(torch.nn.Module):
+    """A toy with one weight as encoder, and one as predictor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.nn.ParameterList([torch.ones(1), torch.ones(1)])
+
+    def encoder_parameters(self) -> list[torch.nn.Parameter]:
+        return [self.weights[0]]
+
+    def predictor_parameters(self) -> list[torch.nn.Parameter]:
+        return [self.weights[1]]
+
+
+def weight_after_steps(gradients: tuple[float, ...], **keys: object) -> list[float]:
+    """The encoder's weight, 1 at first, after each step of epoch 2, of which the first is frozen.
+
+    The rate of epoch 2 is 1 (512 / 256 of base_lr 1, and half of that by the cosine).
+    """
+    r = recipe(base_lr=1.0, batch_size=512, n_warmup_steps=1, **keys)
+    model = OneWeight()
+    optimizer, weights = build_optimizer(model, r), []
+    for step, gradient in enumerate(gradients):
+        set_rates(optimizer, r, 2, step)
+        for weight in model.weights:
+            weight.grad = torch.tensor([float(gradient)])
+        optimizer.step()
+        weights.append(model.weights[0].item())
+    return weights
+
+
+def test_momentum_goes_on_gathering_while_the_encoder_is_frozen():
+    # buffer 1, not applied; then 0.5 * 1 + 1 = 1.5: 1 - 1.5
+    assert weight_after_steps((1, 1), momentum=0.5, weight_decay=0) == [1, -0.5]
+    # of a gradient that has gone, momentum alone is left: 0.5 * 1 + 0
+    assert weight_after_steps((1, 0), momentum=0.5, weight_decay=0) == [1, 0.5]
+    # weight decay is part of SGD's gradient: 0 + 0.25 * 1, then 0.5 * 0.25 + 0.25 = 0.375
+    assert weight_after_steps((0, 0), momentum=0.5, weight_decay=0.25) == [1, 0.625]
+
+
+def test_adamw_does_not_decay_a_frozen_encoder():
+    # its decay is weight * rate * weight_decay, apart from the moments: none, then 1 - 1 * 0.25
+    assert weight_after_steps((0, 0), optimizer="adamw", weight_decay=0.25) == [1, 0.75]

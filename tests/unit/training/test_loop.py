@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.config.experiment import RunConfig
+from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.build import build_backbone, build_method
 from ssl_collapse.models.checkpoint_file import DIVERGED, checkpoint_after, load_checkpoint
+from ssl_collapse.models.encoder_file import load_encoder
 from ssl_collapse.runtime import saved_state as state
 from ssl_collapse.runtime.errors import INTERRUPTED, UserError
 from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training import loop
+from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.health import OutputWatch
 from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.loop import Runtime, Trainer
+from ssl_collapse.training.saving import is_kept
 
 CPU = torch.device("cpu")
 
@@ -50,10 +57,11 @@ def checkpoints(state: Path) -> dict[str, bytes]:
 def test_rows_and_checkpoints_of_every_epoch(images: PackedImages, tmp_path: Path):
     rows = trainer(images, tmp_path).run()
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert list(rows[0]) == ["epoch", "loss", "lr", "images_per_second", "seconds"]
+    assert list(rows[0]) == ["epoch", "loss", "lr", "std_per_dimension", "effective_rank"]
     assert rows[0]["lr"] == 0.05 * 4 / 256
     assert all(-1 <= row["loss"] <= 1 for row in rows)
-    assert list(checkpoints(tmp_path)) == ["epoch0001.pt", "epoch0002.pt", "epoch0003.pt"]
+    assert all(1 <= row["effective_rank"] <= 3 for row in rows)  # of four images
+    assert list(checkpoints(tmp_path)) == [f"epoch000{epoch}.pt" for epoch in range(4)]
     content = load_checkpoint(tmp_path / "checkpoints/epoch0002.pt")
     assert content["epoch"] == 2
     assert PretrainSpec.model_validate_json(content["recipe"]) == spec()
@@ -61,7 +69,35 @@ def test_rows_and_checkpoints_of_every_epoch(images: PackedImages, tmp_path: Pat
 
 def test_checkpoint_every_keeps_some_and_always_the_last(images: PackedImages, tmp_path: Path):
     trainer(images, tmp_path, checkpoint_every=2).run()
-    assert list(checkpoints(tmp_path)) == ["epoch0002.pt", "epoch0003.pt"]
+    assert list(checkpoints(tmp_path)) == ["epoch0000.pt", "epoch0002.pt", "epoch0003.pt"]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 10])
+@pytest.mark.parametrize("start", [0, 1, 4])
+def test_the_config_knows_which_checkpoints_are_kept(every: int, start: int):
+    keys = {"epochs": 10, "checkpoint_every": every}
+    recipe = spec(**keys).model_dump(include=set(Recipe.model_fields))
+    run = RunConfig.model_validate(
+        {**recipe, "dataset": "d", "start": {"run": "a", "epoch": start} if start else None}
+    )
+    trained = spec(**keys, start_epoch=start)
+    assert [run.has_checkpoint(e) for e in range(12)] == [
+        is_kept(trained, e) and e <= 10 for e in range(12)
+    ]
+
+
+def test_epoch_0_is_the_network_before_training(images: PackedImages, tmp_path: Path):
+    trainer(images, tmp_path, seed=5).run()
+    torch.manual_seed(5)
+    fresh = build_method(*build_backbone(spec().backbone), spec().method).state_dict()
+    content = load_checkpoint(tmp_path / "checkpoints/epoch0000.pt")
+    assert content["epoch"] == 0
+    assert content["model"].keys() == fresh.keys()
+    assert all(torch.equal(content["model"][name], fresh[name]) for name in fresh)
+    export_encoder(tmp_path / "checkpoints/epoch0000.pt", tmp_path / "encoder", 0)
+    weights, metadata = load_encoder(tmp_path / "encoder")
+    assert metadata["epoch"] == "0"
+    assert torch.equal(weights["conv1.weight"], fresh["backbone.conv1.weight"])
 
 
 def test_the_same_recipe_gives_the_same_bytes_with_any_runtime(
@@ -72,6 +108,41 @@ def test_the_same_recipe_gives_the_same_bytes_with_any_runtime(
     trainer(images, tmp_path / "c", seed=1).run()
     assert checkpoints(tmp_path / "a") == checkpoints(tmp_path / "b")
     assert checkpoints(tmp_path / "a") != checkpoints(tmp_path / "c")
+
+
+def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
+    images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = trainer(images, tmp_path / "whole").run()
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    lost = trainer(images, tmp_path / "cut")
+    original = lost._step
+
+    def power_cut(crops: Any) -> float:
+        if (lost.progress.epoch, lost.progress.step) == (1, 2):
+            raise KeyboardInterrupt  # nothing is saved on the way out
+        return original(crops)
+
+    lost._step = power_cut
+    with pytest.raises(KeyboardInterrupt):
+        lost.run()
+    second = trainer(images, tmp_path / "cut")
+    second.resume()
+    assert (second.progress.epoch, second.progress.step) == (1, 2)
+    assert second.run() == whole
+    assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
+
+
+def test_a_signal_in_the_last_step_comes_too_late_to_stop(images: PackedImages, tmp_path: Path):
+    late = trainer(images, tmp_path)
+    original = late._step
+
+    def asked_in_the_last(crops: Any) -> float:
+        late._interruption.asked = (late.progress.epoch, late.progress.step) == (2, 2)
+        return original(crops)
+
+    late._step = asked_in_the_last
+    assert [row["epoch"] for row in late.run()] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 4, 5, 8])
@@ -97,8 +168,9 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
     assert stopped.value.code == INTERRUPTED
     second = trainer(images, tmp_path / "cut")
     second.resume()
-    rows = second.run()
-    assert [row["loss"] for row in rows] == [row["loss"] for row in whole]
+    assert second.run() == whole
+    assert [row["epoch"] for row in second.progress.speed] == [1, 2, 3]
+    assert all(row["seconds"] > 0 for row in second.progress.speed)
     assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
 
 
@@ -170,8 +242,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_success(
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert np.isnan([row["loss"] for row in rows]).tolist() == [False, True, True, True]
     assert [row["lr"] for row in rows] == [epoch_lr(spec(epochs=4), epoch) for epoch in range(4)]
-    assert [row["images_per_second"] for row in rows[1:]] == [0, 0, 0]
-    assert list(checkpoints(tmp_path)) == [DIVERGED, "epoch0001.pt"]
+    assert list(checkpoints(tmp_path)) == [DIVERGED, "epoch0000.pt", "epoch0001.pt"]
     content = load_checkpoint(tmp_path / "checkpoints" / DIVERGED)
     assert (content["epoch"], content["failure"]) == (1, "the loss is nan in epoch 2, step 2")
 
@@ -186,7 +257,7 @@ def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, t
     second = trainer(images, tmp_path / "cut", **rate)
     second.resume()
     assert repr(second.run()) == repr(whole)  # repr: NaN is not equal to itself
-    assert list(checkpoints(tmp_path / "whole")) == [DIVERGED]
+    assert list(checkpoints(tmp_path / "whole")) == [DIVERGED, "epoch0000.pt"]
     assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
 
 
@@ -229,8 +300,10 @@ def test_watching_the_outputs_changes_no_byte(
     images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     trainer(images, tmp_path / "watched").run()
-    monkeypatch.setattr(OutputWatch, "__init__", lambda self, *_: setattr(self, "collapse", None))
-    monkeypatch.setattr(OutputWatch, "check", lambda *_: None)
+    nothing = torch.zeros(4, 1)
+    monkeypatch.setattr(OutputWatch, "__init__", lambda self, *_: setattr(self, "output", nothing))
+    monkeypatch.setattr(OutputWatch, "total_collapse", lambda *_: None)
+    monkeypatch.setattr(OutputWatch, "dimensional_collapse", lambda *_: None)
     trainer(images, tmp_path / "not").run()
     assert checkpoints(tmp_path / "watched") == checkpoints(tmp_path / "not")
     content = load_checkpoint(tmp_path / "not/checkpoints/epoch0003.pt")
@@ -249,11 +322,101 @@ def test_a_second_trainer_of_the_same_run_is_refused(
 def test_a_longer_training_is_another_recipe_and_says_so(
     images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    trainer(images, tmp_path / "run/three", epochs=3).run()  # its state was not removed yet
-    longer = trainer(images, tmp_path / "run/four", epochs=4)
+    trainer(
+        images, tmp_path / "run/training-three", epochs=3
+    ).run()  # its state was not removed yet
+    longer = trainer(images, tmp_path / "run/training-four", epochs=4)
     longer.resume()
     assert longer.progress.epoch == 0
-    assert "run/three holds an unfinished training by another recipe" in caplog.text
+    assert (
+        "run/training-three holds an unfinished training by another recipe, other code"
+        in caplog.text
+    )
+
+
+def test_the_state_of_a_probe_is_no_other_training(
+    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "run/probe-one").mkdir(parents=True)
+    (tmp_path / "run/probe-one/state.pt").touch()
+    trainer(images, tmp_path / "run/training-one").resume()
+    assert not caplog.records
+
+
+def lose(file: Path) -> None:
+    file.unlink()
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(b"\0" + file.read_bytes()[1:])
+
+
+@pytest.mark.parametrize("how", [lose, damage])
+@pytest.mark.parametrize(
+    ("epoch", "source"), [(0, "nothing"), (1, "epoch 0"), (2, "epoch 1"), (3, "epoch 2")]
+)
+def test_a_lost_checkpoint_of_an_unfinished_training_is_made_again(
+    images: PackedImages,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    how: Callable[[Path], None],
+    epoch: int,
+    source: str,
+):
+    first = trainer(images, tmp_path / "cut")
+    whole = first.run()  # to the end, but not published yet
+    written = checkpoints(tmp_path / "cut")
+    how(tmp_path / f"cut/checkpoints/epoch000{epoch}.pt")
+    second = trainer(images, tmp_path / "cut")
+    second.resume()
+    assert f"epoch000{epoch}.pt is missing or damaged: training goes on from {source}" in (
+        caplog.text
+    )
+    assert second.progress.epoch == max(0, epoch - 1)
+    assert second.run() == whole
+    assert [row["epoch"] for row in second.progress.speed] == [1, 2, 3]
+    assert checkpoints(tmp_path / "cut") == written
+    second.saver.state.publish(tmp_path / "published")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "published").iterdir()} == written
+
+
+def test_a_hybrid_whose_first_checkpoint_is_lost_goes_back_to_its_start(
+    images: PackedImages, tmp_path: Path
+):
+    trainer(images, tmp_path / "whole").run()
+
+    def hybrid() -> Trainer:
+        started = trainer(images, tmp_path / "hybrid", start_epoch=1)
+        started.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
+        started.resume()
+        return started
+
+    rows = hybrid().run()
+    written = checkpoints(tmp_path / "hybrid")
+    lose(tmp_path / "hybrid/checkpoints/epoch0002.pt")
+    assert hybrid().run() == rows
+    assert checkpoints(tmp_path / "hybrid") == written
+
+
+@pytest.mark.parametrize("how", [lose, damage])
+def test_a_folder_without_one_of_its_checkpoints_is_not_published(
+    images: PackedImages, tmp_path: Path, how: Callable[[Path], None]
+):
+    trained = trainer(images, tmp_path)
+    trained.run()
+    how(tmp_path / "checkpoints/epoch0002.pt")
+    with pytest.raises(UserError, match=r"epoch0002\.pt: missing or damaged.*start again"):
+        trained.saver.state.publish(tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
+def test_what_the_run_did_not_write_is_not_published(images: PackedImages, tmp_path: Path):
+    # the failing state of an earlier attempt, which on a GPU need not fail again
+    trained = trainer(images, tmp_path)
+    (tmp_path / "checkpoints" / DIVERGED).touch()
+    trained.run()
+    trained.saver.state.publish(tmp_path / "published")
+    assert not (tmp_path / "published" / DIVERGED).exists()
 
 
 def test_the_lock_of_a_dead_process_does_not_block(tmp_path: Path):

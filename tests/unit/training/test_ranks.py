@@ -44,7 +44,7 @@ def toy_losses(images: PackedImages, output: Path, norm: str, ranks: int) -> lis
     assert len(losses) == ranks
     assert all(one == losses[0] for one in losses)  # each rank knows the loss of the whole batch
     written = [len(list(p.glob("state/checkpoints/*"))) for p in sorted(output.glob("rank*"))]
-    assert written == [2, 0][:ranks]  # rank 0 alone writes
+    assert written == [3, 0][:ranks]  # rank 0 alone writes, epoch 0 too
     return losses[0]
 
 
@@ -78,6 +78,14 @@ def test_without_batch_norm_two_ranks_train_as_one(images: PackedImages, tmp_pat
     assert len(one) == 6  # two epochs of three steps
     np.testing.assert_allclose(two, one, rtol=1e-5)
     assert max(one) - min(one) > 1e-3  # it did train
+    rows = [
+        json.loads((tmp_path / name / "rows.json").read_text())
+        for name in ("one/rank0", "two/rank0", "two/rank1")
+    ]
+    assert rows[1] == rows[2]  # health, too, is of the whole batch on every rank
+    for alone, both in zip(rows[0], rows[1], strict=True):
+        assert both == pytest.approx(alone, rel=1e-4)
+        assert 1 < alone["effective_rank"] <= 3
     weights = [
         load_checkpoint(tmp_path / name / "rank0/state/checkpoints/epoch0002.pt")["model"]
         for name in ("one", "two")
@@ -129,7 +137,7 @@ def pretrain(
 def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
     images: PackedImages, tmp_path: Path
 ):
-    spec = {**SPEC, "steps_per_epoch": 100, "checkpoint_every": 3}
+    spec = {**SPEC, "share": 100, "steps_per_epoch": 100, "checkpoint_every": 3}
     whole = pretrain(images, tmp_path / "whole", spec)
     assert whole.wait() == 0, whole.communicate()[1]
     cut = pretrain(images, tmp_path / "cut", spec)

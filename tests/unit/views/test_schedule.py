@@ -80,7 +80,7 @@ def test_steps_do_not_depend_on_the_subset():
     assert batches.shape == (5, 2)
     for start in (0, 2):  # two whole permutations of {0, 1, 2, 3}, and one batch of a third
         assert sorted(batches[start : start + 2].ravel()) == [0, 1, 2, 3]
-    assert steps_per_epoch(recipe(steps_per_epoch=7), 10) == 7
+    assert steps_per_epoch(recipe(share=100, steps_per_epoch=7), 10) == 7
 
 
 def test_every_permutation_is_cut_to_whole_batches():
@@ -99,8 +99,18 @@ def test_iid_shows_each_image_once_per_epoch_and_reshuffles():
     assert first.tolist() != second.tolist()
 
 
+@pytest.mark.parametrize("key", ["steps_per_epoch", "repeat_batch"])
+def test_iid_refuses_what_it_would_not_heed_and_share_100_heeds_it(key: str):
+    with pytest.raises(ValueError, match=r"`repeat_batch` have no meaning for `schedule: iid`"):
+        recipe(**{key: 2})
+    # all ten images; 2 steps of them, or 5 of which two in a row are the same
+    shown = epoch_batches(recipe(share=100, **{key: 2}), ORDERING, epoch=0, seed=0)
+    assert subsets(recipe(share=100)) == subsets(recipe())
+    assert len(shown) == {"steps_per_epoch": 2, "repeat_batch": 5}[key]
+
+
 def test_repeat_batch_shows_each_batch_in_a_row_and_keeps_the_number_of_steps():
-    batches = epoch_batches(recipe(repeat_batch=2), ORDERING, epoch=0, seed=0)
+    batches = epoch_batches(recipe(share=100, repeat_batch=2), ORDERING, epoch=0, seed=0)
     assert len(batches) == 5
     assert batches[0].tolist() == batches[1].tolist() != batches[2].tolist()
     assert batches[2].tolist() == batches[3].tolist()

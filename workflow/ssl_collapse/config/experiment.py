@@ -51,7 +51,7 @@ class RunConfig(Recipe):
 
     dataset: str
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
-    analyze: Annotated[list[Literal["last"] | Positive], Field(min_length=1)] = ["last"]
+    analyze: Annotated[list[Literal["last"] | NotNegative], Field(min_length=1)] = ["last"]
     start: StartConfig | None = None
 
     @field_validator("seeds")
@@ -79,15 +79,17 @@ class RunConfig(Recipe):
         return sorted({self.epochs if epoch == "last" else epoch for epoch in self.analyze})
 
     def has_checkpoint(self, epoch: int) -> bool:
-        """Whether training leaves a checkpoint after this epoch."""
+        """Whether training leaves a checkpoint after this epoch; 0 is the network before it."""
+        if epoch == 0:
+            return self.start is None
         first = self.start.epoch if self.start else 0
         kept = epoch % self.checkpoint_every == 0 or epoch == self.epochs
         return first < epoch <= self.epochs and kept
 
     def describe_checkpoints(self) -> str:
         """For messages: which epochs have checkpoints."""
-        first = self.start.epoch if self.start else 0
-        return f"every {self.checkpoint_every} epochs after {first} and at {self.epochs}"
+        first = f"after {self.start.epoch}" if self.start else "from 0 on"
+        return f"every {self.checkpoint_every} epochs {first} and at {self.epochs}"
 
 
 class EvaluationConfig(StrictModel):

@@ -45,18 +45,18 @@ class Recipe(StrictModel):
 
     optimizer: Literal["sgd", "adamw"] = "sgd"
     base_lr: Annotated[float, Field(gt=0)] = 0.05  # the learning rate is base_lr * batch_size / 256
-    final_lr: Annotated[float, Field(ge=0)] = 0.0  # where the cosine ends; not scaled by the batch
+    final_lr: Annotated[float, Field(ge=0)] = 0.0  # where the cosine ends; scaled as base_lr
     warmup_epochs: NotNegative = 0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    fix_pred_lr: bool = False  # the predictor keeps the initial learning rate
+    fix_pred_lr: bool = False  # after its warm-up the predictor keeps the initial rate
 
     schedule: Schedule = "iid"
     share: Annotated[float, Field(gt=0, le=100)] | None = None  # percent of the data, for `last`
     chunk_size: Positive | None = None  # epochs per chunk (current, accumulate, last)
     n_rounds: Positive = 1
     repeat_batch: Positive = 1
-    n_warmup_steps: NotNegative = 0  # encoder frozen for the first steps of every epoch but epoch 0
+    n_warmup_steps: NotNegative = 0  # first steps with encoder lr 0, not in epoch 0
     checkpoint_every: Positive = 1
 
     @model_validator(mode="before")
@@ -76,6 +76,11 @@ class Recipe(StrictModel):
             raise ValueError("`schedule: last` needs `share` (percent) or `chunk_size` (epochs)")
         if self.schedule == "iid" and (self.chunk_size is not None or self.n_rounds != 1):
             raise ValueError("`chunk_size` and `n_rounds` have no meaning for `schedule: iid`")
+        if self.schedule == "iid" and (self.steps_per_epoch is not None or self.repeat_batch != 1):
+            raise ValueError(
+                "`steps_per_epoch` and `repeat_batch` have no meaning for `schedule: iid`, which "
+                "shows every image once per epoch; `share: 100` shows all images in any steps"
+            )
         if self.n_rounds > self.epochs:
             raise ValueError(f"n_rounds {self.n_rounds} exceeds epochs {self.epochs}")
         if self.chunk_size is not None and self.chunk_size > self.epochs // self.n_rounds:

@@ -6,7 +6,6 @@ Where the features come from is a `FeatureSource`: images through a frozen encod
 
 import logging
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -21,8 +20,8 @@ from torch import Tensor, nn
 from ssl_collapse.config.evaluation import ProbeSpec
 from ssl_collapse.evaluation.lars import Lars
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
-from ssl_collapse.runtime.errors import INTERRUPTED, UserError
-from ssl_collapse.runtime.interruption import Interruption
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 
 logger = logging.getLogger("ssl_collapse")
@@ -96,7 +95,7 @@ class Probe:
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
-        if self.state and self.state.file.exists():
+        if self.state and self.state.exists():
             saved = load_checkpoint(self.state.file)
             try:
                 self.classifier.load_state_dict(saved["classifier"])
@@ -169,10 +168,7 @@ class Probe:
     def _interrupt(self) -> None:
         assert self.state is not None
         save_checkpoint(self.state.file, self._content())
-        logger.warning(
-            "interrupted; saved epoch %d, step %d", self.progress.epoch, self.progress.step
-        )
-        sys.exit(INTERRUPTED)
+        leave(self.progress.epoch, self.progress.step)
 
 
 def build_classifier(dim: int, num_classes: int, seed: int) -> nn.Linear:

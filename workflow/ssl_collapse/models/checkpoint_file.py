@@ -32,13 +32,21 @@ def _canonical(content: Any) -> Any:
     return sys.intern(content) if isinstance(content, str) else content
 
 
+def checkpoint_name(epoch: int) -> str:
+    """The name of the checkpoint after `epoch` epochs; 0 is the network before training."""
+    return f"epoch{epoch:04d}.pt"
+
+
 def checkpoint_after(folder: Path, epoch: int) -> Path:
     """The checkpoint after `epoch` epochs; for a run that had diverged by then, its failing state.
 
-    The content of the latter has a `failure`, the text that says what happened.
+    The content of the latter has a `failure`, the text that says what happened. UserError where
+    there is neither.
     """
-    regular, failing = folder / f"epoch{epoch:04d}.pt", folder / DIVERGED
-    return failing if failing.is_file() and not regular.is_file() else regular
+    for name in (checkpoint_name(epoch), DIVERGED):
+        if (folder / name).exists():
+            return folder / name
+    raise missing_checkpoint(folder / checkpoint_name(epoch))
 
 
 def is_after(content: dict[str, Any], epoch: int) -> bool:
@@ -50,7 +58,7 @@ def is_after(content: dict[str, Any], epoch: int) -> bool:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint with `weights_only=True`: a pickle that would run code is refused."""
     if not Path(path).is_file():
-        raise UserError(f"{path}: no such checkpoint; delete its folder to train the run again")
+        raise missing_checkpoint(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -58,6 +66,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise damaged_checkpoint(path, f"it holds a {type(content).__name__}")
     return cast(dict[str, Any], content)
+
+
+def missing_checkpoint(path: Path) -> UserError:
+    """What to say of a checkpoint that is not there."""
+    return UserError(f"{path}: no such checkpoint; delete its folder to train the run again")
 
 
 def damaged_checkpoint(path: Path, reason: str) -> UserError:

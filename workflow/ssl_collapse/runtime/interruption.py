@@ -1,9 +1,14 @@
 """How a long job is asked to stop: it finishes its step, saves, and leaves with code 75."""
 
+import logging
 import signal
+import sys
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
+from ssl_collapse.runtime.errors import INTERRUPTED
+
+logger = logging.getLogger("ssl_collapse")
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -32,3 +37,9 @@ class Interruption:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
+
+
+def leave(epoch: int, step: int) -> NoReturn:
+    """End a process that was asked to stop and has saved where it was."""
+    logger.warning("interrupted; saved epoch %d, step %d", epoch, step)
+    sys.exit(INTERRUPTED)

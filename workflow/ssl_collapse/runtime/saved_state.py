@@ -1,9 +1,12 @@
 """The state of an unfinished training: what an interrupted run goes on from.
 
-It lies undeclared in `results/state/{run}/{digest}/`, where Snakemake does not delete it when the
-job fails; the digest of recipe and code keeps another recipe from resuming it.
+It lies undeclared in `results/state/{run}/{identity}/`, where Snakemake does not delete it when the
+job fails; its identity keeps another recipe, other code and other inputs from resuming it.
 """
 
+import hashlib
+import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,19 +16,29 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import atomic_folder
+from ssl_collapse.runtime.files import atomic_folder, file_sha256
 
+logger = logging.getLogger("ssl_collapse")
 # Seconds: processes that loaded images for a killed trainer hold its lock for five more.
 PATIENCE = 10.0
 
 
+def identity(kind: str, *decisive: str) -> str:
+    """The name of a state: "training" or "probe", and a digest of all that decides its result."""
+    return f"{kind}-{hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]}"
+
+
 class SavedState:
-    """The folder of an unfinished training or probe: `file` is its state."""
+    """The folder of an unfinished training or probe: `file` is its state.
+
+    digests: the sha256 of every checkpoint that was written, by name.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.file = folder / "state.pt"
+        self.digests: dict[str, str] = {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -47,18 +60,43 @@ class SavedState:
         finally:
             lock.release()
 
-    def of_other_recipes(self) -> list[Path]:
-        """Unfinished trainings of this run by another recipe or code, which is never resumed."""
-        beside = self.folder.parent.iterdir()
-        return sorted(f for f in beside if f != self.folder and any(f.glob("checkpoints/*.pt")))
+    def exists(self) -> bool:
+        """Whether there is a state to go on from; if not, those of other recipes are warned of."""
+        if self.file.exists():
+            return True
+        kind = self.folder.name.partition("-")[0]
+        for other in sorted(self.folder.parent.glob(f"{kind}-*/{self.file.name}")):
+            logger.warning(
+                "%s holds an unfinished %s by another recipe, other code or other inputs: this one "
+                "starts from nothing; delete that folder if you do not go back to it",
+                *(other.parent, kind),
+            )
+        return False
+
+    def record(self, checkpoint: str) -> None:
+        """Note what is in a checkpoint that has just been written."""
+        self.digests[checkpoint] = file_sha256(self.checkpoints / checkpoint)
+
+    def is_whole(self, checkpoint: str) -> bool:
+        """Whether a checkpoint is there with the content that was written."""
+        file, digest = self.checkpoints / checkpoint, self.digests.get(checkpoint)
+        return file.is_file() and file_sha256(file) == digest
 
     def publish(self, folder: Path) -> None:
-        """Put the checkpoints into `folder`, as links: they stay here until `remove`.
+        """Put the recorded checkpoints into `folder`, as links: they stay here until `remove`.
 
         So a job that dies in between, whose results Snakemake deletes, need not train again.
+        UserError for a checkpoint that is missing or damaged.
         """
+        for name in self.digests:
+            if not self.is_whole(name):
+                raise UserError(
+                    f"{self.checkpoints / name}: missing or damaged since it was written; start "
+                    "again: training goes on from the last checkpoint before it"
+                )
         with atomic_folder(folder) as temporary:
-            shutil.copytree(self.checkpoints, temporary, copy_function=_link, dirs_exist_ok=True)
+            for name in self.digests:
+                _link(self.checkpoints / name, temporary / name)
 
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
@@ -68,7 +106,7 @@ class SavedState:
                 parent.rmdir()
 
 
-def _link(source: str, target: str) -> None:
+def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links, or another one

@@ -22,12 +22,12 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     """The table of tables/summary.csv, one row per entry of `rows` and in their order.
 
     results: the folder of all results. Columns: the plan's (`_plan_columns`); `loss`, the training
-    loss of that epoch; every number at the top level of collapse.json under its own name; the k-NN
-    columns (`knn_columns`); those of probe.json as `probe_*`; `chance`, one over the number of
-    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
-    whether anything did: then the measures are empty, but their columns are there. A cell is empty
-    where there is no such number. Raises UserError for a file that is missing or damaged, and for
-    an epoch that training.csv lacks.
+    loss of that epoch (none of epoch 0, before training); every number at the top level of
+    collapse.json under its own name; the k-NN columns (`knn_columns`); those of probe.json as
+    `probe_*`; `chance`, one over the number of classes; `failure`, what went wrong in training or
+    with the representations, and `diverged`, whether anything did: then the measures are empty, but
+    their columns are there. A cell is empty where there is no such number. Raises UserError for a
+    file that is missing or damaged, and for an epoch that training.csv lacks.
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
@@ -75,11 +75,11 @@ def _measures(content: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _failure(loss: float, *contents: Mapping[str, Any]) -> str | None:
+def _failure(loss: float | None, *contents: Mapping[str, Any]) -> str | None:
     for content in contents:
         if content.get("diverged") is True:
             return str(content.get("failure", "diverged"))
-    return None if math.isfinite(loss) else f"the loss is {loss}"
+    return None if loss is None or math.isfinite(loss) else f"the loss is {loss}"
 
 
 def _plan_columns(row: SummaryRow, train_images: int) -> dict[str, Any]:
@@ -126,7 +126,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _loss(row: SummaryRow, losses: Mapping[int, float], results: Path) -> float:
+def _loss(row: SummaryRow, losses: Mapping[int, float], results: Path) -> float | None:
+    if row.epoch == 0:  # the network before training
+        return None
     if row.epoch not in losses:
         raise UserError(
             f"{results / row.seed_folder / 'training.csv'}: no row of epoch {row.epoch}, which was "

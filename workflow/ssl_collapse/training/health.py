@@ -1,4 +1,4 @@
-"""Signs that a training has failed: a loss that is not finite, and outputs that are all equal."""
+"""Signs that a training has failed: a loss that is not finite, and outputs that collapse."""
 
 import logging
 import math
@@ -13,6 +13,10 @@ from ssl_collapse.training.learning_rate import epoch_lr
 logger = logging.getLogger("ssl_collapse")
 
 ROUNDING = 4.0  # a few float32 eps: what features that are equal on paper may differ by
+MOST_ROWS = 1024  # of a batch: keeps `health` below half a second
+# Of the highest effective rank: below it, training warns of dimensional collapse. On batches of 256
+# that are drawn with the paper's six published spectra, between 0.38 and 0.87 of it are left.
+FEW = 0.1
 
 
 class DivergedError(Exception):
@@ -27,44 +31,85 @@ def check_loss(value: float, epoch: int, step: int) -> None:
 
 def rows_without_training(spec: PretrainSpec, epoch: int) -> list[dict[str, float]]:
     """Rows of training.csv from epoch `epoch` (from 0) to the last, for a run that has diverged."""
+    unknown = dict.fromkeys(("std_per_dimension", "effective_rank"), math.nan)
     return [
-        {
-            "epoch": e + 1,
-            "loss": math.nan,
-            "lr": epoch_lr(spec, e),
-            "images_per_second": 0.0,
-            "seconds": 0.0,
-        }
+        {"epoch": e + 1, "loss": math.nan, "lr": epoch_lr(spec, e), **unknown}
         for e in range(epoch, spec.epochs)
     ]
 
 
 class OutputWatch:
-    """Looks at the backbone's outputs (B, D) in training for total collapse.
+    """Looks at the backbone's outputs in training, those of the step's last view: (B, D).
 
-    `collapse` says where it was first seen, or is None. A finding and no error: training goes on.
+    What it finds is no error: training goes on.
     """
 
     def __init__(self, backbone: nn.Module, run: str) -> None:
         self.run = run
-        self.collapse: str | None = None
-        self._output: Tensor | None = None
+        self.output: Tensor | None = None
         backbone.register_forward_hook(self._keep)
 
     def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self._output = output.detach() if self.collapse is None else None
+        self.output = output.detach()
 
-    def check(self, epoch: int, step: int) -> None:
-        """Look at the step's last output; warn the first time that its rows are all equal."""
-        output, self._output = self._output, None
-        if output is None or not all_equal(output):
-            return
-        self.collapse = f"total collapse in epoch {epoch + 1}, step {step + 1}"
+    def total_collapse(self, epoch: int, step: int) -> str | None:
+        """Warn, and say where, if all rows of the step's output are equal; from 0, both."""
+        if self.output is None or not all_equal(self.output):
+            return None
+        found = f"total collapse in epoch {epoch + 1}, step {step + 1}"
         logger.warning(
             "%s: %s: every dimension of the backbone's normalised output has a standard deviation "
             "of zero to within rounding; training goes on",
-            *(self.run, self.collapse),
+            *(self.run, found),
         )
+        return found
+
+    def dimensional_collapse(self, rows: list[dict[str, float]], highest: int) -> None:
+        """Warn at the first epoch whose effective rank is below FEW of the `highest` possible.
+
+        rows: those of training.csv so far.
+        """
+        few = [row["effective_rank"] < FEW * highest for row in rows]
+        if few[-1:] == [True] and not any(few[:-1]):
+            logger.warning(
+                "%s: dimensional collapse in epoch %d: the backbone's output on a batch has an "
+                "effective rank of %.1f, below %d %% of the possible %d; training goes on",
+                *(self.run, rows[-1]["epoch"], rows[-1]["effective_rank"], 100 * FEW, highest),
+            )
+
+
+def highest_rank(output: Tensor) -> int:
+    """The largest effective rank that `health` can give for outputs (B, D)."""
+    return min(len(output[:MOST_ROWS]) - 1, output.shape[1])
+
+
+@torch.no_grad()
+def health(output: Tensor) -> dict[str, float]:
+    """Cheap health of a batch of outputs (B, D), of which at most the first MOST_ROWS count.
+
+    std_per_dimension: mean_d std(u_d) of u = z / norm(z), with ddof = 0; ideal is 1/sqrt(D), and 0
+    is total collapse (Chen & He 2021, sec. 4.1). effective_rank: exp(-sum p log p) of p = sigma /
+    sum sigma, the singular values of the centred, not normalised outputs (Roy & Vetterli 2007):
+    from 1 to min(B - 1, D), and 0 where all rows are equal. Both as in SPEC's table of measures,
+    but on so few rows: an effective rank compares with that of batches of the same size alone.
+    NaN for outputs that are not finite.
+    """
+    z = output[:MOST_ROWS].double().cpu()  # on a GPU, too: once per epoch, and always one order
+    if not torch.isfinite(z).all():
+        return {"std_per_dimension": math.nan, "effective_rank": math.nan}
+    std = F.normalize(z, dim=1).std(dim=0, correction=0).mean().item()
+    if all_equal(z):
+        return {"std_per_dimension": std, "effective_rank": 0.0}
+    x = z - z.mean(dim=0)
+    x /= x.abs().max()  # no square may leave the range of float64
+    # The eigenvalues of the smaller Gram matrix are the squares of the singular values.
+    gram = x @ x.T if len(x) < x.shape[1] else x.T @ x
+    sigma = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    p = sigma / sigma.sum()
+    return {
+        "std_per_dimension": std,
+        "effective_rank": torch.special.entr(p).sum().exp().item(),
+    }
 
 
 def all_equal(output: Tensor) -> bool:

@@ -3,9 +3,9 @@
 import logging
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,30 +16,27 @@ from tqdm import tqdm
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
-from ssl_collapse.models.checkpoint_file import (
-    DIVERGED,
-    damaged_checkpoint,
-    is_after,
-    load_checkpoint,
-    save_checkpoint,
-)
-from ssl_collapse.runtime.errors import INTERRUPTED, UserError
-from ssl_collapse.runtime.interruption import Interruption
+from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.health import (
     DivergedError,
     OutputWatch,
     check_loss,
+    health,
+    highest_rank,
     rows_without_training,
 )
-from ssl_collapse.training.optimizer import build_optimizer, set_epoch_lr
+from ssl_collapse.training.learning_rate import epoch_lr
+from ssl_collapse.training.optimizer import build_optimizer, set_rates
 from ssl_collapse.training.ranks import Ranks
+from ssl_collapse.training.saving import Progress, Rows, Saver
 from ssl_collapse.views.augmentation import augment
 from ssl_collapse.views.batches import CroppedViews, step_colours, view_loader
 from ssl_collapse.views.schedule import epoch_batches
 
 logger = logging.getLogger("ssl_collapse")
 ALONE = Ranks()
+SAVE_EVERY = 300.0  # seconds: what a machine that is lost may cost
 
 
 @dataclass(frozen=True)
@@ -50,17 +47,6 @@ class Runtime:
     workers: int = 0
     log_every: int = 100
     run: str = "this run"  # name and seed, for messages
-
-
-@dataclass
-class Progress:
-    """How far the run is; everything that a resumed run needs besides weights and optimiser."""
-
-    epoch: int
-    step: int = 0
-    loss_sum: float = 0.0
-    seconds: float = 0.0
-    rows: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -76,7 +62,7 @@ class Trainer:
         ranks: Ranks = ALONE,
     ) -> None:
         self.spec, self.images, self.ordering = spec, images, ordering
-        self.runtime, self.state, self.ranks = runtime, state, ranks
+        self.runtime, self.ranks = runtime, ranks
         self._part = ranks.part(spec.batch_size)
         # One thread for each operation, whatever the machine: the order of floating-point sums
         # depends on the number of threads, and a result must not. Jobs run side by side instead.
@@ -92,60 +78,42 @@ class Trainer:
         self._loss = ranks.parallel(self.module)
         self.mean = torch.tensor(spec.mean, device=runtime.device)
         self.std = torch.tensor(spec.std, device=runtime.device)
-        self.progress = Progress(epoch=spec.start_epoch)
         self.watch = OutputWatch(self.model.backbone, runtime.run)
-        self.failure: str | None = None
+        self.saver = Saver(spec, self.module, self.optimizer, state)
         self._interruption = Interruption()
         self._stop = False  # all ranks agree to
+        self._saved = time.perf_counter()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self.saver.progress
 
     def start_from(self, path: Path) -> None:
-        """Take weights and optimiser state of another run's checkpoint (hybrid).
-
-        Of a run that has diverged, its failing state: then this run has diverged, too.
-        """
-        content = load_checkpoint(path)
-        if not is_after(content, self.spec.start_epoch):
-            raise UserError(
-                f"{path}: is after epoch {content.get('epoch')}, not {self.spec.start_epoch}; "
-                "delete its folder to train that run again"
-            )
-        if "failure" in content:
-            self.failure = f"started from a run that has diverged: {content['failure']}"
-        self._restore(path, content)
+        """Take weights and optimiser state of another run's checkpoint (hybrid)."""
+        self.saver.start_from(path)
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
-        saved = load_checkpoint(self.state.file) if self.state.file.exists() else None
-        if saved is None:
-            for folder in self.state.of_other_recipes():
-                logger.warning(
-                    "%s holds an unfinished training by another recipe or other code: this one "
-                    "starts from nothing; delete that folder if you do not go back to it",
-                    folder,
-                )
-        else:
-            self._restore(self.state.file, saved)
-            try:
-                self.progress = Progress(**saved["progress"])
-            except (KeyError, TypeError) as error:
-                raise damaged_checkpoint(self.state.file, f"progress: {error}") from None
-            self.watch.collapse = saved.get("collapse")
-            logger.info("resumed at epoch %d, step %d", self.progress.epoch, self.progress.step)
+        self.saver.resume()
+        self.ranks.wait()  # till all have read what the first will write over
 
-    def run(self) -> list[dict[str, float]]:
+    def run(self) -> Rows:
         """Train to the last epoch; returns the rows of training.csv.
 
         A loss that is not finite ends the training, but not with an error: the failing state is
         saved as DIVERGED, and the rows of the epochs that are missing have the loss NaN.
         """
+        if self.ranks.first and (self.progress.epoch, self.progress.step) == (0, 0):
+            self.saver.save_epoch()  # the network before training
         try:
             with self._interruption:
-                while self.failure is None and self.progress.epoch < self.spec.epochs:
+                while self.saver.failure is None and self.progress.epoch < self.spec.epochs:
                     self._epoch()
         except DivergedError as diverged:
-            self.failure = str(diverged)
-        if self.failure is not None:
-            self._give_up(self.failure)
+            self.saver.failure = str(diverged)
+        if self.saver.failure is not None:
+            self._give_up(self.saver.failure)
         return self.progress.rows
 
     def _give_up(self, failure: str) -> None:
@@ -155,12 +123,11 @@ class Trainer:
             *(self.runtime.run, failure),
         )
         if self.ranks.first:
-            save_checkpoint(self.state.checkpoints / DIVERGED, self._content())
+            self.saver.save_failing()
         self.progress.rows += rows_without_training(self.spec, self.progress.epoch)
 
     def _epoch(self) -> None:
         progress, spec = self.progress, self.spec
-        lr = set_epoch_lr(self.optimizer, spec, progress.epoch)
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
         views = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         loader = view_loader(views, progress.step, self.runtime.workers)
@@ -178,14 +145,19 @@ class Trainer:
             progress.step += 1
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
-            if self._stop:
+            if self._stop and progress.step < len(views):
                 self._interrupt()
+            if self.ranks.first and now - self._saved > SAVE_EVERY:
+                self.saver.save_state()
+                self._saved = now
             if progress.step % self.runtime.log_every == 0:
                 mean_loss = progress.loss_sum / progress.step
                 logger.info(
                     "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
                 )
-        self._finish_epoch(lr, len(batches))
+        self._finish_epoch(len(views))
+        if self._stop and progress.epoch < spec.epochs:
+            self._interrupt()
 
     def _step(self, crops: list[Tensor]) -> float:
         progress, device = self.progress, self.runtime.device
@@ -196,73 +168,40 @@ class Trainer:
             ).contiguous(memory_format=torch.channels_last)
             for view, colour in zip(crops, colours, strict=True)
         )
-        frozen = progress.epoch > 0 and progress.step < self.spec.n_warmup_steps
+        set_rates(self.optimizer, self.spec, progress.epoch, progress.step)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(view1, view2)
         value, asked = self.ranks.mean([loss.item(), float(self._interruption.asked)], device)
         self._stop = asked > 0
         check_loss(value, progress.epoch, progress.step)
-        self.watch.check(progress.epoch, progress.step)
+        if self.saver.collapse is None:
+            self.saver.collapse = self.watch.total_collapse(progress.epoch, progress.step)
         loss.backward()  # type: ignore[no-untyped-call]
-        if frozen:  # without gradients the optimiser passes the encoder over
-            for parameter in self.model.encoder_parameters():
-                parameter.grad = None
         self.optimizer.step()
         return value
 
-    def _finish_epoch(self, lr: float, steps: int) -> None:
+    def _finish_epoch(self, steps: int) -> None:
         progress, spec = self.progress, self.spec
+        loss, lr = progress.loss_sum / steps, epoch_lr(spec, progress.epoch)
+        assert self.watch.output is not None  # of the epoch's last step
+        output = self.ranks.whole(self.watch.output)
+        images_per_second = round(steps * spec.batch_size / max(progress.seconds, 1e-9), 1)
+        seconds = round(progress.seconds, 3)
         progress.epoch += 1
-        loss = progress.loss_sum / steps
-        speed = steps * spec.batch_size / max(progress.seconds, 1e-9)
-        row = {
-            "epoch": progress.epoch,
-            "loss": loss,
-            "lr": lr,
-            "images_per_second": round(speed, 1),
-            "seconds": round(progress.seconds, 3),
-        }
-        progress.rows.append(row)
+        epoch = {"epoch": progress.epoch}
+        progress.rows.append({**epoch, "loss": loss, "lr": lr, **health(output)})
+        speed = {**epoch, "images_per_second": images_per_second, "seconds": seconds}
+        progress.speed.append(speed)
         progress.step, progress.loss_sum, progress.seconds = 0, 0.0, 0.0
         logger.info("epoch %d/%d loss %.5f lr %.5f", progress.epoch, spec.epochs, loss, lr)
+        if self.saver.collapse is None:
+            self.watch.dimensional_collapse(progress.rows, highest_rank(output))
         if self.ranks.first:
-            self._save_epoch()
-
-    def _save_epoch(self) -> None:
-        progress, spec = self.progress, self.spec
-        if progress.epoch % spec.checkpoint_every == 0 or progress.epoch == spec.epochs:
-            name = f"epoch{progress.epoch:04d}.pt"
-            save_checkpoint(self.state.checkpoints / name, self._content())
-        self._save_state()
-
-    def _content(self) -> dict[str, Any]:
-        found = {"failure": self.failure, "collapse": self.watch.collapse}
-        return {
-            "model": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
-            "recipe": self.spec.model_dump_json(),
-            "epoch": self.progress.epoch,
-            **{name: text for name, text in found.items() if text is not None},
-        }
-
-    def _restore(self, path: Path, content: dict[str, Any]) -> None:
-        try:
-            self.module.load_state_dict(content["model"])
-            self.optimizer.load_state_dict(content["optimizer"])
-            torch.set_rng_state(content["rng"])
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = f"it does not fit this run's backbone, method and optimizer: {error}"
-            raise damaged_checkpoint(path, reason) from None
+            self.saver.save_epoch()
+            self._saved = time.perf_counter()
 
     def _interrupt(self) -> None:
         if self.ranks.first:
-            self._save_state()
+            self.saver.save_state()
         self.ranks.wait()  # else the first to leave would have the others killed
-        logger.warning(
-            "interrupted; saved epoch %d, step %d", self.progress.epoch, self.progress.step
-        )
-        sys.exit(INTERRUPTED)
-
-    def _save_state(self) -> None:
-        save_checkpoint(self.state.file, {**self._content(), "progress": vars(self.progress)})
+        leave(self.progress.epoch, self.progress.step)

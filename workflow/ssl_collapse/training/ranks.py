@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ssl_collapse.runtime.errors import UserError
@@ -58,6 +58,14 @@ class Ranks:
         total = torch.tensor(values, dtype=torch.float64, device=device)
         dist.all_reduce(total)
         return [value / self.size for value in total.tolist()]
+
+    def whole(self, part: Tensor) -> Tensor:
+        """The rows (B, ...) of the whole batch, from every rank's own part of them."""
+        if self.size == 1:
+            return part
+        parts = [torch.empty_like(part) for _ in range(self.size)]
+        dist.all_gather(parts, part.contiguous())
+        return torch.cat(parts)
 
     def wait(self) -> None:
         """Go on when all ranks have come here."""

@@ -1,0 +1,170 @@
+"""An interrupted training never goes on with other inputs: through the script, as jobs do."""
+
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
+from ssl_collapse.runtime.errors import INTERRUPTED
+from ssl_collapse.training.loop import Trainer
+
+SCRIPT = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
+SPEC = {
+    "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
+    "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
+    "schedule": "current",  # so that the ordering counts
+    "epochs": 3,
+    "batch_size": 4,
+    "seed": 0,
+    "crop": 8,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+}
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("script_pretrain", SCRIPT)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def inputs(script: ModuleType, images: PackedImages, tmp_path: Path) -> Path:
+    """Images, ordering, and the checkpoints of a run to start from."""
+    folder = tmp_path / "inputs"
+    folder.mkdir()
+    shutil.copy(images.path, folder / "train.h5")
+    np.save(folder / "ordering.npy", np.arange(12))
+    train(script, folder, folder)
+    return folder
+
+
+def train(script: ModuleType, inputs: Path, folder: Path, start: Path | None = None) -> None:
+    spec = {**SPEC, "start_epoch": 1} if start else SPEC
+    options = {
+        "spec": json.dumps(spec),
+        "images": inputs / "train.h5",
+        "ordering": inputs / "ordering.npy",
+        "state": folder / "state",
+        "training": folder / "training.csv",
+        "checkpoints": folder / "checkpoints",
+        "device": "cpu",
+        **({"start": start} if start else {}),
+    }
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    script.main(script.parser().parse_args(words))
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Train until SIGTERM comes in the second step of epoch 2."""
+
+    def interrupted(*arguments: Any) -> None:
+        original = Trainer._step
+
+        def step(self: Trainer, crops: Any) -> float:
+            if (self.progress.epoch, self.progress.step) == (1, 1):
+                os.kill(os.getpid(), signal.SIGTERM)
+            return original(self, crops)
+
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
+            patch.setattr(Trainer, "_step", step)
+            train(*arguments)
+        assert stopped.value.code == INTERRUPTED
+
+    yield interrupted
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    files = [folder / "training.csv", *sorted((folder / "checkpoints").iterdir())]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def other_images(inputs: Path) -> None:
+    with h5py.File(inputs / "train.h5", "r+") as file:
+        file["pixels"][:] = 255 - file["pixels"][:]
+
+
+def other_ordering(inputs: Path) -> None:
+    np.save(inputs / "ordering.npy", np.arange(12)[::-1])
+
+
+def other_start(inputs: Path) -> None:
+    path = inputs / "checkpoints/epoch0001.pt"
+    content = load_checkpoint(path)
+    content["model"]["backbone.conv1.weight"] *= 2
+    save_checkpoint(path, content)
+
+
+@pytest.mark.parametrize(
+    ("change", "hybrid"),
+    [(other_images, False), (other_ordering, False), (other_images, True), (other_start, True)],
+)
+def test_with_other_inputs_it_starts_from_nothing_and_says_why(
+    script: ModuleType,
+    inputs: Path,
+    tmp_path: Path,
+    interrupt: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    change: Callable[[Path], None],
+    hybrid: bool,
+):
+    start = inputs / "checkpoints" if hybrid else None
+    interrupt(script, inputs, tmp_path / "run", start)
+    change(inputs)
+    with caplog.at_level(logging.INFO):
+        train(script, inputs, tmp_path / "run", start)
+    assert "another recipe, other code or other inputs: this one starts from nothing" in caplog.text
+    assert "resumed" not in caplog.text
+    train(script, inputs, tmp_path / "undisturbed", start)
+    assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_with_the_same_inputs_it_goes_on_and_ends_with_the_same_bytes(
+    script: ModuleType,
+    inputs: Path,
+    tmp_path: Path,
+    interrupt: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    hybrid: bool,
+):
+    start = inputs / "checkpoints" if hybrid else None
+    interrupt(script, inputs, tmp_path / "run", start)
+    for file in (inputs / "train.h5", inputs / "ordering.npy"):
+        os.utime(file, (0, 0))  # a touched file is the same
+    with caplog.at_level(logging.INFO):
+        train(script, inputs, tmp_path / "run", start)
+    assert "resumed at epoch 1, step 2" in caplog.text
+    train(script, inputs, tmp_path / "undisturbed", start)
+    assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
+    speed = pd.read_csv(tmp_path / "run/speed.csv")
+    assert list(speed) == ["epoch", "images_per_second", "seconds"]
+    assert speed["epoch"].tolist() == ([2, 3] if hybrid else [1, 2, 3])
+    assert (speed["images_per_second"] > 0).all()
+    assert not (tmp_path / "run/state").exists() or not list((tmp_path / "run/state").iterdir())
+
+
+def test_a_speed_that_cannot_be_written_is_no_reason_to_fail(
+    script: ModuleType, inputs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "run/speed.csv").mkdir(parents=True)
+    train(script, inputs, tmp_path / "run")
+    assert "speed.csv was not written" in caplog.text
+    assert results(tmp_path / "run") == results(inputs)
