@@ -58,7 +58,7 @@ rule knn:
         mem_mb=per_attempt(8000),
         runtime=per_attempt(120),
     params:
-        spec=constant(EXPERIMENT.evaluation.knn.model_dump()),
+        spec=constant(PLAN.knn()),
         code=code("knn"),
         command=command("knn", device=RUNTIME.device),
     shell:
@@ -82,7 +82,7 @@ rule collapse:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(60),
     params:
-        spec=constant(EXPERIMENT.evaluation.collapse.model_dump()),
+        spec=constant(PLAN.collapse()),
         code=code("collapse"),
         command=command("collapse"),
     shell:

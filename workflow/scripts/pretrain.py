@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train, or go on training, and publish the results."""
-    spec = PretrainSpec.model_validate_json(args.spec)
+    spec = PretrainSpec.from_spec(args.spec)
     images = PackedImages(on_scratch(args.images, args.scratch))
     ordering = read_ordering(args.ordering, len(images))
     check_subsets(spec, len(ordering), spec.start_epoch)
