@@ -27,7 +27,7 @@ def _as_run(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-Run = Annotated[PlottedRun, BeforeValidator(_as_run)]
+Run = Annotated[PlottedRun, BeforeValidator(_as_run, json_schema_input_type=Text | PlottedRun)]
 
 
 class _Figure(StrictModel):
