@@ -23,8 +23,13 @@ Specs = dict[str, dict[str, Any]]  # stage -> job -> spec
 
 
 def specs_of(config: Path) -> Specs:
+    """The spec of every job of a config file."""
+    content = yaml.safe_load(config.read_text("utf-8"))
+    return specs_of_plan(Plan(load_experiment(content, [config])))
+
+
+def specs_of_plan(plan: Plan) -> Specs:
     """The spec of every job of an experiment."""
-    plan = Plan(load_experiment(yaml.safe_load(config.read_text("utf-8")), [config]))
     stages: Specs = {}
     for stage, job, spec in _jobs(plan):
         stages.setdefault(stage, {})[job] = spec

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
-from ssl_collapse.config.reading.keys import nearest, suggestion
+from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.runtime.errors import UserError
@@ -122,7 +122,7 @@ def _check_start(
     parent = experiment.runs.get(run.start.run)
     if parent is None:
         if run.start.run in experiment.sweeps:
-            names = ", ".join(experiment.sweeps[run.start.run])
+            names = listed(experiment.sweeps[run.start.run])
             yield Problem(
                 (*path, "run"), f"`{run.start.run}` is a sweep; name one of its runs: {names}"
             )

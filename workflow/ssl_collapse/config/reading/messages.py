@@ -44,7 +44,9 @@ class Problem:
 
     def __str__(self) -> str:
         # A name with anything unusual in it is quoted, so that the message stays on one line.
-        keys = (key if _PLAIN.fullmatch(key) else repr(key) for key in self.path)
+        keys = (
+            key if _PLAIN.fullmatch(key) and len(key) < 100 else shown(key) for key in self.path
+        )
         return f"{'.'.join(keys) or 'config'}: {self.text}"
 
 

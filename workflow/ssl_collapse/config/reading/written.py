@@ -24,9 +24,12 @@ def with_text_keys(raw: Any, problems: list[Problem], path: tuple[str, ...] = ()
     result = {}
     for key, value in raw.items():
         name = key if isinstance(key, str) else shown(key)
+        name = name.encode("utf-8", "backslashreplace").decode()
         if not isinstance(key, str):
             text = f"YAML reads this name as {_kind(key)}, not as text; put it in quotes"
             problems.append(Problem((*path, name), text))
+        elif name != key:
+            problems.append(Problem((*path, name), "holds half a character; write it whole"))
         result[name] = with_text_keys(value, problems, (*path, name))
     return result
 
