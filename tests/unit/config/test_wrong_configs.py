@@ -88,6 +88,14 @@ def test_many_epochs_are_planned_at_once():
     assert time.process_time() - start < 1
 
 
+def test_a_sweep_of_thousands_of_long_runs_is_planned_in_seconds():
+    runs = {"a": {"base_lr": [0.001 * i for i in range(1, 1001)], "schedule": "accumulate"}}
+    defaults = {**BASE["defaults"], "epochs": 1000, "chunk_size": 100, "checkpoint_every": 100}
+    start = time.process_time()
+    assert len(load_experiment({**BASE, "defaults": defaults, "runs": runs}).runs) == 1000
+    assert time.process_time() - start < 1
+
+
 def test_texts_that_no_command_line_can_hold():
     figures = {"f": {"kind": "shares", "title": "t" * 501, "runs": ["plain"]}}
     config = {**BASE, "description": "d" * 140_000, "title": "t" * 501, "figures": figures}

@@ -1,6 +1,7 @@
 """What one model cannot see: references between datasets, runs and figures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
@@ -99,13 +100,24 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 def check_size(name: str, run: RunConfig, n: int) -> Iterator[Problem]:
     """Problems of a run on a dataset of n training images."""
+    start = run.start.epoch if run.start else 0
+    keys = ("schedule", "share", "chunk_size", "epochs", "n_rounds", "batch_size")
+    key = (n, start, run.steps_per_epoch, *(getattr(run, key) for key in keys))
+    if key not in _size_problems:  # the runs of a sweep mostly share it, and it takes a while
+        _size_problems[key] = _size_problem(run, n, start)
+    if text := _size_problems[key]:
+        yield Problem(("runs", name, "batch_size"), text)
+
+
+_size_problems: dict[tuple[Any, ...], str] = {}
+
+
+def _size_problem(run: RunConfig, n: int, start: int) -> str:
     try:
-        check_subsets(run, n, run.start.epoch if run.start else 0)
+        check_subsets(run, n, start)
     except UserError as error:
-        yield Problem(("runs", name, "batch_size"), str(error))
-        return
-    if steps_per_epoch(run, n) < 1:
-        yield Problem(("runs", name, "batch_size"), f"{run.batch_size} exceeds the {n} images")
+        return str(error)
+    return f"{run.batch_size} exceeds the {n} images" if steps_per_epoch(run, n) < 1 else ""
 
 
 def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
