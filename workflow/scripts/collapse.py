@@ -48,7 +48,7 @@ exit codes: 0 done, 1 failed, 2 wrong input (no output file is written)
 def main(args: argparse.Namespace) -> None:
     """Measure one file and write what was asked for."""
     try:
-        spec = CollapseSpec.model_validate_json(args.spec)
+        spec = CollapseSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from error
     representations = open_representations(args.file)

@@ -42,7 +42,7 @@ exit codes: 0 done, 1 failed, 2 wrong input (no output file is written)
 def main(args: argparse.Namespace) -> None:
     """Classify and write what was asked for."""
     try:
-        spec = KnnSpec.model_validate_json(args.spec)
+        spec = KnnSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from error
     train, val = open_representations(args.train), open_representations(args.val)

@@ -15,7 +15,7 @@ from ssl_collapse.views.ordering import make_ordering, read_ordering, write_orde
 
 def main(args: argparse.Namespace) -> None:
     try:
-        spec = OrderingSpec.model_validate_json(args.spec)
+        spec = OrderingSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from None
     description = read_description(args.dataset)

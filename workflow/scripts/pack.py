@@ -15,7 +15,7 @@ from ssl_collapse.runtime.errors import UserError
 
 def main(args: argparse.Namespace) -> None:
     try:
-        spec = PackSpec.model_validate_json(args.spec)
+        spec = PackSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from None
     description = read_description(args.dataset)

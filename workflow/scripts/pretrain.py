@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _spec(args: argparse.Namespace) -> PretrainSpec:
-    return PretrainSpec.model_validate_json(args.spec)
+    return PretrainSpec.from_spec(args.spec)
 
 
 def train(args: argparse.Namespace, start: Path | None) -> None:

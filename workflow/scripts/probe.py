@@ -129,7 +129,7 @@ def _parse(text: str, model: type[Spec], mode: str) -> Spec:
     """The settings, with the mode that the files given imply."""
     try:
         given = json.loads(text)
-        spec = model.model_validate_json(json.dumps({"mode": mode, **given}))
+        spec = model.from_spec(json.dumps({"mode": mode, **given}))
     except (ValidationError, TypeError, ValueError) as error:
         raise UserError(f"--spec: {error}") from error
     if spec.mode != mode:

@@ -16,7 +16,7 @@ from ssl_collapse.runtime.files import write_text
 def main(args: argparse.Namespace) -> None:
     """Write the page that `--spec` describes."""
     try:
-        spec = ReportSpec.model_validate_json(args.spec)
+        spec = ReportSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"the report's --spec is wrong: {error}") from None
     figures = [entry(png, args.output) for png in args.figures]

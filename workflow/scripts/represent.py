@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Represent every image of the split; an encoder that cannot gives a file that says so."""
-    spec = RepresentSpec.model_validate_json(args.spec)
+    spec = RepresentSpec.from_spec(args.spec)
     images = PackedImages(on_scratch(args.images, args.scratch))
     encoder, metadata = read_encoder(args.encoder)
     attributes = {

@@ -13,7 +13,7 @@ from ssl_collapse.runtime.errors import UserError
 
 def main(args: argparse.Namespace) -> None:
     try:
-        source = TexturesSource.model_validate_json(args.spec)
+        source = TexturesSource.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from None
     write_textures(args.output, source)

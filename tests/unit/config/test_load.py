@@ -1,5 +1,7 @@
 """From YAML to an experiment, and what a wrong config is told."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +113,15 @@ def test_a_users_ordering_is_known_by_its_content(tmp_path):
     config["datasets"]["textures"]["ordering"] = str(tmp_path / "none")
     with pytest.raises(UserError, match=r"datasets\.textures\.ordering: .*none cannot be read"):
         Plan(load_experiment(config))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_an_ordering_that_is_no_file_is_refused_and_not_read(kind: str, tmp_path: Path):
+    path = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path}[kind]
+    if kind == "pipe":
+        os.mkfifo(path)  # reading it would wait without end
+    config = {**yaml.safe_load(BASE), "runs": {"a": {}}}
+    config["datasets"]["textures"]["ordering"] = str(path)
+    with pytest.raises(UserError) as error:
+        Plan(load_experiment(config))
+    assert str(error.value) == f"datasets.textures.ordering: {path} is not a regular file"

@@ -13,9 +13,7 @@ import pytest
 import yaml
 
 from ssl_collapse.config.reading.load import load_experiment
-from ssl_collapse.plan.checks import KNN_COLUMNS
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.tables.summary import knn_columns
 
 TABLES = Path(__file__).parent / "wrong"
 BASE = yaml.safe_load((TABLES / "base.yaml").read_text())
@@ -90,7 +88,35 @@ def test_many_epochs_are_planned_at_once():
     assert time.process_time() - start < 1
 
 
-def test_the_columns_of_k_nn_are_those_of_the_summary(tmp_path: Path):
-    (tmp_path / "knn.json").write_text('{"results": {}}')
-    columns = knn_columns(tmp_path / "knn.json")
-    assert sorted(KNN_COLUMNS) == sorted(c for c in columns if not c.endswith("_oracle_k"))
+def test_a_sweep_of_thousands_of_long_runs_is_planned_in_seconds():
+    runs = {"a": {"base_lr": [0.001 * i for i in range(1, 1001)], "schedule": "accumulate"}}
+    defaults = {**BASE["defaults"], "epochs": 1000, "chunk_size": 100, "checkpoint_every": 100}
+    start = time.process_time()
+    assert len(load_experiment({**BASE, "defaults": defaults, "runs": runs}).runs) == 1000
+    assert time.process_time() - start < 1
+
+
+def test_texts_that_no_command_line_can_hold():
+    figures = {"f": {"kind": "shares", "title": "t" * 501, "runs": ["plain"]}}
+    config = {**BASE, "description": "d" * 140_000, "title": "t" * 501, "figures": figures}
+    problems = message(config).splitlines()[1:]
+    assert [(p.split(":")[0].strip(), p.split("; ")[1]) for p in problems] == [
+        ("title", "it must be at most 500 characters long"),
+        ("description", "it must be at most 5000 characters long"),
+        ("figures.f.title", "it must be at most 500 characters long"),
+    ]
+
+
+def test_numbers_nested_in_the_command_lines_config(tmp_path: Path):
+    # snakemake --config 'runtime={threads: 2}': Snakemake reads it with all values as text.
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({**BASE, "runtime": {"workers": "2"}}))
+    given = {"threads": "2", "log_every": "many", "workers": "2"}
+    runs = {"plain": {"fix_pred_lr": "true"}}
+    text = "numbers nested in `--config` are text to Snakemake; write it in a file of the config"
+    assert message({**BASE, "runs": runs, "runtime": given}, file).splitlines()[1:] == [
+        f"  runs.plain.fix_pred_lr: 'true' is text: {text}",
+        f"  runtime.threads: '2' is text: {text}",
+        "  runtime.workers: '2' is text to YAML; write 2",  # as it stands in the file
+        "  runtime.log_every: 'many' is not allowed; it must be a whole number",
+    ]

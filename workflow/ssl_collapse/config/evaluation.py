@@ -2,18 +2,24 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ssl_collapse.config.types import NotNegative, Positive, Probability, StrictModel, Triple
+from ssl_collapse.config.types import Epochs, Probability, Seed, StrictModel, Triple
+
+Pixel = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class RepresentSpec(StrictModel):
     """Resize(resize)-CenterCrop(crop)-normalise, for train and val alike."""
 
-    resize: Positive  # px, shorter side
-    crop: Positive  # px
+    resize: Pixel
+    """Shorter side in px."""
+    crop: Pixel
+    """Width and height in px that the network sees."""
     mean: Triple
+    """Subtracted from red, green and blue (of 1)."""
     std: Triple
+    """What red, green and blue are divided by."""
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
@@ -29,20 +35,36 @@ Vote = Literal["majority", "weighted"]
 class KnnSpec(StrictModel):
     """The k-NN protocol: every k up to `k_max`, for each metric and each vote."""
 
-    k_max: Annotated[int, Field(ge=1)] = 200
-    temperature: Annotated[float, Field(gt=0, description="T of the vote exp(sim/T)")] = 0.07
+    k_max: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """The largest number of neighbours that vote."""
+    temperature: Annotated[float, Field(gt=0)] = 0.07
+    """T of the weighted vote exp(similarity / T)."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1, strict=False)] = ("cosine", "l2")
+    """What near means: `cosine` similarity, or Euclidean distance `l2`."""
     votes: Annotated[tuple[Vote, ...], Field(min_length=1, strict=False)] = ("majority", "weighted")
+    """How neighbours vote: one vote each (`majority`), or by similarity (`weighted`)."""
+
+    @field_validator("metrics", "votes")
+    @classmethod
+    def _distinct(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [value for value in values if values.count(value) > 1]:
+            raise ValueError(f"{twice[0]!r} appears twice; name it once")
+        return values
 
 
 class CollapseSpec(StrictModel):
     """Settings of the label-free measures; AUC itself has none."""
 
-    bootstrap_resamples: Annotated[int, Field(ge=0, description="0 switches it off")] = 100
-    alpha_first_rank: Annotated[int, Field(ge=1)] = 11
-    alpha_last_rank: Annotated[int, Field(ge=2)] = 100
-    uniformity_samples: Annotated[int, Field(ge=2, description="rows drawn at random")] = 2048
-    seed: Annotated[int, Field(ge=0, description="of the bootstrap and of uniformity")] = 0
+    bootstrap_resamples: Annotated[int, Field(ge=0, le=100_000)] = 100
+    """Resamples for the interval of AUC; 0 switches it off."""
+    alpha_first_rank: Annotated[int, Field(ge=1, le=1_000_000)] = 11
+    """First rank of the spectrum that the power law of `alpha` is fitted to."""
+    alpha_last_rank: Annotated[int, Field(ge=2, le=1_000_000)] = 100
+    """Last rank of the spectrum that the power law of `alpha` is fitted to."""
+    uniformity_samples: Annotated[int, Field(ge=2, le=20_000)] = 2048
+    """Rows drawn at random to estimate uniformity."""
+    seed: Seed = 0
+    """Of the bootstrap and of the rows for uniformity."""
 
     @model_validator(mode="after")
     def _ranks_in_order(self) -> Self:
@@ -57,23 +79,36 @@ class CollapseSpec(StrictModel):
 class ProbeSpec(StrictModel):
     """A linear classifier on a frozen backbone, with the reference's defaults."""
 
-    # full: on augmented images, as is usual; cached: on the stored representations, in seconds
     mode: Literal["full", "cached"] = "full"
+    """`full`: on augmented images, as is usual; `cached`: on representations, in seconds."""
     optimizer: Literal["sgd", "lars"] = "sgd"
-    base_lr: Annotated[float, Field(gt=0)] = 0.1  # the learning rate is base_lr * batch_size / 256
+    """Plain SGD, or LARS as the reference has it."""
+    base_lr: Annotated[float, Field(gt=0)] = 0.1
+    """The learning rate is base_lr * batch_size / 256."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum of the optimiser."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    epochs: Positive = 90
-    batch_size: Positive = 1024  # at most the number of training images
-    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.08  # of the random crop; full mode
-    flip_probability: Probability = 0.5  # full mode
-    seed: NotNegative = 0
+    """Weight decay of the optimiser."""
+    epochs: Epochs = 90
+    """Passes over the training images."""
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    """Images per step; at most the training images there are."""
+    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.08
+    """Smallest part of the image's area that a random crop takes; `full` only."""
+    flip_probability: Probability = 0.5
+    """Probability of a horizontal flip; `full` only."""
+    seed: Seed = 0
+    """Of the classifier's start, the batches and the crops."""
 
 
 class FullProbeSpec(ProbeSpec, RepresentSpec):
     """A probe on images: with the sizes and the normalisation of their dataset."""
 
-    resize: Positive = 256  # px, shorter side
-    crop: Positive = 224  # px
+    resize: Pixel = 256
+    """Shorter side in px."""
+    crop: Pixel = 224
+    """Width and height in px that the network sees."""
     mean: Triple = [0.485, 0.456, 0.406]
+    """Subtracted from red, green and blue (of 1)."""
     std: Triple = [0.229, 0.224, 0.225]
+    """What red, green and blue are divided by."""

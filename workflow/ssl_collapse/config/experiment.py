@@ -8,7 +8,18 @@ from ssl_collapse.config.dataset import Source, TexturesSource
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
 from ssl_collapse.config.figures import Figure
 from ssl_collapse.config.pretrain import Recipe
-from ssl_collapse.config.types import Name, NotNegative, Positive, Seed, StrictModel, Triple
+from ssl_collapse.config.types import (
+    Folder,
+    FreeText,
+    Name,
+    NotNegative,
+    Pixels,
+    Positive,
+    Seed,
+    StrictModel,
+    Text,
+    Triple,
+)
 
 Scale = Annotated[float, Field(gt=0)]
 
@@ -17,12 +28,19 @@ class DatasetConfig(StrictModel):
     """A source of images, and the sizes at which they are packed, cropped and evaluated."""
 
     source: Source
-    resize: Positive | None = None  # shorter side in px; default 256, for textures their own size
-    crop: Positive | None = None  # px that the network sees; default 224, for textures their size
-    pack: Literal["resized", "original"] = "resized"  # original: the files' own bytes
+    """Where the images come from: its `kind` and keys."""
+    resize: Pixels | None = None
+    """Shorter side in px when packed and evaluated; null: 256, for textures their own size."""
+    crop: Pixels | None = None
+    """Width and height in px that the network sees; null: 224, for textures `resize`."""
+    pack: Literal["resized", "original"] = "resized"
+    """Packed as decoded pixels of that shorter side, or as the files' own bytes."""
     mean: Triple = [0.485, 0.456, 0.406]
+    """Subtracted from red, green and blue (of 1)."""
     std: Annotated[list[Scale], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
-    ordering: str | None = None  # a permutation of the training images (.npy); null: seeded
+    """What red, green and blue are divided by."""
+    ordering: Folder | None = None
+    """File (.npy) of the order in which schedules meet the training images; null: drawn by seed."""
 
     def sizes(self) -> tuple[int, int]:
         """Shorter side and crop in px, with the defaults filled in."""
@@ -43,16 +61,22 @@ class StartConfig(StrictModel):
     """The checkpoint that a hybrid run starts from."""
 
     run: str
+    """The run whose checkpoint is taken, seed by seed."""
     epoch: Positive
+    """Finished epochs of that checkpoint."""
 
 
 class RunConfig(Recipe):
     """One run: a recipe on a dataset, for several seeds, with the epochs to analyse."""
 
     dataset: str
+    """A name under `datasets`."""
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
+    """One training for each: weights, batches, crops and ordering."""
     analyze: Annotated[list[Literal["last"] | NotNegative], Field(min_length=1)] = ["last"]
+    """Finished epochs to take representations of; 0: the network before training."""
     start: StartConfig | None = None
+    """The checkpoint of another run to start from; null: from scratch."""
 
     @field_validator("seeds")
     @classmethod
@@ -96,21 +120,30 @@ class EvaluationConfig(StrictModel):
     """What is measured on the representations."""
 
     collapse: CollapseSpec = CollapseSpec()
+    """Settings of the label-free measures."""
     knn: KnnSpec = KnnSpec()
-    probe: ProbeSpec | None = None  # null: no linear probe
+    """The k-NN protocol."""
+    probe: ProbeSpec | None = None
+    """The linear probe; null: none."""
 
 
 class RuntimeConfig(StrictModel):
     """What changes the speed and never a result: no rule reruns because of it."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    gpus: Positive = 1  # of one training
-    threads: Positive = 1  # cores of one represent, knn or collapse job
-    workers: NotNegative = 0  # processes that load images, per job; 0: in the job itself
-    extract_batch_size: Positive = 256  # images per batch on a GPU
-    log_every: Positive = 100  # steps between two log lines
-    # Folder on the node's own disk for copies of packed images ($TMPDIR/...); null: read in place.
-    scratch: Annotated[str, Field(min_length=1)] | None = None
+    """Where trainings and measurements compute; `auto`: on a GPU where there is one."""
+    gpus: Positive = 1
+    """GPUs of one training."""
+    threads: Positive = 1
+    """Cores of one represent, knn or collapse job."""
+    workers: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Processes that load images, per job; 0: the job itself."""
+    extract_batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """Images per batch when representations are taken on a GPU."""
+    log_every: Positive = 100
+    """Steps from one log line to the next."""
+    scratch: Folder | None = None
+    """Folder on the node's own disk for copies of packed images; null: read in place."""
 
     @model_validator(mode="after")
     def _gpus_are_gpus(self) -> Self:
@@ -122,11 +155,19 @@ class RuntimeConfig(StrictModel):
 class Experiment(StrictModel):
     """A validated experiment with its sweeps expanded."""
 
-    title: str = "Collapse of self-supervised encoders"
-    description: str = ""
+    title: Text = "Collapse of self-supervised encoders"
+    """Heading of the report."""
+    description: FreeText = ""
+    """What the report says of the experiment."""
     datasets: Annotated[dict[Name, DatasetConfig], Field(min_length=1)]
+    """Images, by a name of your choice."""
     runs: Annotated[dict[Name, RunConfig], Field(min_length=1)]
+    """Trainings, by a name of your choice."""
     evaluation: EvaluationConfig = EvaluationConfig()
+    """What is measured on the representations."""
     figures: dict[Name, Figure] = {}
+    """Figures, by a name of your choice."""
     runtime: RuntimeConfig = RuntimeConfig()
-    sweeps: dict[str, list[str]] = {}  # filled in by `load_experiment`: written run -> its runs
+    """What changes the speed and never a result."""
+    sweeps: dict[str, list[str]] = {}
+    """Filled in when the config is read: a run as it was written -> the runs that it stands for."""

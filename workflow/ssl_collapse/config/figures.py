@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
-from ssl_collapse.config.types import StrictModel, Text
+from ssl_collapse.config.types import FreeText, Neutral, StrictModel, Text, from_spec
 
 # A column of tables/summary.csv that holds an accuracy between 0 and 1.
 AccuracyColumn = Annotated[str, Field(pattern=r"^(knn|probe)_[a-z0-9_]+$")]
@@ -17,7 +17,9 @@ class PlottedRun(StrictModel):
     """One run of a figure; without a label the figure derives one from the run's summary rows."""
 
     name: Text
+    """A run, or a sweep, which stands for its runs."""
     label: Text | None = None
+    """What the figure calls it; null: derived from the run."""
 
 
 def _as_run(value: Any) -> Any:
@@ -25,12 +27,14 @@ def _as_run(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-Run = Annotated[PlottedRun, BeforeValidator(_as_run)]
+Run = Annotated[PlottedRun, BeforeValidator(_as_run, json_schema_input_type=Text | PlottedRun)]
 
 
 class _Figure(StrictModel):
     title: Text | None = None
+    """Title of the figure; null: none."""
     runs: Annotated[list[Run], Field(min_length=1)]
+    """The runs shown, in this order: names, or `{name, label}`."""
 
     @field_validator("runs")
     @classmethod
@@ -49,23 +53,31 @@ class SpectraFigure(_Figure):
     """The four panels of the paper's Figure 3, at one epoch of every run."""
 
     kind: Literal["spectra"]
+    """`spectra`: the four panels of the paper's Figure 3."""
     epoch: Literal["last"] | Annotated[int, Field(ge=0)] = "last"
+    """Finished epochs at which the runs are compared."""
 
 
 class SharesFigure(_Figure):
     """Accuracy and a label-free measure against the share of data, at the end of every run."""
 
     kind: Literal["shares"]
+    """`shares`: accuracy and a label-free measure against the share of data."""
     accuracy: AccuracyColumn = "knn_cosine_k20"
+    """Column of summary.csv that holds an accuracy."""
     measure: MeasureColumn = "auc"
+    """Column of summary.csv that holds a label-free measure."""
 
 
 class SchedulesFigure(_Figure):
     """Accuracy and a label-free measure of each data schedule, at the end of every run."""
 
     kind: Literal["schedules"]
+    """`schedules`: accuracy and a label-free measure of each data schedule."""
     accuracy: AccuracyColumn = "knn_cosine_k20"
+    """Column of summary.csv that holds an accuracy."""
     measure: MeasureColumn = "auc"
+    """Column of summary.csv that holds a label-free measure."""
 
 
 Figure = Annotated[
@@ -77,7 +89,7 @@ _ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
 
 def parse_figure(spec: str) -> Figure:
     """The figure that a stage's `--spec` JSON describes (errors: pydantic.ValidationError)."""
-    return _ADAPTER.validate_json(spec)
+    return from_spec(_ADAPTER, spec)
 
 
 def with_concrete_runs(figure: Figure, concrete: Mapping[str, Sequence[str]]) -> Figure:
@@ -98,7 +110,12 @@ class ReportSpec(StrictModel):
     """Heading and description of the experiment, and the runs of the table in their order."""
 
     title: Text
-    description: str = ""
+    """Heading of the page."""
+    description: FreeText = ""
+    """What it says of the experiment."""
     runs: Annotated[list[Text], Field(min_length=1)]
-    figures: list[Text] = []  # in the page's order; their files come by argument
-    accuracy: AccuracyColumn = "knn_cosine_k20"
+    """The runs of the table, in their order."""
+    figures: list[Text] = []
+    """The figures in their order; their files come by argument."""
+    accuracy: Annotated[AccuracyColumn, Neutral("knn_cosine_k20")] = "knn_cosine_k20"
+    """Column of summary.csv that the table shows."""

@@ -5,24 +5,47 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ssl_collapse.config.families import Backbone, Method, default_method
-from ssl_collapse.config.types import NotNegative, Positive, Probability, StrictModel
+from ssl_collapse.config.types import (
+    Epochs,
+    NotNegative,
+    Positive,
+    Probability,
+    Seed,
+    Steps,
+    StrictModel,
+    Triple,
+)
 
 Schedule = Literal["iid", "current", "accumulate", "last"]
+
+
+Strength = Annotated[float, Field(ge=0, le=100)]
+Sigma = Annotated[float, Field(le=100)]
 
 
 class Augmentation(StrictModel):
     """The SimSiam augmentation; crop size and normalisation come with the dataset."""
 
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Smallest part of the image's area that a random crop takes."""
     jitter_probability: Probability = 0.8
-    brightness: Annotated[float, Field(ge=0)] = 0.4
-    contrast: Annotated[float, Field(ge=0)] = 0.4
-    saturation: Annotated[float, Field(ge=0)] = 0.4
+    """Probability that colours are changed at all."""
+    brightness: Strength = 0.4
+    """Largest relative change of brightness."""
+    contrast: Strength = 0.4
+    """Largest relative change of contrast."""
+    saturation: Strength = 0.4
+    """Largest relative change of saturation."""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Largest turn of the hue, as a part of the full circle."""
     grayscale_probability: Probability = 0.2
+    """Probability that a view loses its colours."""
     blur_probability: Probability = 0.5
-    blur_sigma: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.1, 2.0]
+    """Probability of a Gaussian blur."""
+    blur_sigma: Annotated[list[Sigma], Field(min_length=2, max_length=2)] = [0.1, 2.0]
+    """Lowest and highest standard deviation of the blur in px."""
     flip_probability: Probability = 0.5
+    """Probability of a horizontal flip."""
 
     @model_validator(mode="after")
     def _range_of_blur(self) -> Self:
@@ -36,28 +59,48 @@ class Recipe(StrictModel):
     """Method, backbone, optimisation and data schedule, with the reference's defaults."""
 
     method: Method = Field(default_factory=default_method)
+    """What is trained: its `name` and keys."""
     backbone: Backbone
+    """The network: its `arch` and keys."""
     augmentation: Augmentation = Augmentation()
+    """How the two views of an image are made."""
 
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 100
-    batch_size: Annotated[int, Field(ge=2)] = 256
-    steps_per_epoch: Positive | None = None  # null: training images // batch_size
+    epochs: Epochs = 100
+    """Length of the training in epochs."""
+    batch_size: Annotated[int, Field(ge=2, le=1_000_000)] = 256
+    """Images per step, over all GPUs."""
+    steps_per_epoch: Steps | None = None
+    """Steps of every epoch, whatever the schedule; null: training images // batch_size."""
 
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    base_lr: Annotated[float, Field(gt=0)] = 0.05  # the learning rate is base_lr * batch_size / 256
-    final_lr: Annotated[float, Field(ge=0)] = 0.0  # where the cosine ends; scaled as base_lr
+    """What takes the steps."""
+    base_lr: Annotated[float, Field(gt=0)] = 0.05
+    """The learning rate is base_lr * batch_size / 256."""
+    final_lr: Annotated[float, Field(ge=0)] = 0.0
+    """Where the half cosine ends; scaled by the batch as base_lr is."""
     warmup_epochs: NotNegative = 0
+    """Epochs in which the learning rate rises, before the half cosine."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum of the optimiser."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    fix_pred_lr: bool = False  # after its warm-up the predictor keeps the initial rate
+    """Weight decay of the optimiser."""
+    fix_pred_lr: bool = False
+    """Whether the predictor keeps the initial learning rate, after its warm-up."""
 
     schedule: Schedule = "iid"
-    share: Annotated[float, Field(gt=0, le=100)] | None = None  # percent of the data, for `last`
-    chunk_size: Positive | None = None  # epochs per chunk (current, accumulate, last)
+    """What an epoch shows: all images, the `current` chunk, all chunks so far, the `last` part."""
+    share: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Percent of the training images; means `schedule: last`."""
+    chunk_size: Positive | None = None
+    """Epochs per chunk of the ordering, for `current`, `accumulate` and `last`; null: 1."""
     n_rounds: Positive = 1
-    repeat_batch: Positive = 1
-    n_warmup_steps: NotNegative = 0  # first steps with encoder lr 0, not in epoch 0
+    """How often the schedule goes through the ordering."""
+    repeat_batch: Steps = 1
+    """How many times in a row each batch is shown."""
+    n_warmup_steps: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """First steps of every epoch but the first in which the encoder's rate is 0."""
     checkpoint_every: Positive = 1
+    """Epochs from one checkpoint to the next; the last epoch always has one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,8 +141,13 @@ class Recipe(StrictModel):
 class PretrainSpec(Recipe):
     """What the `pretrain` stage is given: the recipe of one seed, resolved against its dataset."""
 
-    seed: NotNegative
-    crop: Positive  # px
-    mean: Annotated[list[float], Field(min_length=3, max_length=3)]
-    std: Annotated[list[float], Field(min_length=3, max_length=3)]
-    start_epoch: NotNegative = 0  # epochs already done by the checkpoint that a hybrid starts from
+    seed: Seed
+    """Of the weights, batches, crops and colours."""
+    crop: Positive
+    """Width and height in px that the network sees."""
+    mean: Triple
+    """Subtracted from red, green and blue (of 1)."""
+    std: Triple
+    """What red, green and blue are divided by."""
+    start_epoch: NotNegative = 0
+    """Epochs that the checkpoint of a hybrid's start has already done."""

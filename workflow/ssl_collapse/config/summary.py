@@ -5,21 +5,30 @@ from typing import Annotated, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from ssl_collapse.config.pretrain import Recipe
-from ssl_collapse.config.types import NotNegative, StrictModel, Text
+from ssl_collapse.config.types import NotNegative, StrictModel, Text, from_spec
 
 
 class SummaryRow(StrictModel):
     """What the plan knows of one analysed epoch; a hybrid names the run and epoch of its start."""
 
     run: Text
+    """Name of the run."""
     seed: NotNegative
+    """Seed of the training."""
     epoch: NotNegative
-    final: bool  # the last epoch of the run
+    """Finished epochs."""
+    final: bool
+    """Whether it is the run's last epoch."""
     dataset: Text
+    """Name of the dataset."""
     recipe: Recipe
+    """The run's recipe."""
     start_run: Text | None = None
+    """The run that a hybrid starts from."""
     start_epoch: NotNegative | None = None
-    probe: bool = False  # whether the epoch has a probe.json
+    """Finished epochs of that start."""
+    probe: bool = False
+    """Whether the epoch has a probe.json."""
 
     @model_validator(mode="after")
     def _whole_start(self) -> Self:
@@ -45,4 +54,4 @@ _ADAPTER: TypeAdapter[list[SummaryRow]] = TypeAdapter(
 
 def parse_rows(spec: str) -> list[SummaryRow]:
     """The rows that the stage's JSON lists (errors: pydantic.ValidationError)."""
-    return _ADAPTER.validate_json(spec)
+    return from_spec(_ADAPTER, spec)

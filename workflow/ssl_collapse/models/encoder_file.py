@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ssl_collapse.config.families import Backbone
+from ssl_collapse.config.types import from_spec
 from ssl_collapse.models.build import build_backbone
 from ssl_collapse.models.checkpoint_file import first_line
 from ssl_collapse.runtime.errors import UserError
@@ -73,7 +74,7 @@ def read_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
     if missing:
         raise UserError(f"{path}: does not say its {missing[0]}; not made by `export_checkpoint`")
     try:
-        config = TypeAdapter(Backbone).validate_json(metadata["backbone"])
+        config = from_spec(TypeAdapter(Backbone), metadata["backbone"])
         int(metadata["epoch"]), int(metadata["feature_dim"])
     except ValueError:  # pydantic's ValidationError too
         raise UserError(

@@ -1,30 +1,18 @@
 """What one model cannot see: references between datasets, runs and figures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ssl_collapse.config.dataset import TexturesSource
-from ssl_collapse.config.experiment import Experiment, RunConfig
-from ssl_collapse.config.figures import Figure, SpectraFigure
-from ssl_collapse.config.reading.keys import suggestion
+from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
+from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
+from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
+from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch
 
 LeftOut = Mapping[str, Sequence[str]]
-# What the summary has of k-NN; that is known without reading any result.
-KNN_COLUMNS = (
-    *(f"knn_{metric}_{k}" for metric in ("cosine", "l2") for k in ("k1", "k20", "k200", "oracle")),
-    *(f"knn_cosine_weighted_{k}" for k in ("k20", "k200")),
-)
-_OF_SPECTRUM = (
-    *("auc", "rankme", "effective_rank", "participation_ratio", "nesum"),
-    *("alpha", "alpha_r2", "numerical_rank"),
-)
-MEASURE_COLUMNS = (
-    *_OF_SPECTRUM,
-    *(f"{name}_l2" for name in _OF_SPECTRUM),
-    *("auc_low", "auc_high", "std_per_dimension", "mean_cosine", "uniformity", "loss"),
-)
 
 
 def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iterator[Problem]:
@@ -59,32 +47,51 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
 def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> Iterator[Problem]:
     wrong = left_out.get("runs", ())
     known = [*experiment.runs, *experiment.sweeps, *wrong]
+    names: list[str] = []
     for plotted in figure.runs:
         if plotted.name in wrong:
             continue
         if plotted.name not in known:
             yield Problem(("runs",), _unknown("run", plotted.name, known))
-        elif isinstance(figure, SpectraFigure) and figure.epoch != "last":
-            for run in experiment.sweeps.get(plotted.name, [plotted.name]):
-                if run in wrong:
-                    continue
-                analyzed = experiment.runs[run].analyzed_epochs()
-                if figure.epoch not in analyzed:
-                    text = f"`{run}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
-                    yield Problem(("epoch",), f"{figure.epoch}: {text}")
-    if isinstance(figure, SpectraFigure):
-        return
-    if figure.measure not in MEASURE_COLUMNS:
-        yield Problem(("measure",), _unknown("measure", figure.measure, MEASURE_COLUMNS))
-    column = figure.accuracy
-    if column.startswith("knn_") and column not in KNN_COLUMNS:
-        text = f"{shown(column)} is no column of summary.csv{suggestion(column, KNN_COLUMNS)}"
+            continue
+        runs = experiment.sweeps.get(plotted.name, [plotted.name])
+        for run in runs:
+            if run in names:
+                text = f"run {run!r} appears twice, once in a sweep; name each run once"
+                yield Problem(("runs",), text)
+            elif run not in wrong and isinstance(figure, SpectraFigure):
+                yield from _check_epoch(run, experiment.runs[run], figure)
+        names += runs
+    if not isinstance(figure, SpectraFigure) and "evaluation" not in left_out:
+        yield from _check_columns(figure, experiment.evaluation)
+
+
+def _check_epoch(name: str, run: RunConfig, figure: SpectraFigure) -> Iterator[Problem]:
+    analyzed = run.analyzed_epochs()
+    if figure.epoch != "last" and figure.epoch not in analyzed:
+        text = f"`{name}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
+        yield Problem(("epoch",), f"{figure.epoch}: {text}")
+
+
+def _check_columns(
+    figure: SharesFigure | SchedulesFigure, evaluation: EvaluationConfig
+) -> Iterator[Problem]:
+    if figure.accuracy.startswith("probe_") and not evaluation.probe:
+        text = f"{shown(figure.accuracy)} needs a linear probe; set evaluation.probe"
         yield Problem(("accuracy",), text)
-    elif column.startswith("probe_") and not experiment.evaluation.probe:
-        if "evaluation" in left_out:
-            return
-        text = f"{shown(column)} needs a linear probe; set evaluation.probe"
+    elif text := _no_column(figure.accuracy, accuracy_columns(evaluation), ACCURACIES):
         yield Problem(("accuracy",), text)
+    if text := _no_column(figure.measure, measure_columns(evaluation.collapse), MEASURES):
+        yield Problem(("measure",), text)
+
+
+def _no_column(column: str, columns: Sequence[str], possible: Sequence[str]) -> str:
+    """What is wrong with a column that there will not be; nothing where there will."""
+    if column in columns:
+        return ""
+    near = None if column in possible else nearest(column, columns)
+    hint = f"; did you mean `{near}`?" if near else ";"
+    return f"{shown(column)} will not be measured{hint} there will be: {', '.join(columns)}"
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
@@ -93,13 +100,24 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 def check_size(name: str, run: RunConfig, n: int) -> Iterator[Problem]:
     """Problems of a run on a dataset of n training images."""
+    start = run.start.epoch if run.start else 0
+    keys = ("schedule", "share", "chunk_size", "epochs", "n_rounds", "batch_size")
+    key = (n, start, run.steps_per_epoch, *(getattr(run, key) for key in keys))
+    if key not in _size_problems:  # the runs of a sweep mostly share it, and it takes a while
+        _size_problems[key] = _size_problem(run, n, start)
+    if text := _size_problems[key]:
+        yield Problem(("runs", name, "batch_size"), text)
+
+
+_size_problems: dict[tuple[Any, ...], str] = {}
+
+
+def _size_problem(run: RunConfig, n: int, start: int) -> str:
     try:
-        check_subsets(run, n, run.start.epoch if run.start else 0)
+        check_subsets(run, n, start)
     except UserError as error:
-        yield Problem(("runs", name, "batch_size"), str(error))
-        return
-    if steps_per_epoch(run, n) < 1:
-        yield Problem(("runs", name, "batch_size"), f"{run.batch_size} exceeds the {n} images")
+        return str(error)
+    return f"{run.batch_size} exceeds the {n} images" if steps_per_epoch(run, n) < 1 else ""
 
 
 def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
@@ -116,7 +134,7 @@ def _check_start(
     parent = experiment.runs.get(run.start.run)
     if parent is None:
         if run.start.run in experiment.sweeps:
-            names = ", ".join(experiment.sweeps[run.start.run])
+            names = listed(experiment.sweeps[run.start.run])
             yield Problem(
                 (*path, "run"), f"`{run.start.run}` is a sweep; name one of its runs: {names}"
             )

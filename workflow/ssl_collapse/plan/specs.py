@@ -7,11 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
+from ssl_collapse.config.dataset import ImageFolderSource, OrderingSpec, PackSpec, TexturesSource
+from ssl_collapse.config.evaluation import FullProbeSpec, RepresentSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
-from ssl_collapse.config.figures import SpectraFigure
-from ssl_collapse.config.pretrain import Recipe
+from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.pretrain import PretrainSpec, Recipe
+from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.runtime.errors import UserError
 
 
@@ -85,12 +87,12 @@ class Plan:
         """The generator's parameters."""
         source = self.experiment.datasets[dataset].source
         assert isinstance(source, TexturesSource)
-        return source.model_dump()
+        return source.to_spec()
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
         source = self.experiment.datasets[dataset].source
-        return source.recipe() if isinstance(source, ImageFolderSource) else source.model_dump()
+        return source.recipe() if isinstance(source, ImageFolderSource) else source.to_spec()
 
     def folders(self, dataset: str, generated: str) -> dict[str, str]:
         """Where the images lie: `root`, or `train` and `val`."""
@@ -113,52 +115,57 @@ class Plan:
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
         config = self.experiment.datasets[dataset]
-        return {"shorter_side": None if config.pack == "original" else config.sizes()[0]}
+        side = None if config.pack == "original" else config.sizes()[0]
+        return PackSpec(shorter_side=side).to_spec()
 
     def ordering(self, dataset: str, seed: int) -> dict[str, Any]:
         """The seed of the permutation, or the digest of the user's own."""
         if dataset in self._orderings:
-            return {"user": self._orderings[dataset]}
-        return {"seed": seed}
+            return OrderingSpec(user=self._orderings[dataset]).to_spec()
+        return OrderingSpec(seed=seed).to_spec()
 
     def pretrain(self, run: str, seed: int) -> dict[str, Any]:
         """The recipe of one seed, resolved against its dataset."""
-        config, dataset = self.run(run), self.dataset_of(run)
-        recipe = config.model_dump(include=set(Recipe.model_fields))
-        return {
-            **recipe,
-            "seed": seed,
-            "crop": dataset.sizes()[1],
-            "mean": dataset.mean,
-            "std": dataset.std,
-            "start_epoch": config.start.epoch if config.start else 0,
-        }
+        config = self.run(run)
+        prepared = self._prepared(run)
+        return PretrainSpec(
+            **_recipe(config),
+            seed=seed,
+            crop=prepared["crop"],
+            mean=prepared["mean"],
+            std=prepared["std"],
+            start_epoch=config.start.epoch if config.start else 0,
+        ).to_spec()
 
     def export_checkpoint(self, epoch: int) -> dict[str, Any]:
-        """The epoch whose encoder is taken."""
+        """The epoch whose encoder is taken out of the checkpoints."""
         return {"epoch": epoch}
 
     def represent(self, run: str) -> dict[str, Any]:
         """How images are prepared for the encoder."""
-        dataset = self.dataset_of(run)
-        resize, crop = dataset.sizes()
-        return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
-
-    def knn(self) -> dict[str, Any]:
-        """How nearest neighbours vote."""
-        return self.experiment.evaluation.knn.model_dump()
+        return RepresentSpec(**self._prepared(run)).to_spec()
 
     def collapse(self) -> dict[str, Any]:
-        """How collapse is measured."""
-        return self.experiment.evaluation.collapse.model_dump()
+        """Settings of the label-free measures."""
+        return self.experiment.evaluation.collapse.to_spec()
+
+    def knn(self) -> dict[str, Any]:
+        """The k-NN protocol."""
+        return self.experiment.evaluation.knn.to_spec()
 
     def probe(self, run: str) -> dict[str, Any]:
         """The linear probe's settings, in full mode with how its images are prepared."""
         probe = self.experiment.evaluation.probe
         if probe is None:
             raise UserError("evaluation.probe is null: set it to measure a linear probe")
-        prepared = self.represent(run) if probe.mode == "full" else {}
-        return {**probe.model_dump(), **prepared}
+        if probe.mode == "cached":
+            return probe.to_spec()
+        return FullProbeSpec(**dict(probe), **self._prepared(run)).to_spec()
+
+    def _prepared(self, run: str) -> dict[str, Any]:
+        dataset = self.dataset_of(run)
+        resize, crop = dataset.sizes()
+        return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
 
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
@@ -166,31 +173,31 @@ class Plan:
 
     def _row(self, point: Point) -> dict[str, Any]:
         run = self.run(point.run)
-        return {
-            "run": point.run,
-            "seed": point.seed,
-            "epoch": point.epoch,
-            "final": point.epoch == run.epochs,
-            "dataset": run.dataset,
-            "recipe": run.model_dump(include=set(Recipe.model_fields)),
-            "start_run": run.start.run if run.start else None,
-            "start_epoch": run.start.epoch if run.start else None,
-            "probe": self.experiment.evaluation.probe is not None,
-        }
+        return SummaryRow(
+            run=point.run,
+            seed=point.seed,
+            epoch=point.epoch,
+            final=point.epoch == run.epochs,
+            dataset=run.dataset,
+            recipe=Recipe(**_recipe(run)),
+            start_run=run.start.run if run.start else None,
+            start_epoch=run.start.epoch if run.start else None,
+            probe=self.experiment.evaluation.probe is not None,
+        ).to_spec()
 
     def figure(self, name: str) -> dict[str, Any]:
         """One figure, its runs written out."""
-        return self.experiment.figures[name].model_dump()
+        return self.experiment.figures[name].to_spec()
 
     def report(self) -> dict[str, Any]:
         """Heading, description and runs of the report."""
         experiment = self.experiment
-        return {
-            "title": experiment.title,
-            "description": experiment.description,
-            "runs": list(experiment.runs),
-            "figures": list(experiment.figures),  # the order of the page
-        }
+        return ReportSpec(
+            title=experiment.title,
+            description=experiment.description,
+            runs=list(experiment.runs),
+            figures=list(experiment.figures),  # the order of the page
+        ).to_spec()
 
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
@@ -205,9 +212,19 @@ class Plan:
         return tuple(name for c in configs for name in (type(c).__module__, model_module(c)))
 
 
+def _recipe(run: RunConfig) -> dict[str, Any]:
+    """The keys of a run that change the trained weights."""
+    return {name: getattr(run, name) for name in Recipe.model_fields}
+
+
 def _ordering_digest(dataset: str, path: str) -> str:
+    """sha256 of a user's ordering, which is small: an index of 8 bytes for each image."""
+    file = Path(path).expanduser()
     try:
-        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+        # Of a pipe or a device, reading might never end.
+        if file.exists() and not file.is_file():
+            raise UserError(f"datasets.{dataset}.ordering: {path} is not a regular file")
+        return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}"
         raise UserError(f"datasets.{dataset}.ordering: {text}") from None

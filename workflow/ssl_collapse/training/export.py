@@ -24,7 +24,7 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
     content = load_checkpoint(checkpoint)
     model = content.get("model")
     try:
-        spec = PretrainSpec.model_validate_json(content["recipe"])
+        spec = PretrainSpec.from_spec(content["recipe"])
     except (KeyError, TypeError, ValidationError):
         raise damaged_checkpoint(checkpoint, "it holds no recipe of this version") from None
     if not isinstance(model, dict) or not isinstance(content.get("epoch"), int):
@@ -42,7 +42,7 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
     _, feature_dim = build_backbone(spec.backbone)
     metadata = {
         "arch": spec.backbone.arch,
-        "backbone": json.dumps(spec.backbone.model_dump(), sort_keys=True),
+        "backbone": json.dumps(spec.backbone.to_spec(), sort_keys=True),
         "epoch": str(epoch),
         "feature_dim": str(feature_dim),
         "source_digest": weights_digest(model),

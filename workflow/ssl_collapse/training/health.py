@@ -90,7 +90,7 @@ def health(output: Tensor) -> dict[str, float]:
     std_per_dimension: mean_d std(u_d) of u = z / norm(z), with ddof = 0; ideal is 1/sqrt(D), and 0
     is total collapse (Chen & He 2021, sec. 4.1). effective_rank: exp(-sum p log p) of p = sigma /
     sum sigma, the singular values of the centred, not normalised outputs (Roy & Vetterli 2007):
-    from 1 to min(B - 1, D), and 0 where all rows are equal. Both as in SPEC's table of measures,
+    from 1 to min(B - 1, D), and 0 where all rows are equal. Both as in docs/SCIENCE.md,
     but on so few rows: an effective rank compares with that of batches of the same size alone.
     NaN for outputs that are not finite.
     """

@@ -1,4 +1,4 @@
-"""The learning rates of each epoch (SPEC, "Optimisation", and its last section)."""
+"""The learning rates of each epoch (docs/SCIENCE.md, "Optimisation")."""
 
 import math
 

@@ -144,7 +144,7 @@ class Saver:
             "model": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "rng": torch.get_rng_state(),
-            "recipe": self.spec.model_dump_json(),
+            "recipe": self.spec.to_spec_json(),
             "epoch": self.progress.epoch,
             **{name: text for name, text in found.items() if text is not None},
         }

@@ -4,17 +4,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ssl_collapse.config.types import Positive, StrictModel
+from ssl_collapse.config.types import Blocks, StrictModel
 
 
 class Config(StrictModel):
     """A torchvision ResNet; the optional keys give the variants that the paper studies."""
 
     arch: Literal["resnet18", "resnet34", "resnet50"]
-    small_image_stem: bool = False  # 3x3 convolution, no max-pooling: for images of 32 to 64 px
-    block: Literal["basic", "bottleneck"] | None = None  # null: the architecture's own
-    blocks: Annotated[list[Positive], Field(min_length=4, max_length=4)] | None = None
-    width_per_group: Positive = 64  # other widths need bottleneck blocks
+    """The torchvision network."""
+    small_image_stem: bool = False
+    """3x3 first convolution and no max-pooling: for images of 32 to 64 px."""
+    block: Literal["basic", "bottleneck"] | None = None
+    """Kind of the residual blocks; null: the architecture's own."""
+    blocks: Annotated[list[Blocks], Field(min_length=4, max_length=4)] | None = None
+    """Blocks of each of the four stages; null: the architecture's own."""
+    width_per_group: Annotated[int, Field(ge=1, le=2048)] = 64
+    """Width of bottleneck blocks; other than 64 only with them."""
 
     @model_validator(mode="after")
     def _width_needs_bottleneck(self) -> Self:

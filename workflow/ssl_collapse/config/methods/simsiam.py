@@ -2,12 +2,15 @@
 
 from typing import Literal
 
-from ssl_collapse.config.types import Positive, StrictModel
+from ssl_collapse.config.types import StrictModel, Width
 
 
 class Config(StrictModel):
     """SimSiam (Chen & He 2021): predictor and stop-gradient, no negatives, no momentum encoder."""
 
     name: Literal["simsiam"] = "simsiam"
-    projection_dim: Positive = 2048
-    predictor_hidden_dim: Positive = 512
+    """`simsiam`: the method of the paper."""
+    projection_dim: Width = 2048
+    """Width of the projector's output."""
+    predictor_hidden_dim: Width = 512
+    """Width of the predictor's hidden layer."""

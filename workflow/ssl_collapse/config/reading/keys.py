@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from ssl_collapse.config.experiment import Experiment
 
+MOST_LISTED = 50
+
 
 def allowed_keys(path: Sequence[str], raw: Any) -> list[str]:
     """The keys of the mapping at `path`; none where anything may be a key, or nothing.
@@ -47,7 +49,12 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     """The end of a message on an unknown word: the nearest known one, or all of them."""
     if near := nearest(word, known):
         return f"; did you mean `{near}`?"
-    return f"; there are: {', '.join(known)}" if known else ""
+    return f"; there are: {listed(known)}" if known else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names, or where they are too many for a message, the first of them."""
+    return ", ".join([*names[:MOST_LISTED], *(["..."] if len(names) > MOST_LISTED else [])])
 
 
 def parts(annotation: Any) -> Iterator[Any]:

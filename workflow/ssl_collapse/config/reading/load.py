@@ -12,7 +12,7 @@ from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.figures import with_concrete_runs
 from ssl_collapse.config.reading.messages import Problem, describe, shown
 from ssl_collapse.config.reading.sweeps import combinations, expand, merge
-from ssl_collapse.config.reading.written import traps, with_text_keys
+from ssl_collapse.config.reading.written import Place, traps, with_text_keys, without_blame
 from ssl_collapse.plan.checks import cross_check
 from ssl_collapse.runtime.errors import UserError
 
@@ -26,7 +26,8 @@ def load_experiment(config: Any, files: Iterable[Path] = ()) -> Experiment:
         config: what was read, with everything that was laid over it.
         files: what it was read from, to see what YAML passes over in silence.
     """
-    problems = [problem for file in files for problem in traps(file)]
+    places: set[Place] = set()  # of values in the files
+    problems = [problem for file in files for problem in traps(file, places)]
     try:
         written = with_text_keys(config, problems)
     except RecursionError:
@@ -44,7 +45,7 @@ def load_experiment(config: Any, files: Iterable[Path] = ()) -> Experiment:
         problems += [_as_written(p, written, sweeps) for p in describe(error, raw)]
         problems += [_by_written_name(p, sweeps) for p in _check_sound_part(raw, error)]
     if problems or experiment is None:
-        raise _config_error(problems)
+        raise _config_error(without_blame(problem, places) for problem in problems)
     figures = {n: with_concrete_runs(f, _bases(experiment)) for n, f in experiment.figures.items()}
     return experiment.model_copy(update={"figures": figures})
 
@@ -131,7 +132,7 @@ def _holds(raw: Any, path: tuple[str, ...]) -> bool:
     return True
 
 
-def _config_error(problems: list[Problem]) -> UserError:
+def _config_error(problems: Iterable[Problem]) -> UserError:
     lines = list(dict.fromkeys(f"  {problem}" for problem in problems))
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
     return UserError(f"the config has {count}:\n" + "\n".join(lines))

@@ -18,6 +18,7 @@ _TYPES = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "text",
+    "string_unicode": "text of whole Unicode characters",
     "bool_type": "true or false",
     "list_type": "a list",
     "tuple_type": "a list",
@@ -43,7 +44,9 @@ class Problem:
 
     def __str__(self) -> str:
         # A name with anything unusual in it is quoted, so that the message stays on one line.
-        keys = (key if _PLAIN.fullmatch(key) else repr(key) for key in self.path)
+        keys = (
+            key if _PLAIN.fullmatch(key) and len(key) < 100 else shown(key) for key in self.path
+        )
         return f"{'.'.join(keys) or 'config'}: {self.text}"
 
 
@@ -163,7 +166,9 @@ def _words(expected: str) -> list[str]:
 
 
 def _number_as_text(value: Any, kind: str) -> str | None:
-    """How to write a number that YAML takes for text; None if it is something else."""
+    """How to write what is a number or a truth value in quotes; None if it is something else."""
+    if kind == "bool_type" and value in ("true", "false"):
+        return f"{value!r} is text; write it without quotes"
     if kind not in ("float_type", "int_type") or not isinstance(value, str):
         return None
     if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", value, re.IGNORECASE | re.ASCII):

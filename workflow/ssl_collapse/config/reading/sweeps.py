@@ -77,4 +77,5 @@ def _replace(raw: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str
 
 
 def _as_name(value: Any) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", str(value))
+    # No name may be longer than 80 characters: what is cut here is refused.
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", str(value))[:100]

@@ -10,6 +10,7 @@ import yaml
 from ssl_collapse.config.reading.messages import Problem, shown
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the faster one, where there is one
+Place = tuple[str, ...]  # of keys
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 _INT = "tag:yaml.org,2002:int"
 
@@ -23,9 +24,12 @@ def with_text_keys(raw: Any, problems: list[Problem], path: tuple[str, ...] = ()
     result = {}
     for key, value in raw.items():
         name = key if isinstance(key, str) else shown(key)
+        name = name.encode("utf-8", "backslashreplace").decode()
         if not isinstance(key, str):
             text = f"YAML reads this name as {_kind(key)}, not as text; put it in quotes"
             problems.append(Problem((*path, name), text))
+        elif name != key:
+            problems.append(Problem((*path, name), "holds half a character; write it whole"))
         result[name] = with_text_keys(value, problems, (*path, name))
     return result
 
@@ -37,19 +41,23 @@ def _kind(key: Any) -> str:
     return "nothing" if key is None else shown(key)
 
 
-def traps(file: Path) -> Iterator[Problem]:
-    """Keys that stand twice in a config file, and numbers that are not what they look like."""
+def traps(file: Path, places: set[Place]) -> Iterator[Problem]:
+    """Keys that stand twice in a config file, and numbers that are not what they look like.
+
+    The places of all its values are added to `places`.
+    """
     try:
         root = yaml.compose(file.read_text("utf-8"), Loader=LOADER)
-    except (OSError, ValueError, yaml.YAMLError):
-        return  # Snakemake, which reads the file first, says what is wrong with it
-    yield from _traps(root, (), ())
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return  # `check_file` says what is wrong with it, or Snakemake, which reads the file first
+    yield from _traps(root, (), (), places)
 
 
-def _traps(node: Any, path: tuple[str, ...], above: tuple[int, ...]) -> Iterator[Problem]:
+def _traps(node: Any, path: Place, above: tuple[int, ...], places: set[Place]) -> Iterator[Problem]:
     if id(node) in above:  # an anchor that holds itself
         return
     above = (*above, id(node))
+    places.add(path)
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
@@ -58,13 +66,25 @@ def _traps(node: Any, path: tuple[str, ...], above: tuple[int, ...]) -> Iterator
                 text = f"stands twice (lines {lines[name]} and {line}), and YAML takes the last"
                 yield Problem((*path, name), f"{text}; keep one")
             lines[name] = line
-            yield from _traps(value, (*path, name), above)
+            yield from _traps(value, (*path, name), above, places)
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
-            yield from _traps(value, (*path, str(i)), above)
+            yield from _traps(value, (*path, str(i)), above, places)
     elif isinstance(node, yaml.ScalarNode) and node.tag == _INT:
         if _OCTAL.fullmatch(node.value):
             text = "starts with 0, so YAML takes it for octal; write it without"
             yield Problem(path, f"{node.value} {text}")
         elif ":" in node.value:
             yield Problem(path, f"{node.value} is a number in base 60 to YAML; put it in quotes")
+
+
+def without_blame(problem: Problem, places: set[Place]) -> Problem:
+    """The same problem; of text that no file holds, quotes are not to blame.
+
+    A number nested in `--config` is text to Snakemake, however it is written.
+    """
+    value, is_text, _ = problem.text.partition(" is text")
+    if not is_text or not places or problem.path in places:
+        return problem
+    text = "numbers nested in `--config` are text to Snakemake; write it in a file of the config"
+    return Problem(problem.path, f"{value} is text: {text}")
