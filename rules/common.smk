@@ -183,15 +183,15 @@ USERS_FOLDERS = json.dumps(
     {
         name: PLAN.folders(name, "")
         for name, dataset in EXPERIMENT.datasets.items()
-        if dataset.source.kind == "imagefolder"
+        if dataset.source.users_own
     }
 )
 
 
 def images_of(wildcards):
     """What a dataset is described from: its generated images, or the state of a user's folders."""
-    kind = EXPERIMENT.datasets[wildcards.dataset].source.kind
-    return f"results/data/{wildcards.dataset}/{'images' if kind == 'textures' else 'source.json'}"
+    source = EXPERIMENT.datasets[wildcards.dataset].source
+    return f"results/data/{wildcards.dataset}/{'source.json' if source.users_own else 'images'}"
 
 
 SCRATCH = (

@@ -8,7 +8,6 @@ import pytest
 from ssl_collapse.figures.inputs import read_spectra, read_summary
 from ssl_collapse.provenance.adopt import Expected, assess
 from ssl_collapse.provenance.sidecar import Request, path_of, write_sidecars
-from ssl_collapse.provenance.survey import INVENTORY, survey, write_inventory
 from ssl_collapse.provenance.verify import damaged_results
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.summary import read_losses
@@ -35,41 +34,6 @@ def test_a_result_with_a_damaged_sidecar_is_stale_and_named(tmp_path: Path, monk
         assert stale == "a.provenance.json beside it is damaged or of another version"
         assert list(damaged_results(Path("results"))) == [(str(result), stale)]
     assert not Path("ran").exists()
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch) -> Path:
-    """One image, described and inventoried; a first look at it has been taken."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "images/a").mkdir(parents=True)
-    (tmp_path / "images/a/0.png").write_text("one")
-    survey({"root": "images"}, tmp_path / "results")
-    (tmp_path / "results/dataset.json").write_text("{}")
-    write_inventory({"root": "images"}, tmp_path / "results" / INVENTORY)
-    return tmp_path
-
-
-def test_a_damaged_inventory_is_named_with_the_way_out(place: Path, capsys):
-    file = place / "results" / INVENTORY
-    for content in damages(file.read_bytes()):
-        file.write_bytes(content)
-        assert not survey({"root": "images"}, place / "results")
-        told = capsys.readouterr().err
-        assert f"{file}: damaged" in told
-        assert f"delete {place / 'results/dataset.json'} to describe the dataset again" in told
-    assert not (place / "ran").exists()
-
-
-def test_a_damaged_source_is_written_again(place: Path):
-    file = place / "results/source.json"
-    (place / "images/a/0.png").write_text("another")
-    assert survey({"root": "images"}, place / "results")
-    changed = file.read_bytes()
-    for content in damages(changed):
-        file.write_bytes(content)
-        assert survey({"root": "images"}, place / "results")
-        assert file.read_bytes() == changed
-    assert not (place / "ran").exists()
 
 
 TABLES = {

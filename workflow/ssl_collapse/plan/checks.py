@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.config.experiment import Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SpectraFigure
 from ssl_collapse.config.reading.keys import suggestion
@@ -103,9 +102,9 @@ def check_size(name: str, run: RunConfig, n: int) -> Iterator[Problem]:
 
 
 def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
-    source = experiment.datasets[run.dataset].source
-    if isinstance(source, TexturesSource):
-        yield from check_size(name, run, source.train_images)
+    images = experiment.datasets[run.dataset].source.known_train_images()
+    if images is not None:
+        yield from check_size(name, run, images)
 
 
 def _check_start(

@@ -1,17 +1,17 @@
 """What each stage of each run is given: the part of the config that changes its result."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import file_sha256
+from ssl_collapse.runtime.folders import refuse_irregular
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,17 @@ class Plan:
     def textures(self, dataset: str) -> dict[str, Any]:
         """The generator's parameters."""
         source = self.experiment.datasets[dataset].source
-        assert isinstance(source, TexturesSource)
-        return source.model_dump()
+        if source.users_own:
+            raise KeyError(f"{dataset} is not generated")
+        return source.recipe()
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
-        source = self.experiment.datasets[dataset].source
-        return source.recipe() if isinstance(source, ImageFolderSource) else source.model_dump()
+        return self.experiment.datasets[dataset].source.recipe()
 
     def folders(self, dataset: str, generated: str) -> dict[str, str]:
         """Where the images lie: `root`, or `train` and `val`."""
-        source = self.experiment.datasets[dataset].source
-        if isinstance(source, TexturesSource):
-            return {"train": f"{generated}/train", "val": f"{generated}/val"}
-        given = {key: getattr(source, key) for key in ("train", "val", "root")}
-        return {key: str(Path(path).expanduser()) for key, path in given.items() if path}
+        return self.experiment.datasets[dataset].source.folders(generated)
 
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
@@ -174,8 +170,10 @@ class Plan:
 
 
 def _ordering_digest(dataset: str, path: str) -> str:
+    file = Path(path).expanduser()
     try:
-        return hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()
+        refuse_irregular(file)
+        return file_sha256(file)
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}"
         raise UserError(f"datasets.{dataset}.ordering: {text}") from None
