@@ -177,7 +177,7 @@ def png(rows: int, interlaced: bool = False, depth: int = 8, colour: int = 2) ->
     def chunk(body: bytes) -> bytes:
         return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
-    bits = depth * {0: 1, 2: 3}[colour]
+    bits = depth * {0: 1, 2: 3, 3: 1}[colour]
     if interlaced:  # bytes per row and rows of the seven passes, counted on squared paper
         widths, heights = (3, 2, 5, 5, 10, 10, 20), (3, 3, 3, 6, 6, 12, 12)
         lines = [w for w, h in zip(widths, heights, strict=True) for _ in range(h)]
@@ -186,6 +186,7 @@ def png(rows: int, interlaced: bool = False, depth: int = 8, colour: int = 2) ->
     raw = b"".join(b"\0" + b"\xff" * ((w * bits + 7) // 8) for w in lines[:rows])
     header = chunk(b"IHDR" + struct.pack(">IIBBBBB", 20, 24, depth, colour, 0, 0, interlaced))
     pixels = zlib.compress(raw)
+    header += chunk(b"PLTE" + b"\xff" * 768) if colour == 3 else b""
     parts = chunk(b"IDAT" + pixels[:5]) + chunk(b"IDAT" + pixels[5:])
     return b"\x89PNG\r\n\x1a\n" + header + parts + chunk(b"IEND")
 
@@ -211,3 +212,12 @@ def test_bits_of_a_row_are_rounded_up_to_bytes(tmp_path: Path):
     assert inspect_file(tmp_path / "a.png").reason is None
     (tmp_path / "a.png").write_bytes(png(23, depth=1, colour=0))
     assert inspect_file(tmp_path / "a.png").reason == "its rows end early: 92 of 96 bytes"
+
+
+def test_rows_that_are_missing_need_not_be_black(tmp_path: Path):
+    # In a palette they have its first colour, here white as the others.
+    (tmp_path / "a.png").write_bytes(png(24, colour=3))
+    assert inspect_file(tmp_path / "a.png").reason is None
+    (tmp_path / "a.png").write_bytes(png(23, colour=3))
+    assert (decode(png(23, colour=3)) == 255).all()
+    assert inspect_file(tmp_path / "a.png").reason == "its rows end early: 483 of 504 bytes"

@@ -57,11 +57,12 @@ def inspect_file(path: Path) -> Inspection:
         return Inspection("", f"cannot be read: {error.strerror}")
     digest = file_digest(data)
     try:
+        pixels = decode(data)
         # Packing relies on the shape that the header announces.
-        if decode(data).shape[:2] != decoded_shape(io.BytesIO(data)):
+        if pixels.shape[:2] != decoded_shape(io.BytesIO(data)):
             reason = "the header announces another size than the pixels have"
             return Inspection(digest, reason, state)
-        check_integrity(data)
+        check_integrity(data, pixels)
     except DecodeError as error:
         return Inspection(digest, str(error), state)
     return Inspection(digest, None, state)

@@ -5,7 +5,7 @@ folders it holds [size, mtime_ns, ctime_ns, inode, sha256]. Later a file is read
 one of the first four differs. Nobody can set the ctime, so it shows an edit that puts size and
 mtime back; another folder shows in the inodes.
 
-A listing takes 4 s per million files on a local disk, the inventory of a million 2 s more.
+For a million files on a local disk this takes 5 to 10 s.
 """
 
 import hashlib
@@ -211,10 +211,10 @@ def _entries(
         entry = known.get(name)
         if isinstance(state, str):
             entries[name] = [*NEVER, state]
+        elif entry and tuple(entry[:4]) == state and state[1] <= now and state[2] <= now:
+            entries[name] = entry
         elif name.count("/") < 2 or not _is_image_name(name, naming):
             entries[name] = [*NEVER, "no image"]  # that it is there may matter, not what it holds
-        elif entry and tuple(entry[:4]) == state and max(state[1], state[2]) <= now:
-            entries[name] = entry
         else:
             to_read[name] = state
     size = sum(state[0] for state in to_read.values())
