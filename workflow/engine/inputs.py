@@ -15,7 +15,7 @@ class Inputs:
     def images(self, wildcards: Any) -> list[str]:
         """The generated images of a dataset; a user's own are no result, and no input."""
         source = self.plan.experiment.datasets[wildcards.dataset].source
-        return [fill(self.paths.images, **wildcards)] if source.kind == "textures" else []
+        return [] if source.users_own else [fill(self.paths.images, **wildcards)]
 
     def training_images(self, wildcards: Any) -> str:
         """The packed images that a run trains on."""

@@ -78,7 +78,7 @@ class Judge:
             if found.fresh is not None and not self._dry():
                 save(self.images.inventory(name), found)
             return None
-        if found.state == "unknown" and not self.images.are_here(name):
+        if found.away:
             print(f"dataset {name}: {found.reason}; its results stay as they are", file=sys.stderr)
             return None
         return found.reason

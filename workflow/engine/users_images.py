@@ -32,10 +32,6 @@ class UsersImages:
         """Where the files of a dataset were noted when it was described."""
         return Path(fill(self.paths.inventory, dataset=name))
 
-    def are_here(self, name: str) -> bool:
-        """Whether the folders of a dataset are on this machine."""
-        return all(Path(path).is_dir() for path in self.plan.folders(name, "").values())
-
     def training_images(self, name: str) -> int | None:
         """How many images a dataset trains on; None where that shows only when it is described."""
         described = Path(fill(self.paths.description, dataset=name))
@@ -43,7 +39,7 @@ class UsersImages:
             description = read_description(described)
             if description.source == self.plan.dataset(name):
                 return description.splits["train"].images
-        if not self.are_here(name):
+        if self.compare(name).away:
             return None
         recipe = self.plan.dataset(name)
         places = {key: Path(path) for key, path in self.plan.folders(name, "").items()}

@@ -6,22 +6,44 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.images.description import describe_dataset
-from ssl_collapse.images.imagefolder import list_dataset, read_folders
+from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK, list_dataset, read_folders
+from ssl_collapse.images.inspection import inspect_images
+from ssl_collapse.provenance.inventory import INVENTORY, Naming, list_files, write_inventory
 from ssl_collapse.provenance.job import run
-from ssl_collapse.provenance.survey import INVENTORY, write_inventory
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_json
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--name", required=True, help="the dataset's name in the config")
+    p.add_argument("--spec", required=True, help="the source without its paths, as JSON")
+    p.add_argument(
+        "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
+    )
+    p.add_argument("--workers", type=int, default=1, help="processes that decode images")
+    p.add_argument("--output", required=True, type=Path, help="dataset.json")
+    return p
+
+
 def main(args: argparse.Namespace) -> None:
+    """Read every image once, describe the dataset, and note what was read."""
     source = read_source(args.spec)
     folders = read_folders(args.folders, args.name)
+    places = {name: str(path) for name, path in folders.items()}
+    naming = Naming(passed_over=tuple(sorted(JUNK)), suffixes=tuple(sorted(EXTENSIONS)))
+    present = list_files(places, naming)  # before the listing: what comes later is news
     listing = list_dataset(folders, source.get("val_fraction"), source.get("split_seed", 0))
-    description = describe_dataset(args.name, source, listing, args.workers)
+    inspections = inspect_images(listing, args.workers)
+    description = describe_dataset(args.name, source, listing, inspections)
     write_json(args.output, description.model_dump())
-    if source["kind"] == "imagefolder":
-        locations = {name: str(path) for name, path in folders.items()}
-        write_inventory(locations, args.output.with_name(INVENTORY))
+    read = {
+        f"{folder}/{path}": (found.digest or str(found.reason), found.state)
+        for (folder, path), found in inspections.items()
+    }
+    # Last: an older inventory beside a new dataset.json makes this stage run again.
+    write_inventory(args.output.with_name(INVENTORY), places, present, read, naming)
 
 
 def read_source(spec: str) -> dict[str, Any]:
@@ -36,12 +58,4 @@ def read_source(spec: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="the dataset's name in the config")
-    parser.add_argument("--spec", required=True, help="the source without its paths, as JSON")
-    parser.add_argument(
-        "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes that decode images")
-    parser.add_argument("--output", required=True, type=Path, help="dataset.json")
-    run(parser, main)
+    run(parser(), main)

@@ -13,7 +13,18 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--dataset", required=True, type=Path, help="dataset.json")
+    p.add_argument("--spec", required=True, help="the ordering part of the config, as JSON")
+    p.add_argument("--orderings", default="{}", help="JSON: dataset -> the user's own (.npy)")
+    p.add_argument("--output", required=True, type=Path, help="the .npy file to write")
+    return p
+
+
 def main(args: argparse.Namespace) -> None:
+    """Draw the permutation, or check and copy the user's own."""
     try:
         spec = OrderingSpec.from_spec(args.spec)
     except ValidationError as error:
@@ -28,9 +39,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, type=Path, help="dataset.json")
-    parser.add_argument("--spec", required=True, help="the ordering part of the config, as JSON")
-    parser.add_argument("--orderings", default="{}", help="JSON: dataset -> the user's own (.npy)")
-    parser.add_argument("--output", required=True, type=Path, help="the .npy file to write")
-    run(parser, main)
+    run(parser(), main)

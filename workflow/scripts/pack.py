@@ -13,7 +13,22 @@ from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.errors import UserError
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--split", required=True, choices=["train", "val"])
+    p.add_argument("--spec", required=True, help="the pack part of the config, as JSON")
+    p.add_argument("--dataset", required=True, type=Path, help="dataset.json")
+    p.add_argument(
+        "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
+    )
+    p.add_argument("--workers", type=int, default=1, help="processes that decode images")
+    p.add_argument("--output", required=True, type=Path, help="the HDF5 file to write")
+    return p
+
+
 def main(args: argparse.Namespace) -> None:
+    """List the images as dataset.json describes them, and pack one split."""
     try:
         spec = PackSpec.from_spec(args.spec)
     except ValidationError as error:
@@ -27,13 +42,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--split", required=True, choices=["train", "val"])
-    parser.add_argument("--spec", required=True, help="the pack part of the config, as JSON")
-    parser.add_argument("--dataset", required=True, type=Path, help="dataset.json")
-    parser.add_argument(
-        "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes that decode images")
-    parser.add_argument("--output", required=True, type=Path, help="the HDF5 file to write")
-    run(parser, main)
+    run(parser(), main)

@@ -11,7 +11,16 @@ from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.errors import UserError
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--spec", required=True, help="the textures source of the config, as JSON")
+    p.add_argument("--output", required=True, type=Path, help="the folder to write")
+    return p
+
+
 def main(args: argparse.Namespace) -> None:
+    """Draw all images."""
     try:
         source = TexturesSource.from_spec(args.spec)
     except ValidationError as error:
@@ -20,7 +29,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="the textures source of the config, as JSON")
-    parser.add_argument("--output", required=True, type=Path, help="the folder to write")
-    run(parser, main)
+    run(parser(), main)

@@ -31,6 +31,7 @@ from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.models.build import build_backbone
@@ -199,7 +200,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = rng.integers(0, 40, (12, 12, 3)) + (200 if i % 2 == 0 else 0)
             Image.fromarray(pixels.astype(np.uint8)).save(file)
     listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    description = describe_dataset("shades", {"kind": "imagefolder"}, listing)
+    description = describe_dataset(
+        "shades", {"kind": "imagefolder"}, listing, inspect_images(listing)
+    )
     for split in ("train", "val"):
         pack_split(split, listing.splits[split], description, 12, folder / f"{split}.h5")
     return folder

@@ -13,9 +13,9 @@ from PIL import Image
 from ssl_collapse.images.decoding import DecodeError, decode
 from ssl_collapse.images.description import DatasetDescription, describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_file, inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
-from ssl_collapse.provenance.survey import INVENTORY, survey, write_inventory
 from ssl_collapse.runtime.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
@@ -123,7 +123,7 @@ def odd(tmp_path: Path) -> Path:
 
 def describe(folder: Path, on_bad_image: str) -> DatasetDescription:
     listing = list_dataset({split: folder / split for split in ("train", "val")})
-    return describe_dataset("odd", {"on_bad_image": on_bad_image}, listing)
+    return describe_dataset("odd", {"on_bad_image": on_bad_image}, listing, inspect_images(listing))
 
 
 def test_odd_images_are_read_rightly_and_packed(odd: Path):
@@ -171,12 +171,53 @@ def test_a_file_cut_at_any_byte_never_gives_other_pixels(kind: str):
             continue
 
 
-def test_a_changed_file_with_an_unusual_name_is_seen(odd: Path):
-    folders = {split: str(odd / split) for split in ("train", "val")}
-    results = odd / "results"
-    survey(folders, results)
-    (results / "dataset.json").write_text("{}")
-    write_inventory(folders, results / INVENTORY)
-    assert not survey(folders, results)
-    (odd / "train/a/two\nlines\u00a0and a ü.png").write_bytes(b"changed")
-    assert survey(folders, results)
+def png(rows: int, interlaced: bool = False, depth: int = 8, colour: int = 2) -> bytes:
+    """A white PNG of 20 x 24 pixels, checksums and all, of which only some rows are there."""
+
+    def chunk(body: bytes) -> bytes:
+        return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+    bits = depth * {0: 1, 2: 3, 3: 1}[colour]
+    if interlaced:  # bytes per row and rows of the seven passes, counted on squared paper
+        widths, heights = (3, 2, 5, 5, 10, 10, 20), (3, 3, 3, 6, 6, 12, 12)
+        lines = [w for w, h in zip(widths, heights, strict=True) for _ in range(h)]
+    else:
+        lines = [20] * 24
+    raw = b"".join(b"\0" + b"\xff" * ((w * bits + 7) // 8) for w in lines[:rows])
+    header = chunk(b"IHDR" + struct.pack(">IIBBBBB", 20, 24, depth, colour, 0, 0, interlaced))
+    pixels = zlib.compress(raw)
+    header += chunk(b"PLTE" + b"\xff" * 768) if colour == 3 else b""
+    parts = chunk(b"IDAT" + pixels[:5]) + chunk(b"IDAT" + pixels[5:])
+    return b"\x89PNG\r\n\x1a\n" + header + parts + chunk(b"IEND")
+
+
+@pytest.mark.parametrize("colour", [0, 2])
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(("interlaced", "rows"), [(False, 24), (True, 45)])
+def test_a_png_whose_rows_end_early_is_bad(
+    tmp_path: Path, interlaced: bool, rows: int, depth: int, colour: int
+):
+    file = tmp_path / "a.png"
+    file.write_bytes(png(rows, interlaced, depth, colour))
+    assert inspect_file(file).reason is None
+    assert (decode(file.read_bytes()) == 255).all()
+    file.write_bytes(png(rows - 1, interlaced, depth, colour))
+    assert not decode(file.read_bytes())[23].all()  # Pillow: black, and no word of it
+    assert "its rows end early" in inspect_file(file).reason
+
+
+def test_bits_of_a_row_are_rounded_up_to_bytes(tmp_path: Path):
+    # 20 pixels of 1 bit: 3 bytes.
+    (tmp_path / "a.png").write_bytes(png(24, depth=1, colour=0))
+    assert inspect_file(tmp_path / "a.png").reason is None
+    (tmp_path / "a.png").write_bytes(png(23, depth=1, colour=0))
+    assert inspect_file(tmp_path / "a.png").reason == "its rows end early: 92 of 96 bytes"
+
+
+def test_rows_that_are_missing_need_not_be_black(tmp_path: Path):
+    # In a palette they have its first colour, here white as the others.
+    (tmp_path / "a.png").write_bytes(png(24, colour=3))
+    assert inspect_file(tmp_path / "a.png").reason is None
+    (tmp_path / "a.png").write_bytes(png(23, colour=3))
+    assert (decode(png(23, colour=3)) == 255).all()
+    assert inspect_file(tmp_path / "a.png").reason == "its rows end early: 483 of 504 bytes"

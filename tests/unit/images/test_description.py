@@ -9,6 +9,7 @@ from PIL import Image
 
 from ssl_collapse.images.description import DatasetDescription, describe_dataset, read_description
 from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_json
 
@@ -29,7 +30,7 @@ def images(tmp_path: Path) -> Path:
 def describe(folder: Path, on_bad_image: str = "fail", workers: int = 1) -> DatasetDescription:
     listing = list_dataset({"train": folder / "train", "val": folder / "val"})
     source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
-    return describe_dataset("mine", source, listing, workers)
+    return describe_dataset("mine", source, listing, inspect_images(listing, workers))
 
 
 def test_counts_classes_and_source(images: Path) -> None:
@@ -108,14 +109,14 @@ def test_skipping_may_not_empty_a_class(images: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read_is_reported(images: Path, monkeypatch) -> None:
-    read = Path.read_bytes
+    open_file = Path.open
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, *mode: str):
         if path.name == "2.png":
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return open_file(path, *mode)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     (skipped,) = describe(images, "skip").skipped
     assert (skipped.path, skipped.reason) == ("a/2.png", "cannot be read: Permission denied")
 
@@ -126,7 +127,7 @@ def test_in_one_tree_a_bad_file_is_named_by_its_place_in_the_tree(tmp_path: Path
     (tmp_path / "a/3.png").write_bytes(b"")
     listing = list_dataset({"root": tmp_path}, 0.5)
     source = {"kind": "imagefolder", "val_fraction": 0.5, "on_bad_image": "skip"}
-    description = describe_dataset("mine", source, listing)
+    description = describe_dataset("mine", source, listing, inspect_images(listing))
     (skipped,) = description.skipped
     assert (skipped.folder, skipped.path) == ("root", "a/3.png")
     assert description.splits["train"].images + description.splits["val"].images == 5
@@ -146,3 +147,18 @@ def test_a_file_that_is_no_description(tmp_path: Path, content: str) -> None:
         read_description(tmp_path / "dataset.json")
     with pytest.raises(UserError, match="cannot be read"):
         read_description(tmp_path / "other.json")
+
+
+def test_validation_images_that_are_trained_on_are_told_of(images: Path, caplog) -> None:
+    save(images / "val/a/other.png", 9)
+    save(images / "train/b/the same.png", 9)
+    save(images / "val/a/1.png", 1)  # until now black, as those of train
+    describe(images)
+    (record,) = caplog.records[-1:]
+    assert record.levelname == "WARNING"
+    assert "1 of 2 different validation images are training images too" in record.getMessage()
+    assert f"{images}/val/a/other.png and {images}/train/b/the same.png" in record.getMessage()
+    (images / "val/a/other.png").unlink()
+    caplog.clear()
+    describe(images)
+    assert [r for r in caplog.records if r.levelname == "WARNING"] == []

@@ -13,6 +13,7 @@ from PIL import Image
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.fingerprint import dataset_fingerprint, file_digest, split_digest
 from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_images
 
 
 def test_the_definition_by_hand() -> None:
@@ -48,7 +49,9 @@ def fill(folder: Path) -> Path:
 
 def fingerprint(folder: Path) -> str:
     listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    return describe_dataset("d", {"kind": "imagefolder"}, listing).fingerprint
+    return describe_dataset(
+        "d", {"kind": "imagefolder"}, listing, inspect_images(listing)
+    ).fingerprint
 
 
 def touch(folder: Path) -> Path:

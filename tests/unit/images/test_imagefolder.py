@@ -180,3 +180,82 @@ def test_a_tree_of_single_images_cannot_be_split(tmp_path: Path) -> None:
 def test_folders_of_one_dataset_are_read_out_of_all(tmp_path: Path) -> None:
     text = json.dumps({"a": {"root": "/a"}, "b": {"train": "/b/t", "val": "/b/v"}})
     assert read_folders(text, "b") == {"train": Path("/b/t"), "val": Path("/b/v")}
+
+
+def test_val_may_not_be_train_not_even_through_a_link(tmp_path: Path) -> None:
+    train = make(tmp_path / "train", "cat/1.png", "dog/1.png")
+    (tmp_path / "val").symlink_to(train)
+    for val in (train, tmp_path / "val", tmp_path / "train/../train"):
+        with pytest.raises(UserError, match=r"train: `train` and `val` are this same folder"):
+            list_dataset({"train": train, "val": val})
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("val/cat", "train/cat"),
+        ("train/kitten", "train/cat"),
+        ("train/all", "train"),
+        ("train/all", "."),
+        ("train/kitten", "train/cat/small"),
+    ],
+)
+def test_no_class_folder_is_or_lies_in_another(tmp_path: Path, link: str, target: str) -> None:
+    folders = two_folders(
+        tmp_path, train=("cat/1.png", "cat/small/2.png", "dog/1.png"), val=("dog/2.png",)
+    )
+    (tmp_path / link).symlink_to(tmp_path / target)
+    with pytest.raises(UserError, match="is or lies in the class folder"):
+        list_dataset(folders)
+
+
+def test_val_may_not_lie_in_train(tmp_path: Path) -> None:
+    train = make(tmp_path, "cat/1.png", "val/cat/2.png")
+    with pytest.raises(UserError, match=r"is or lies in the class folder .*/val,"):
+        list_dataset({"train": train, "val": train / "val"})
+
+
+UP = "a symbolic link to a folder that contains it"
+OTHER = "a symbolic link into another class folder, 'dog'"
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "reason"),
+    [
+        ("train/cat/up", "train", UP),
+        ("train/cat/deep/up", "train/cat", UP),
+        ("train/cat/top", ".", UP),
+        ("train/cat/more", "train/dog", OTHER),
+        ("train/cat/more", "train/dog/big", OTHER),
+        ("train/cat/more", "val/dog", OTHER),
+        ("train/cat/more", "elsewhere/back", OTHER),  # a link to train/dog
+        ("train/cat/more", "val", "a symbolic link to a folder that contains other classes"),
+    ],
+)
+def test_links_do_not_make_dogs_of_cats(
+    tmp_path: Path, link: str, target: str, reason: str
+) -> None:
+    folders = two_folders(
+        tmp_path, train=("cat/deep/1.png", "dog/1.png", "dog/big/2.png"), val=("dog/3.png",)
+    )
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/back").symlink_to(folders["train"] / "dog")
+    (tmp_path / link).symlink_to(tmp_path / target)
+    listing = list_dataset(folders)
+    assert listing.splits["train"].paths == ("cat/deep/1.png", "dog/1.png", "dog/big/2.png")
+    (problem,) = listing.problems
+    assert (problem.path, problem.reason) == (link.removeprefix("train/"), reason)
+
+
+def test_links_out_of_the_dataset_are_followed(tmp_path: Path) -> None:
+    # A class on another disk, more cats from elsewhere, and a pool of images beside the classes.
+    pool = make(tmp_path / "root/.pool", "tabby/1.png")
+    birds, more = make(tmp_path / "birds", "1.png", "2.png"), make(tmp_path / "more", "2.png")
+    root = make(tmp_path / "root", "cat/0.png")
+    (root / "bird").symlink_to(birds)
+    (root / "cat/more").symlink_to(more)
+    (root / "cat/tabby").symlink_to(pool / "tabby")
+    listing = list_dataset({"root": root}, 0.5)
+    taken = {path for images in listing.splits.values() for path in images.paths}
+    assert listing.problems == ()
+    assert taken == {"bird/1.png", "bird/2.png", "cat/0.png", "cat/more/2.png", "cat/tabby/1.png"}

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.runtime.errors import UserError
@@ -24,7 +25,9 @@ def path(tmp_path: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (8, 8), 10 * i).save(file)
     listing = list_dataset({"train": tmp_path / "train", "val": tmp_path / "val"})
-    description = describe_dataset("mine", {"kind": "imagefolder"}, listing)
+    description = describe_dataset(
+        "mine", {"kind": "imagefolder"}, listing, inspect_images(listing)
+    )
     pack_split("train", listing.splits["train"], description, 8, tmp_path / "train.h5")
     return tmp_path / "train.h5"
 

@@ -12,6 +12,7 @@ from ssl_collapse.images import packing
 from ssl_collapse.images.decoding import resize_shorter_side
 from ssl_collapse.images.description import DatasetDescription, describe_dataset
 from ssl_collapse.images.imagefolder import Listing, list_dataset
+from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.runtime.errors import UserError
@@ -35,7 +36,7 @@ def fill(folder: Path, images: int = 10) -> dict[str, np.ndarray]:
 def look(folder: Path, on_bad_image: str = "fail") -> tuple[Listing, DatasetDescription]:
     listing = list_dataset({"train": folder / "train", "val": folder / "val"})
     source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
-    return listing, describe_dataset("mine", source, listing)
+    return listing, describe_dataset("mine", source, listing, inspect_images(listing))
 
 
 def pack(folder: Path, output: Path, shorter_side: int | None = 8, workers: int = 1) -> None:

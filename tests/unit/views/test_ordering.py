@@ -1,11 +1,14 @@
 """Orderings: a seeded permutation, or a user's own that is checked before it is believed."""
 
+import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering
 
@@ -92,3 +95,16 @@ def test_damaged_files(tmp_path: Path) -> None:
             read_ordering(tmp_path / "c.npy", 1000)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         read_ordering(tmp_path / "missing.npy", 3)
+
+
+def test_a_pipe_a_device_or_a_folder_is_refused_and_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
+    textures = {"kind": "textures", "train_images": 10, "val_images": 1}
+    run = {"dataset": "a", "backbone": {"arch": "small_resnet"}, "batch_size": 5, "epochs": 1}
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(UserError, match=f"{path}: cannot be read: not a regular file"):
+            read_ordering(path, 3)
+        datasets = {"a": {"source": textures, "ordering": str(path)}}
+        experiment = load_experiment({"datasets": datasets, "runs": {"r": run}})
+        with pytest.raises(UserError, match=r"datasets\.a\.ordering: .*not a regular file"):
+            Plan(experiment)

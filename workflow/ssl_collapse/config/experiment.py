@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ssl_collapse.config.dataset import Source, TexturesSource
+from ssl_collapse.config.dataset import Source
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
 from ssl_collapse.config.figures import Figure
 from ssl_collapse.config.pretrain import Recipe
@@ -44,10 +44,7 @@ class DatasetConfig(StrictModel):
 
     def sizes(self) -> tuple[int, int]:
         """Shorter side and crop in px, with the defaults filled in."""
-        if isinstance(self.source, TexturesSource):
-            own = self.source.image_size
-            return self.resize or own, self.crop or self.resize or own
-        return self.resize or 256, self.crop or 224
+        return self.source.sizes(self.resize, self.crop)
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:

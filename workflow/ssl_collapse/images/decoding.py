@@ -51,19 +51,6 @@ def decode(data: bytes) -> RGB:
         raise DecodeError(_reason(error)) from None
 
 
-def check_integrity(data: bytes) -> None:
-    """Raise DecodeError where the checksums of a PNG say that it was damaged.
-
-    Pillow decodes such a file to other pixels; other formats have no checksums.
-    """
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return
-    try:
-        Image.open(io.BytesIO(data), formats=("PNG",)).verify()
-    except Exception as error:
-        raise DecodeError(f"damaged: {_reason(error)}") from None
-
-
 def decoded_shape(file: BinaryIO) -> tuple[int, int]:
     """(height, width) of the decoded image, from the file's header where the format allows it.
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from ssl_collapse.config.types import StrictModel
 from ssl_collapse.images.fingerprint import dataset_fingerprint, split_digest
 from ssl_collapse.images.imagefolder import Listing, Problem, SplitListing
-from ssl_collapse.images.inspection import inspect_file
+from ssl_collapse.images.inspection import Inspections
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.parallel import ordered_map
+from ssl_collapse.runtime.folders import one_line
 
 logger = logging.getLogger("ssl_collapse")
 _SHOWN = 20
@@ -47,26 +47,28 @@ class DatasetDescription(StrictModel):
 
 
 def describe_dataset(
-    name: str, source: Mapping[str, Any], listing: Listing, workers: int = 1
+    name: str, source: Mapping[str, Any], listing: Listing, inspections: Inspections
 ) -> DatasetDescription:
-    """Read and decode every listed image, and describe the dataset.
+    """Describe a dataset from its listing and what was seen of every listed image.
 
     `source` is the dataset's recipe without paths; its key `on_bad_image` ("fail", which is also
     the default, or "skip") decides what happens to files that are no usable images.
 
     Raises UserError listing the bad files ("fail"), or if skipping leaves a class without training
-    images or a split without any.
+    images or a split without any. Warns of images that are in both splits.
     """
-    digests, problems = _inspect(listing, workers)
+    problems = _problems(listing, inspections)
     if problems and source.get("on_bad_image", "fail") == "fail":
         raise _bad_files(problems, listing)
     if problems:
         logger.warning("%d bad files skipped; dataset.json lists them", len(problems))
     unwanted = frozenset((problem.folder, problem.path) for problem in problems)
-    splits = {}
-    for split, images in listing.splits.items():
-        kept = images.without(unwanted)
-        splits[split] = _describe_split(split, kept, listing.classes, digests)
+    kept = {split: images.without(unwanted) for split, images in listing.splits.items()}
+    _warn_of_shared_images(kept, inspections)
+    splits = {
+        split: _describe_split(split, images, listing.classes, inspections)
+        for split, images in kept.items()
+    }
     return DatasetDescription(
         dataset=name,
         classes=list(listing.classes),
@@ -96,26 +98,19 @@ def read_description(path: Path) -> DatasetDescription:
         ) from None
 
 
-def _inspect(
-    listing: Listing, workers: int
-) -> tuple[dict[tuple[str, str], str], tuple[Problem, ...]]:
-    """Digest of every image by (folder, path), and all problems sorted by folder and path."""
-    digests: dict[tuple[str, str], str] = {}
-    problems = list(listing.problems)
-    for split, images in listing.splits.items():
-        paths = [images.location / path for path in images.paths]
-        inspections = ordered_map(inspect_file, paths, workers)
-        for path, inspection in zip(images.paths, inspections, strict=True):
-            digests[images.folder, path] = inspection.digest
-            if inspection.reason is not None:
-                problems.append(Problem(images.folder, path, inspection.reason))
-        logger.info("%s: %d images inspected", split, len(paths))
-    return digests, tuple(sorted(problems, key=lambda p: (p.folder, p.path)))
+def _problems(listing: Listing, inspections: Inspections) -> tuple[Problem, ...]:
+    """What is wrong with any file, sorted by folder and path."""
+    bad = [
+        Problem(folder, path, inspection.reason)
+        for (folder, path), inspection in inspections.items()
+        if inspection.reason is not None
+    ]
+    return tuple(sorted([*listing.problems, *bad], key=lambda p: (p.folder, p.path)))
 
 
 def _bad_files(problems: tuple[Problem, ...], listing: Listing) -> UserError:
     locations = {images.folder: images.location for images in listing.splits.values()}
-    lines = [_one_line(f"{locations[p.folder]}/{p.path}: {p.reason}") for p in problems]
+    lines = [one_line(f"{locations[p.folder]}/{p.path}: {p.reason}") for p in problems]
     for line in lines[_SHOWN:]:
         logger.info("bad file: %s", line)
     shown = "\n  ".join(lines[:_SHOWN])
@@ -126,16 +121,28 @@ def _bad_files(problems: tuple[Problem, ...], listing: Listing) -> UserError:
     )
 
 
-def _one_line(text: str) -> str:
-    """The same text, with what would break the line or move the cursor written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _warn_of_shared_images(splits: Mapping[str, SplitListing], inspections: Inspections) -> None:
+    """Say how many validation images are training images, too: copies and links."""
+    train, val = (
+        {inspections[images.folder, path].digest: path for path in images.paths}
+        for images in (splits["train"], splits["val"])
+    )
+    if shared := sorted(val.keys() & train.keys()):
+        logger.warning(
+            "warning: %d of %d different validation images are training images too, for example "
+            "%s and %s; the accuracy tells less by them",
+            len(shared),
+            len(val),
+            one_line(f"{splits['val'].location}/{val[shared[0]]}"),
+            one_line(f"{splits['train'].location}/{train[shared[0]]}"),
+        )
 
 
 def _describe_split(
     split: str,
     images: SplitListing,
     classes: tuple[str, ...],
-    digests: Mapping[tuple[str, str], str],
+    inspections: Inspections,
 ) -> SplitDescription:
     counts = Counter(images.targets)
     missing = [name for k, name in enumerate(classes) if not counts[k]]
@@ -148,5 +155,7 @@ def _describe_split(
     return SplitDescription(
         images=len(images.paths),
         per_class={name: counts[k] for k, name in enumerate(classes)},
-        digest=split_digest(split, ((path, digests[images.folder, path]) for path in images.paths)),
+        digest=split_digest(
+            split, ((path, inspections[images.folder, path].digest) for path in images.paths)
+        ),
     )

@@ -2,23 +2,26 @@
 
 Two layouts: `train/{class}/...` and `val/{class}/...`, or one tree `root/{class}/...` that is
 split here. As in torchvision's ImageFolder, a class is a folder's name and everything below it
-belongs to it, symbolic links included.
+belongs to it, symbolic links included, unless they lead up or into another class.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from ssl_collapse.images.links import ClassFolders
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.folders import is_utf8, printable
 
 EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 )
 # What operating systems and archivers leave behind.
-_JUNK = frozenset(("thumbs.db", "desktop.ini", "__macosx", "@eadir", "lost+found"))
+JUNK = frozenset(("thumbs.db", "desktop.ini", "__macosx", "@eadir", "lost+found"))
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,20 @@ def list_dataset(
 
     The classes are those of the training images; val may lack some. One tree is split within each
     class by a seeded permutation, at least one image staying in each split where there are two.
-    Files that are not images, links that lead nowhere and unreadable folders are returned as
-    `problems`; hidden files and what operating systems leave behind are passed over.
+    Files that are not images, links that lead nowhere, up or into another class, and unreadable
+    folders are returned as `problems`; hidden files and what operating systems leave behind are
+    passed over.
 
     Raises UserError for a folder that is missing, unreadable or without class folders, for class
-    folders without images, for a class that only val has, and for an empty split.
+    folders without images, for a class that only val has, for an empty split, and where one folder
+    is two: val the same as train, or a class the same as another.
     """
-    trees = {name: _list_tree(name, folder) for name, folder in folders.items()}
+    found = {name: _class_folders(folder) for name, folder in folders.items()}
+    class_folders = ClassFolders([(folders[name], names) for name, (names, _) in found.items()])
+    trees = {
+        name: _list_tree(name, folder, *found[name], class_folders)
+        for name, folder in folders.items()
+    }
     problems = tuple(problem for tree in trees.values() for problem in tree.problems)
     if "root" in trees:
         if val_fraction is None:
@@ -115,39 +125,17 @@ def list_dataset(
     return Listing(classes, splits, problems)
 
 
-def walk(location: Path) -> Iterator[str]:
-    """Paths below `location` of all visible files in class folders, usable or not, and of images
-    beside them. Raises UserError where there are no class folders."""
-    folders, loose = _class_folders(location)
-    yield from loose
-    for name in folders:
-        for relative, _ in _walk(location, name, ancestors=()):
-            yield relative
-
-
-def printable(name: str) -> str:
-    """`name` as text that can be written anywhere: bytes that are not UTF-8 become \\xNN."""
-    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
-
-
-def is_utf8(name: str) -> bool:
-    """Whether a name from the file system is text."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _list_tree(folder: str, location: Path) -> _Tree:
-    class_folders, loose = _class_folders(location)
+def _list_tree(
+    folder: str, location: Path, names: list[str], loose: list[str], class_folders: ClassFolders
+) -> _Tree:
     problems = [
         Problem(folder, printable(name), "an image outside the class folders") for name in loose
     ]
     classes = {}
-    for name in class_folders:
+    for name in names:
         found: list[str] = []
-        for relative, reason in _walk(location, name, ancestors=()):
+        refuse = partial(class_folders.refuse, location / name)
+        for relative, reason in _walk(location, name, (), refuse):
             if reason is None:
                 found.append(relative)
             else:
@@ -185,9 +173,15 @@ def _class_folders(location: Path) -> tuple[list[str], list[str]]:
 
 
 def _walk(
-    location: Path, relative: str, ancestors: tuple[tuple[int, int], ...]
+    location: Path,
+    relative: str,
+    ancestors: tuple[tuple[int, int], ...],
+    refuse: Callable[[Path], str | None],
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield (relative path, None or what is wrong with it) for all files below `relative`."""
+    """Yield (relative path, None or what is wrong with it) for all files below `relative`.
+
+    `refuse` says why a symbolic link to a folder is not followed.
+    """
     try:
         status = (location / relative).stat()
         identity = (status.st_dev, status.st_ino)
@@ -201,10 +195,12 @@ def _walk(
         return
     for entry in entries:
         path = f"{relative}/{entry.name}"
-        if _leads_to_folder(entry):
-            yield from _walk(location, path, (*ancestors, identity))
-        else:
+        if not _leads_to_folder(entry):
             yield path, _what_is_wrong(entry, path)
+        elif entry.is_symlink() and (reason := refuse(location / path)):
+            yield path, reason
+        else:
+            yield from _walk(location, path, (*ancestors, identity), refuse)
 
 
 def _what_is_wrong(entry: os.DirEntry[str], path: str) -> str | None:
@@ -233,7 +229,7 @@ def _has_image_name(name: str) -> bool:
 
 
 def _passed_over(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _JUNK
+    return name.startswith(".") or name.lower() in JUNK
 
 
 def _refuse_unknown_classes(train: _Tree, val: _Tree) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
@@ -121,9 +120,9 @@ def _size_problem(run: RunConfig, n: int, start: int) -> str:
 
 
 def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
-    source = experiment.datasets[run.dataset].source
-    if isinstance(source, TexturesSource):
-        yield from check_size(name, run, source.train_images)
+    images = experiment.datasets[run.dataset].source.known_train_images()
+    if images is not None:
+        yield from check_size(name, run, images)
 
 
 def _check_start(

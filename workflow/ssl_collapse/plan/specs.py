@@ -1,13 +1,12 @@
 """What each stage of each run is given: the part of the config that changes its result."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ssl_collapse.config.dataset import ImageFolderSource, OrderingSpec, PackSpec, TexturesSource
+from ssl_collapse.config.dataset import OrderingSpec, PackSpec
 from ssl_collapse.config.evaluation import FullProbeSpec, RepresentSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
@@ -15,6 +14,8 @@ from ssl_collapse.config.figures import ReportSpec, SpectraFigure
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import file_sha256
+from ssl_collapse.runtime.folders import refuse_irregular
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Plan:
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
         datasets = self.experiment.datasets
-        return [n for n in self.used_datasets() if datasets[n].source.kind == "imagefolder"]
+        return [n for n in self.used_datasets() if datasets[n].source.users_own]
 
     def figure_points(self, name: str) -> list[Point]:
         """The points whose spectra a figure reads."""
@@ -86,21 +87,17 @@ class Plan:
     def textures(self, dataset: str) -> dict[str, Any]:
         """The generator's parameters."""
         source = self.experiment.datasets[dataset].source
-        assert isinstance(source, TexturesSource)
-        return source.to_spec()
+        if source.users_own:
+            raise KeyError(f"{dataset} is not generated")
+        return source.recipe()
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
-        source = self.experiment.datasets[dataset].source
-        return source.recipe() if isinstance(source, ImageFolderSource) else source.to_spec()
+        return self.experiment.datasets[dataset].source.recipe()
 
     def folders(self, dataset: str, generated: str) -> dict[str, str]:
         """Where the images lie: `root`, or `train` and `val`."""
-        source = self.experiment.datasets[dataset].source
-        if isinstance(source, TexturesSource):
-            return {"train": f"{generated}/train", "val": f"{generated}/val"}
-        given = {key: getattr(source, key) for key in ("train", "val", "root")}
-        return {key: str(Path(path).expanduser()) for key, path in given.items() if path}
+        return self.experiment.datasets[dataset].source.folders(generated)
 
     def all_folders(self, data: str) -> str:
         """JSON of where the images of every dataset lie; those that are generated under `data`."""
@@ -221,10 +218,8 @@ def _ordering_digest(dataset: str, path: str) -> str:
     """sha256 of a user's ordering, which is small: an index of 8 bytes for each image."""
     file = Path(path).expanduser()
     try:
-        # Of a pipe or a device, reading might never end.
-        if file.exists() and not file.is_file():
-            raise UserError(f"datasets.{dataset}.ordering: {path} is not a regular file")
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        refuse_irregular(file)
+        return file_sha256(file)
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}"
         raise UserError(f"datasets.{dataset}.ordering: {text}") from None

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
+from ssl_collapse.runtime.folders import refuse_irregular
 
 Ordering = npt.NDArray[np.int64]
 
@@ -21,10 +22,11 @@ def make_ordering(n: int, seed: int) -> Ordering:
 def read_ordering(path: Path, n: int) -> Ordering:
     """Read a permutation of 0..n-1 from a .npy file of integers: int64 (n,). Runs no code of it.
 
-    Raises UserError naming what is wrong: no .npy file, not integers, not one axis of length n,
-    a number out of range, or one that comes twice.
+    Raises UserError naming what is wrong: a pipe or the like, no .npy file, not integers, not one
+    axis of length n, a number out of range, or one that comes twice.
     """
     try:
+        refuse_irregular(path)
         # Mapping checks the announced size against the file's before any memory is taken.
         stored = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
