@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toy import pretrain_spec as spec
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
@@ -20,20 +21,6 @@ from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.loop import Runtime, Trainer
 
 CPU = torch.device("cpu")
-
-
-def spec(**keys: Any) -> PretrainSpec:
-    toy = {
-        "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
-        "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-        "epochs": 3,
-        "batch_size": 4,
-        "seed": 0,
-        "crop": 8,
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.25, 0.25, 0.25],
-    }
-    return PretrainSpec.model_validate({**toy, **keys})
 
 
 def trainer(images: PackedImages, state: Path, runtime: Runtime | None = None, **keys: Any):
