@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, snakemake
-
-SMOKE = str(ROOT / "configs/smoke.yaml")
+from snakemake_runs import ROOT, SMOKE, snakemake, succeed
 
 
 @pytest.fixture
@@ -18,10 +16,8 @@ def copy(smoke: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def plan(folder: Path, config: str = SMOKE) -> str:
-    answer = snakemake(folder, "-n", "--configfile", config)
-    assert answer.returncode == 0, answer.stdout[-3000:]
-    return str(answer.stdout)
+def plan(folder: Path, config: Path = SMOKE) -> str:
+    return succeed(folder, "-n", config=config)
 
 
 def test_copied_results_are_recognised_as_current(copy: Path):
@@ -34,10 +30,10 @@ def test_copied_results_are_recognised_as_current(copy: Path):
 
 
 def test_copied_results_of_another_recipe_are_named_and_made_again(copy: Path, tmp_path: Path):
-    text = Path(SMOKE).read_text()
+    text = SMOKE.read_text()
     other = tmp_path / "other.yaml"
     other.write_text(text.replace("accumulate: {", "accumulate: {weight_decay: 0.1, "))
-    answer = plan(copy, str(other))
+    answer = plan(copy, other)
     assert "stale: results/runs/accumulate/seed0/training.csv" in answer
     assert "stale: results/runs/iid/seed0/training.csv" not in answer
     assert "pretrain                 1" in answer
@@ -51,9 +47,9 @@ def test_a_measure_without_its_training_is_stale_if_the_training_would_be_anothe
         for seed in run.iterdir():
             shutil.rmtree(seed / "checkpoints")
     other = tmp_path / "other.yaml"
-    text = Path(SMOKE).read_text()
+    text = SMOKE.read_text()
     other.write_text(text.replace("accumulate: {", "accumulate: {weight_decay: 0.1, "))
-    answer = plan(copy, str(other))
+    answer = plan(copy, other)
     assert "stale: results/runs/accumulate/seed0/epoch0004/representations-val.h5" in answer
 
 
@@ -69,7 +65,7 @@ def test_a_bare_and_a_changed_copy_are_named(copy: Path):
 
 def test_why_names_key_and_values(smoke: Path, tmp_path: Path):
     other = tmp_path / "other.yaml"
-    text = Path(SMOKE).read_text()
+    text = SMOKE.read_text()
     other.write_text(text.replace("accumulate: {", "accumulate: {base_lr: 0.1, "))
     command = [sys.executable, ROOT / "workflow/scripts/why.py", "--snakefile", ROOT / "Snakefile"]
     command += ["--directory", smoke, "--configfile", other]
@@ -80,9 +76,9 @@ def test_why_names_key_and_values(smoke: Path, tmp_path: Path):
 
 
 def test_verify_names_a_truncated_result(copy: Path):
-    assert snakemake(copy, "verify", "--cores", "1", "--configfile", SMOKE).returncode == 0
+    assert snakemake(copy, "verify", "--cores", "1", config=SMOKE).returncode == 0
     result = copy / "results/runs/iid/seed0/epoch0004/representations-val.h5"
     result.write_bytes(result.read_bytes()[:1000])
-    answer = snakemake(copy, "verify", "--cores", "1", "--configfile", SMOKE)
+    answer = snakemake(copy, "verify", "--cores", "1", config=SMOKE)
     assert answer.returncode != 0
     assert "representations-val.h5: has 1000 bytes where" in answer.stdout
