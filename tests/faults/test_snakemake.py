@@ -8,42 +8,37 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import differences, snakemake, snakemake_command, tree, write_config
+from equal_results import contents, differences
+from snakemake_runs import snakemake, start
+from stage import one_seed
 
 SECONDS = (2.5, 9.0)  # from a start to the kill: Snakemake alone takes 2 to plan
 PATIENCE = 60  # invocations; each retry resumes what the last one left
 
 
 def test_killed_pipelines_end_with_the_same_bytes(
-    finished: Path, tmp_path: Path, kills: int, first_seed: int
+    expected: dict[str, bytes], tmp_path: Path, kills: int, first_seed: int
 ):
     wanted, struck, seed = max(kills // 5, 1), 0, first_seed
-    expected = tree(finished)
     round_number = 0
     while struck < wanted:  # a pipeline that ends before all kills are done begins anew
         folder = tmp_path / f"round{round_number}"
         folder.mkdir()
-        write_config(folder)
+        config = one_seed(folder)
         for _ in range(PATIENCE):
             rng = random.Random(seed)
             seed += 1
-            if struck >= wanted or not strike(folder, rng):
+            if struck >= wanted or not strike(folder, config, rng):
                 break
             struck += 1
-        finish(folder)
-        assert not differences(tree(folder), expected)
+        finish(folder, config)
+        assert not differences(contents(folder / "results"), expected)
         round_number += 1
 
 
-def strike(folder: Path, rng: random.Random) -> bool:
+def strike(folder: Path, config: Path, rng: random.Random) -> bool:
     """Start Snakemake and kill something after a while; False if it was done before."""
-    log = (folder / "snakemake.log").open("ab")
-    running = subprocess.Popen(
-        snakemake_command(folder, "--cores", "2"),
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    running = start(folder, "--cores", "2", config=config)
     time.sleep(rng.uniform(*SECONDS))
     if running.poll() == 0:
         return False
@@ -60,7 +55,7 @@ def strike(folder: Path, rng: random.Random) -> bool:
         os.killpg(running.pid, signal.SIGTERM if victim == "term" else signal.SIGINT)
     running.wait(timeout=60)
     if victim in ("snakemake", "all"):
-        snakemake(folder, "--unlock")
+        snakemake(folder, "--unlock", config=config)
     return True
 
 
@@ -77,10 +72,10 @@ def kill(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def finish(folder: Path) -> None:
+def finish(folder: Path, config: Path) -> None:
     """Start it again, as a user would, until it ends; orphans may hold a lock for a while."""
     for _ in range(5):
-        run = snakemake(folder)
+        run = snakemake(folder, "--cores", "2", config=config)
         if run.returncode == 0:
             return
         time.sleep(3)
