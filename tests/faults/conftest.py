@@ -1,4 +1,4 @@
-"""The pipeline that faults are injected into: the smoke experiment with one seed, run to its end.
+"""The pipeline that faults are injected into: the smoke experiment.
 
 `--kills N` sets how many kills there are in all (20 by default, as in `make test`); another
 `--first-seed` makes others of them.
@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from equal_results import contents
-from snakemake_runs import Job, planned, succeed
-from stage import one_seed
+from snakemake_runs import SMOKE, Job, planned, succeed
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,28 +28,20 @@ def first_seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pipeline run to its end without a fault: what every other run must end with."""
-    folder = tmp_path_factory.mktemp("finished")
-    succeed(folder, "--cores", "2", config=one_seed(folder))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def expected(finished: Path) -> dict[str, bytes]:
+def expected(smoke: Path) -> dict[str, bytes]:
     """Every result of the finished pipeline."""
-    return contents(finished / "results")
+    return contents(smoke / "results")
 
 
 @pytest.fixture(scope="session")
-def jobs(finished: Path) -> list[Job]:
+def jobs(smoke: Path) -> list[Job]:
     """Every job of the pipeline, as Snakemake would run it."""
-    return planned(succeed(finished, "--forceall", "-n", config=finished / "config.yaml"))
+    return planned(succeed(smoke, "--forceall", "-n", config=SMOKE))
 
 
 @pytest.fixture
-def copy(finished: Path, tmp_path: Path) -> Path:
+def copy(smoke: Path, tmp_path: Path) -> Path:
     """A copy of the finished pipeline, to be damaged."""
     folder = tmp_path / "copy"
-    shutil.copytree(finished, folder)
+    shutil.copytree(smoke, folder)
     return folder

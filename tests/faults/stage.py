@@ -14,17 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-from snakemake_runs import SMOKE, Job, write_config
+from snakemake_runs import Job
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
-
-
-def one_seed(folder: Path) -> Path:
-    """The smoke experiment with one seed: every stage and every schedule once."""
-    config = yaml.safe_load(SMOKE.read_text())
-    config["defaults"]["seeds"] = [0]
-    return write_config(folder, config)
 
 
 def preload() -> None:

@@ -8,14 +8,15 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from equal_results import contents, differences
-from snakemake_runs import snakemake, start
-from stage import one_seed
+from snakemake_runs import SMOKE, snakemake, start
 
 SECONDS = (2.5, 9.0)  # from a start to the kill: Snakemake alone takes 2 to plan
 PATIENCE = 60  # invocations; each retry resumes what the last one left
 
 
+@pytest.mark.thorough
 def test_killed_pipelines_end_with_the_same_bytes(
     expected: dict[str, bytes], tmp_path: Path, kills: int, first_seed: int
 ):
@@ -24,21 +25,20 @@ def test_killed_pipelines_end_with_the_same_bytes(
     while struck < wanted:  # a pipeline that ends before all kills are done begins anew
         folder = tmp_path / f"round{round_number}"
         folder.mkdir()
-        config = one_seed(folder)
         for _ in range(PATIENCE):
             rng = random.Random(seed)
             seed += 1
-            if struck >= wanted or not strike(folder, config, rng):
+            if struck >= wanted or not strike(folder, rng):
                 break
             struck += 1
-        finish(folder, config)
+        finish(folder)
         assert not differences(contents(folder / "results"), expected)
         round_number += 1
 
 
-def strike(folder: Path, config: Path, rng: random.Random) -> bool:
+def strike(folder: Path, rng: random.Random) -> bool:
     """Start Snakemake and kill something after a while; False if it was done before."""
-    running = start(folder, "--cores", "2", config=config)
+    running = start(folder, "--cores", "2", config=SMOKE)
     time.sleep(rng.uniform(*SECONDS))
     if running.poll() == 0:
         return False
@@ -55,7 +55,7 @@ def strike(folder: Path, config: Path, rng: random.Random) -> bool:
         os.killpg(running.pid, signal.SIGTERM if victim == "term" else signal.SIGINT)
     running.wait(timeout=60)
     if victim in ("snakemake", "all"):
-        snakemake(folder, "--unlock", config=config)
+        snakemake(folder, "--unlock", config=SMOKE)
     return True
 
 
@@ -72,10 +72,10 @@ def kill(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def finish(folder: Path, config: Path) -> None:
+def finish(folder: Path) -> None:
     """Start it again, as a user would, until it ends; orphans may hold a lock for a while."""
     for _ in range(5):
-        run = snakemake(folder, "--cores", "2", config=config)
+        run = snakemake(folder, "--cores", "2", config=SMOKE)
         if run.returncode == 0:
             return
         time.sleep(3)

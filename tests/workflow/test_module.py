@@ -14,6 +14,8 @@ from toy import experiment
 
 SOURCES = ("Snakefile", "config.yaml", "rules", "workflow", "envs")
 
+pytestmark = pytest.mark.thorough
+
 USER = """\
 configfile: "config.yaml"
 

@@ -51,6 +51,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_settings_of_speed_change_no_byte_of_any_result(own: Path, tmp_path: Path):
     speed = {"workers": 1, "threads": 2, "extract_batch_size": 7, "log_every": 1, "device": "cpu"}
     run_all(tmp_path, own / "images", **speed, scratch=str(tmp_path / "node"))
