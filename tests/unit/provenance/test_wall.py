@@ -5,15 +5,11 @@ it, which Python itself is asked (`loaded_modules`). Nothing is run: digests are
 """
 
 import ast
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import toy
@@ -325,35 +321,5 @@ def test_the_stages_that_a_typical_commit_makes_run(
 
 
 # HERE: the other half of `new_run_key`. `code` is half of what a stage was given; with
-# `config.types.Neutral` in `new_run_key`, and a plan made by the copy (as `remembered` below runs
-# one), `spec` of every stage must be the same string as before, and another where the key is set.
-
-
-# --- the memory of digests -----------------------------------------------------------------------
-def remembered(workflow: Path, folder: Path, script: str) -> str:
-    """The `code` that a process says which keeps its memory in `folder`."""
-    words = (
-        "import sys; from pathlib import Path;"
-        "from ssl_collapse.provenance.code import code_digest;"
-        "print(code_digest(Path(sys.argv[1]), Path(sys.argv[2])))"
-    )
-    command = [sys.executable, "-c", words, workflow / "scripts" / f"{script}.py", workflow]
-    environment: dict[str, Any] = {**os.environ, "PYTHONPATH": str(WORKFLOW)}
-    answer = subprocess.run(
-        command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return answer.stdout.strip()
-
-
-def test_remembered_digests_are_those_of_the_present_code(
-    fresh: Path, tmp_path: Path, unedited: Digests
-):
-    memory = tmp_path / ".snakemake"
-    memory.mkdir()
-    assert remembered(fresh, tmp_path, "collapse") == unedited["collapse"]
-    assert list(memory.iterdir())  # from here on it is asked
-    new_measure(fresh)
-    changed = remembered(fresh, tmp_path, "collapse")
-    assert changed == digests(fresh)["collapse"] != unedited["collapse"]
-    shutil.copytree(WORKFLOW, fresh, dirs_exist_ok=True)
-    assert remembered(fresh, tmp_path, "collapse") == unedited["collapse"]
+# `config.types.Neutral` in `new_run_key`, `spec` of every stage must be the same string as before,
+# and another where the key is set: in a process that plans `toy.experiment()` with the copy.
