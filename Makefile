@@ -1,13 +1,12 @@
 # make          set up .venv and run the default experiment
-# make test     all checks and tests
-# make faults   kills at seeded points; for longer: ARGS="--kills 1000"
-# make cluster  the tests on a throw-away SLURM: installs it on Debian as root, else skips
+# make test     checks, unit tests, the smoke pipeline and a sample of the rest: under ten minutes
+# make test-all the rest: every rerun, kills at seeded points, a throw-away SLURM (as root on Debian)
 # make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test check unit workflow faults cluster why verify bench clean
+.PHONY: all test test-all check unit sample reruns faults cluster why verify bench clean
 
 all: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -19,7 +18,9 @@ all: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-test: check unit workflow faults cluster
+test: check unit sample
+
+test-all: reruns faults cluster
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -31,11 +32,16 @@ check: .venv/installed
 unit: .venv/installed
 	$(BIN)/pytest -q -n 2 tests/unit
 
-workflow: .venv/installed
-	$(BIN)/pytest -q tests/workflow
+# faults first: they fork, which nothing that has computed should
+sample: .venv/installed
+	$(BIN)/pytest -q tests/faults tests/workflow $(ARGS)
 
+reruns: .venv/installed
+	$(BIN)/pytest -q -m thorough tests/workflow tests/unit
+
+# For longer: ARGS="--kills 1000"
 faults: .venv/installed
-	$(BIN)/pytest -q tests/faults $(ARGS)
+	$(BIN)/pytest -q -m "thorough or not thorough" tests/faults $(or $(ARGS),--kills 100)
 
 cluster: .venv/installed
 	$(BIN)/pytest -q tests/cluster
@@ -46,7 +52,7 @@ why: .venv/installed
 
 # Read every image and result again, and name what is not as recorded
 verify: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) verify $(ARGS)
+	@$(BIN)/python workflow/scripts/verify.py $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py

@@ -3,14 +3,15 @@
 import re
 from pathlib import Path
 
-from conftest import PROFILE, snakemake
+from experiment import PROFILE, write_experiment
+from snakemake_runs import succeed
 
 
 def asked(folder: Path, device: str) -> dict[str, str]:
     """The resources of a job of each rule, where `runtime.device` is `device`."""
-    config = [f"runtime={{device: {device}}}", "evaluation={probe: {mode: full}}"]
-    assert snakemake(folder, "--dry-run", *PROFILE, "--config", *config).wait() == 0
-    printed = (folder / "snakemake.out").read_text()
+    keys = [f"runtime={{device: {device}}}", "evaluation={probe: {mode: full}}"]
+    config = write_experiment(folder)
+    printed = succeed(folder, "--dry-run", *PROFILE, "--config", *keys, config=config)
     jobs = re.findall(r"^ *(?:local)?rule (\w+):\n(?: +.*\n)*? +resources: (.*)$", printed, re.M)
     return dict(jobs)
 

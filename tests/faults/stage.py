@@ -7,42 +7,16 @@ import importlib
 import os
 import pkgutil
 import runpy
-import shlex
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from snakemake_runs import Job
+
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job as Snakemake would run it: script, command line, and the outputs it declares."""
-
-    script: Path
-    arguments: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    @property
-    def stage(self) -> str:
-        return self.script.stem
-
-
-def jobs(printed: str) -> list[Job]:
-    """The jobs of what `snakemake --forceall -n -p` prints."""
-    found, outputs = [], ()
-    for line in map(str.strip, printed.splitlines()):
-        if line.startswith("output: "):
-            outputs = tuple(line.removeprefix("output: ").split(", "))
-        elif line.startswith("Shell command: exec env PYTHONPATH="):
-            words = shlex.split(line)
-            script = next(i for i, word in enumerate(words) if word.endswith(".py"))
-            found.append(Job(Path(words[script]), tuple(words[script + 1 :]), outputs))
-    return found
 
 
 def preload() -> None:

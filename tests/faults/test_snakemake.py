@@ -8,22 +8,23 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import differences, snakemake, snakemake_command, tree, write_config
+import pytest
+from equal_results import contents, differences
+from snakemake_runs import SMOKE, snakemake, start
 
 SECONDS = (2.5, 9.0)  # from a start to the kill: Snakemake alone takes 2 to plan
 PATIENCE = 60  # invocations; each retry resumes what the last one left
 
 
+@pytest.mark.thorough
 def test_killed_pipelines_end_with_the_same_bytes(
-    finished: Path, tmp_path: Path, kills: int, first_seed: int
+    expected: dict[str, bytes], tmp_path: Path, kills: int, first_seed: int
 ):
     wanted, struck, seed = max(kills // 5, 1), 0, first_seed
-    expected = tree(finished)
     round_number = 0
     while struck < wanted:  # a pipeline that ends before all kills are done begins anew
         folder = tmp_path / f"round{round_number}"
         folder.mkdir()
-        write_config(folder)
         for _ in range(PATIENCE):
             rng = random.Random(seed)
             seed += 1
@@ -31,19 +32,13 @@ def test_killed_pipelines_end_with_the_same_bytes(
                 break
             struck += 1
         finish(folder)
-        assert not differences(tree(folder), expected)
+        assert not differences(contents(folder / "results"), expected)
         round_number += 1
 
 
 def strike(folder: Path, rng: random.Random) -> bool:
     """Start Snakemake and kill something after a while; False if it was done before."""
-    log = (folder / "snakemake.log").open("ab")
-    running = subprocess.Popen(
-        snakemake_command(folder, "--cores", "2"),
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    running = start(folder, "--cores", "2", config=SMOKE)
     time.sleep(rng.uniform(*SECONDS))
     if running.poll() == 0:
         return False
@@ -60,7 +55,7 @@ def strike(folder: Path, rng: random.Random) -> bool:
         os.killpg(running.pid, signal.SIGTERM if victim == "term" else signal.SIGINT)
     running.wait(timeout=60)
     if victim in ("snakemake", "all"):
-        snakemake(folder, "--unlock")
+        snakemake(folder, "--unlock", config=SMOKE)
     return True
 
 
@@ -80,7 +75,7 @@ def kill(pid: int, number: int) -> None:
 def finish(folder: Path) -> None:
     """Start it again, as a user would, until it ends; orphans may hold a lock for a while."""
     for _ in range(5):
-        run = snakemake(folder)
+        run = snakemake(folder, "--cores", "2", config=SMOKE)
         if run.returncode == 0:
             return
         time.sleep(3)

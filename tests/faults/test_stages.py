@@ -10,37 +10,29 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from conftest import differences, snakemake, tree
-from stage import Job, Running, count_events, jobs, killed_at, preload, remove_outputs
+from equal_results import contents, differences
+from snakemake_runs import Job
+from stage import Running, count_events, killed_at, preload, remove_outputs
 
 SAVED = 75  # exit code of a trainer that was asked to stop
 # Stages where more can go wrong are struck more often.
 WEIGHTS = {"pretrain": 8, "represent": 3, "pack": 4, "dataset": 2, "textures": 2}
 
 
-@pytest.fixture(scope="module")
-def planned(finished: Path) -> list[Job]:
-    preload()
-    answer = snakemake(finished, "--forceall", "-n", "-p")
-    found = jobs(answer.stdout)
-    assert {job.stage for job in found} >= {*WEIGHTS, "export_checkpoint", "knn", "collapse"}
-    return found
-
-
 def test_killed_jobs_leave_whole_results_or_none(
-    copy: Path, finished: Path, planned: list[Job], kills: int, first_seed: int
+    copy: Path, expected: dict[str, bytes], jobs: list[Job], kills: int, first_seed: int
 ):
-    expected = tree(finished)
+    preload()
+    stages = sorted({job.rule for job in jobs})
+    assert {*WEIGHTS, "export_checkpoint", "knn", "collapse"} <= set(stages)
     known: dict[str, tuple[int, float]] = {}
     done = 0
     for seed in range(first_seed, first_seed + 10 * kills):
         if done >= kills * 4 // 5:
             break
         rng = random.Random(seed)
-        stages = sorted({job.stage for job in planned})
         stage = rng.choices(stages, [WEIGHTS.get(s, 1) for s in stages])[0]
-        job = rng.choice([job for job in planned if job.stage == stage])
+        job = rng.choice([job for job in jobs if job.rule == stage])
         if stage not in known:
             remove_outputs(job, copy)
             known[stage] = count_events(job, copy)
@@ -49,12 +41,14 @@ def test_killed_jobs_leave_whole_results_or_none(
             done += 1
             where = f"seed {seed}: {stage} {job.outputs}, ended with {code}"
             assert code < 0 or code in (SAVED, 130, 1), where
-            halves = damaged(tree(copy), expected, job)
+            halves = damaged(contents(copy / "results"), expected, job)
             assert not halves, f"{where}: neither whole nor absent: {halves}"
             remove_outputs(job, copy)
         code = Running(job, copy).wait()
         assert code == 0, f"seed {seed}: {stage}: {(copy / 'stderr').read_text()}"
-        assert not differences(tree(copy), expected), f"seed {seed}: {stage} {job.outputs}"
+        assert not differences(contents(copy / "results"), expected), (
+            f"seed {seed}: {stage} {job.outputs}"
+        )
     assert done >= kills * 4 // 5
 
 

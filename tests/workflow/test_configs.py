@@ -2,41 +2,31 @@
 
 import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
-from conftest import ROOT, snakemake
+from snakemake_runs import ROOT, SMOKE, command, planned, succeed
 
 
 def test_imagenet_is_planned_without_imagenet(tmp_path: Path):
-    plan = snakemake(tmp_path, "-n", "--configfile", str(ROOT / "configs/imagenet.yaml"))
-    assert plan.returncode == 0, plan.stdout[-3000:]
+    jobs = planned(succeed(tmp_path, "-n", config=ROOT / "configs/imagenet.yaml"))
     # iid, single pass, cumulative, five shares and the hybrid
-    assert "pretrain                 9" in plan.stdout
+    assert sum(job.rule == "pretrain" for job in jobs) == 9
 
 
 def test_the_hybrid_is_an_edge_of_the_dag(tmp_path: Path):
-    plan = snakemake(tmp_path, "-n", "--configfile", str(ROOT / "configs/smoke.yaml"))
-    inputs, current = {}, ""  # the textures rule has no input
-    for line in plan.stdout.splitlines():
-        if line.startswith("    input: "):
-            current = line
-        elif line.startswith("    output: "):
-            inputs[line.split()[1].rstrip(",")] = current
-    hybrid = inputs["results/runs/hybrid/seed0/training.csv"]
-    assert "results/runs/current/seed0/checkpoints" in hybrid
-    assert "checkpoints" not in inputs["results/runs/iid/seed0/training.csv"]
+    jobs = {job.name: job for job in planned(succeed(tmp_path, "-n", config=SMOKE))}
+    checkpoints = "results/runs/current/seed0/checkpoints"
+    assert checkpoints in jobs["pretrain hybrid/seed0"].fields["input"]
+    assert "checkpoints" not in jobs["pretrain iid/seed0"].fields["input"]
 
 
 def answer_to(tmp_path: Path, text: str) -> "subprocess.CompletedProcess[str]":
     """What `snakemake -n` says of a config."""
     (tmp_path / "wrong.yaml").write_text(text)
-    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-n"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
-    command += ["--workflow-profile", str(ROOT / "profiles/default")]
-    command += ["--configfile", str(tmp_path / "wrong.yaml")]
-    return subprocess.run(command, capture_output=True, text=True)
+    python, *words = command(tmp_path, "-n", config=tmp_path / "wrong.yaml")
+    words = [python, "-X", "importtime", *words]
+    return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
 
 
 def cpu_seconds_of_children() -> float:
@@ -45,7 +35,7 @@ def cpu_seconds_of_children() -> float:
 
 
 def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
-    config = yaml.safe_load((ROOT / "configs/smoke.yaml").read_text())
+    config = yaml.safe_load(SMOKE.read_text())
     config["runs"]["iid"] = {"base_lr": "1e-3", "epoch": 3}
     config["runs"]["current"]["share"] = 200
     config["runs"]["$(touch PWNED)"] = {}

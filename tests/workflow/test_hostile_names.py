@@ -9,9 +9,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-import yaml
-from conftest import snakemake
 from PIL import Image
+from snakemake_runs import succeed, write_config
 
 # What a shell, a template or a line-wise reader would interpret; no file can hold a `/`.
 HOSTILE = (
@@ -30,10 +29,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
             pixels = rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / HOSTILE / "root" / name / f"{i}.png")
     np.save(folder / HOSTILE / f"{HOSTILE}.npy", np.arange(16)[::-1])
-    (folder / "config.yaml").write_text(yaml.safe_dump(config(folder)), "utf-8")
-    plan = snakemake(folder, "-n", "--configfile", str(folder / "config.yaml"))
-    assert plan.returncode == 0, plan.stdout[-3000:]
-    return folder, plan.stdout
+    return folder, succeed(folder, "-n", config=write_config(folder, config(folder)))
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -78,10 +74,7 @@ def test_jobs_run_on_hostile_folders_and_orderings(planned: tuple[Path, str]):
     folder, _ = planned
     data = folder / "results/data/mine"
     targets = [f"results/data/mine/{name}" for name in ("train.h5", "ordering-seed0.npy")]
-    run = snakemake(
-        folder, "--cores", "1", "--configfile", str(folder / "config.yaml"), "--", *targets
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    succeed(folder, "--cores", "1", *targets, config=folder / "config.yaml")
     described = json.loads((data / "dataset.json").read_text())
     assert described["classes"] == sorted(["plain", HOSTILE])
     with h5py.File(data / "train.h5") as packed:

@@ -2,19 +2,19 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
-from conftest import ROOT, snakemake
+from equal_results import contents, differences
+from snakemake_runs import ROOT, finish, planned, succeed, write_config
+from toy import experiment
 
-TINY = ROOT / "tests/workflow/module.yaml"
 SOURCES = ("Snakefile", "config.yaml", "rules", "workflow", "envs")
-TIMED = "speed.csv"  # how long an epoch took: no result
+
+pytestmark = pytest.mark.thorough
 
 USER = """\
 configfile: "config.yaml"
@@ -52,40 +52,24 @@ rule theirs:
 
 def write_user(folder: Path, snakefile: str, **changes: object) -> None:
     """A person's own workflow with two modules; the second is laid over our config.yaml."""
-    config = yaml.safe_load(TINY.read_text())
-    config["defaults"] |= changes
-    both = {"collapse": config, "second": {"runtime": {"log_every": 7}}}
+    both = {"collapse": experiment(defaults=changes), "second": {"runtime": {"log_every": 7}}}
     folder.mkdir(exist_ok=True)
     (folder / "Snakefile").write_text(USER.format(snakefile=snakefile))
-    (folder / "config.yaml").write_text(yaml.safe_dump(both))
+    write_config(folder, both)
 
 
 def run(folder: Path, *arguments: str) -> str:
     """Snakemake in a person's folder; what it prints."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    answer = subprocess.run(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    answer = finish([sys.executable, "-m", "snakemake", "--cores", "2", *arguments], folder)
     assert answer.returncode == 0, answer.stdout[-5000:]
-    return str(answer.stdout)
-
-
-def results_of(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file()
-        and not {"logs", "state"} & set(path.relative_to(root).parts)
-        and path.name not in (TIMED, ".snakemake_timestamp")
-    }
+    return answer.stdout
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results without a module."""
     folder = tmp_path_factory.mktemp("plain")
-    answer = snakemake(folder, "--cores", "2", "--configfile", str(TINY))
-    assert answer.returncode == 0, answer.stdout[-5000:]
+    succeed(folder, "--cores", "2", config=write_config(folder, experiment()))
     return folder / "results"
 
 
@@ -99,10 +83,9 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_results_are_the_bytes_of_the_plain_run(plain: Path, user: Path):
-    one, other = results_of(plain), results_of(user / "analysis/results")
+    one, other = contents(plain), contents(user / "analysis/results")
     assert len(one) > 30  # with the figure, the report and all sidecars
-    assert sorted(one) == sorted(other)
-    assert [name for name in one if one[name] != other[name]] == []
+    assert differences(other, one) == []
 
 
 def test_nothing_is_written_outside_the_prefix(user: Path):
@@ -116,13 +99,11 @@ def test_a_second_run_has_nothing_to_do(user: Path):
 
 
 def test_a_second_module_stands_beside_the_first(user: Path):
-    plan = run(user, "--dry-run", "theirs", "mine")
-    jobs = dict(re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE))
-    assert not [name for name in jobs if name.startswith("collapse_")], "these are made already"
+    jobs = planned(run(user, "--dry-run", "theirs", "mine"))
+    assert not [job for job in jobs if job.rule.startswith("collapse_")], "these are made already"
     # the default experiment: iid, current, accumulate, two shares, hybrid, three seeds each
-    assert jobs["second_pretrain"] == "18"
-    outputs = re.findall(r"^    output: (.*)$", plan, re.MULTILINE)
-    assert all(path.startswith("deep/er/results/") for o in outputs for path in o.split(", "))
+    assert sum(job.rule == "second_pretrain" for job in jobs) == 18
+    assert all(path.startswith("deep/er/results/") for job in jobs for path in job.outputs)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from edits_of_config import CONFIG_EDITS, Edit
 from edits_of_files import FILE_EDITS
-from finished_experiment import Experiment, Snakemake, finished_experiment
+from finished_experiment import Experiment, finished_experiment
+from snakemake_runs import Server
 
 from ssl_collapse.config.backbones import small_resnet, torchvision_resnet
 from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
@@ -23,13 +24,27 @@ from ssl_collapse.config.methods import simsiam
 from ssl_collapse.config.pretrain import Augmentation
 
 EDITS = [*CONFIG_EDITS, *FILE_EDITS]
+# One of each kind: `make test` tries these, `make test-all` all.
+SAMPLE = {
+    "the title",
+    "runs.iid.base_lr",
+    "an epoch more to analyse (not trained again)",
+    "a renamed run",
+    "evaluation.knn.temperature",
+    "keys in another order",
+    "deleted: everything of a run, and a figure that needs it",
+    "every source touched",
+    "images: copied to another folder",
+    "images: one relabelled",
+    "a new version",
+    "a changed measure",
+}
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiment]:
-    snakemake = Snakemake()
-    yield finished_experiment(tmp_path_factory.mktemp("reruns") / "finished", snakemake)
-    snakemake.stop()
+    with Server() as snakemake:
+        yield finished_experiment(tmp_path_factory.mktemp("reruns") / "finished", snakemake)
 
 
 def jobs_after(edit: Edit, finished: Experiment, folder: Path) -> frozenset[str]:
@@ -55,7 +70,13 @@ def answers(
         }
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=[edit.name for edit in EDITS])
+ALL_OR_SAMPLE = [
+    pytest.param(edit, id=edit.name, marks=() if edit.name in SAMPLE else pytest.mark.thorough)
+    for edit in EDITS
+]
+
+
+@pytest.mark.parametrize("edit", ALL_OR_SAMPLE)
 def test_the_jobs_that_an_edit_causes(edit: Edit, answers: dict[str, "Future[frozenset[str]]"]):
     expected = edit.jobs() if callable(edit.jobs) else edit.jobs
     jobs = answers[edit.name].result()
@@ -66,6 +87,7 @@ def test_the_jobs_that_an_edit_causes(edit: Edit, answers: dict[str, "Future[fro
 def test_every_edit_has_a_name_of_its_own():
     names = [edit.name for edit in EDITS]
     assert len(set(names)) == len(names) >= 60
+    assert set(names) >= SAMPLE
 
 
 # Every model of the config, and where its keys stand; the name of a run or figure is left out.

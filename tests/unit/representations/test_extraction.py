@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 from torchvision import transforms
+from toy import pretrain_spec
 
 from ssl_collapse.config.evaluation import CollapseSpec, RepresentSpec
-from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.build import build_backbone, build_method
@@ -37,16 +37,7 @@ SPEC = RepresentSpec(resize=10, crop=8, mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.
 def encoder(tmp_path: Path) -> Path:
     """The encoder of an untrained run, exported from its checkpoint."""
     torch.manual_seed(0)
-    spec = PretrainSpec.model_validate(
-        {
-            "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1, 1]},
-            "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-            "seed": 0,
-            "crop": 8,
-            "mean": [0.5] * 3,
-            "std": [0.25] * 3,
-        }
-    )
+    spec = pretrain_spec(backbone={"arch": "small_resnet", "width": 4, "blocks": [1, 1]})
     model = build_method(*build_backbone(spec.backbone), spec.method)
     recipe = spec.model_dump_json()
     save_checkpoint(tmp_path / "c.pt", {"model": model.state_dict(), "recipe": recipe, "epoch": 3})

@@ -19,9 +19,9 @@ import pytest
 import torch
 from damaged import Payload, damages, pickles
 from safetensors.numpy import save_file
+from toy import RECIPE
 
 from ssl_collapse.config.evaluation import ProbeSpec
-from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.evaluation.probe import Probe
 from ssl_collapse.evaluation.probe_cached import CachedFeatures
 from ssl_collapse.figures.report import dataset_sentence
@@ -37,16 +37,7 @@ from ssl_collapse.training.loop import Runtime, Trainer
 
 SCRIPTS = Path(__file__).parents[3] / "workflow/scripts"
 WAY_OUT = re.compile(r"\b(again|delete|remove|save|give)\b")
-SPEC = {
-    "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
-    "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-    "epochs": 2,
-    "batch_size": 4,
-    "seed": 0,
-    "crop": 8,
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.25, 0.25, 0.25],
-}
+SPEC = {**RECIPE, "epochs": 2}
 PROBE = '{"epochs": 2, "batch_size": 4}'
 
 

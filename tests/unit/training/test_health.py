@@ -8,8 +8,8 @@ import pytest
 import scipy.linalg
 import torch
 from torch import Tensor
+from toy import pretrain_spec
 
-from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.training.health import (
     DivergedError,
     OutputWatch,
@@ -60,18 +60,7 @@ def test_not_equal(rows: Tensor):
 
 
 def test_rows_of_the_epochs_that_a_diverged_run_lacks():
-    spec = PretrainSpec.model_validate(
-        {
-            "backbone": {"arch": "small_resnet"},
-            "epochs": 4,
-            "batch_size": 256,
-            "base_lr": 0.1,
-            "seed": 0,
-            "crop": 8,
-            "mean": [0.5] * 3,
-            "std": [0.25] * 3,
-        }
-    )
+    spec = pretrain_spec(epochs=4, batch_size=256, base_lr=0.1)
     rows = rows_without_training(spec, 2)  # two epochs are finished
     assert [row["epoch"] for row in rows] == [3, 4]
     assert all(math.isnan(row["loss"]) for row in rows)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toy import pretrain_spec as spec
 
 from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
@@ -27,20 +28,6 @@ from ssl_collapse.training.loop import Runtime, Trainer
 from ssl_collapse.training.saving import is_kept
 
 CPU = torch.device("cpu")
-
-
-def spec(**keys: Any) -> PretrainSpec:
-    toy = {
-        "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
-        "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-        "epochs": 3,
-        "batch_size": 4,
-        "seed": 0,
-        "crop": 8,
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.25, 0.25, 0.25],
-    }
-    return PretrainSpec.model_validate({**toy, **keys})
 
 
 def trainer(images: PackedImages, state: Path, runtime: Runtime | None = None, **keys: Any):

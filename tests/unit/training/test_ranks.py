@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from toy import RECIPE, pretrain_spec
 
-from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint
 from ssl_collapse.runtime.errors import UserError
@@ -24,16 +24,6 @@ from ssl_collapse.views.schedule import epoch_batches
 SCRIPT = Path(__file__).with_name("ranks_script.py")
 PRETRAIN = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-SPEC = {
-    "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
-    "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-    "epochs": 3,
-    "batch_size": 4,
-    "seed": 0,
-    "crop": 8,
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.25, 0.25, 0.25],
-}
 
 
 def toy_losses(images: PackedImages, output: Path, norm: str, ranks: int) -> list[float]:
@@ -49,7 +39,7 @@ def toy_losses(images: PackedImages, output: Path, norm: str, ranks: int) -> lis
 
 
 def test_the_parts_of_two_ranks_are_the_batch_of_one(images: PackedImages):
-    spec = PretrainSpec.model_validate(SPEC)
+    spec = pretrain_spec()
     batches = epoch_batches(spec, np.arange(12), epoch=1, seed=0)
     assert sorted(batches.ravel()) == list(range(12))  # each image once per epoch
     parts = [Ranks(rank, 2).part(4) for rank in (0, 1)]
@@ -137,7 +127,7 @@ def pretrain(
 def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
     images: PackedImages, tmp_path: Path
 ):
-    spec = {**SPEC, "share": 100, "steps_per_epoch": 100, "checkpoint_every": 3}
+    spec = {**RECIPE, "share": 100, "steps_per_epoch": 100, "checkpoint_every": 3}
     whole = pretrain(images, tmp_path / "whole", spec)
     assert whole.wait() == 0, whole.communicate()[1]
     cut = pretrain(images, tmp_path / "cut", spec)
@@ -159,7 +149,7 @@ def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
 
 
 def test_bad_input_ends_all_ranks_with_code_2(images: PackedImages, tmp_path: Path):
-    run = pretrain(images, tmp_path / "run", {**SPEC, "batch_size": 3})
+    run = pretrain(images, tmp_path / "run", {**RECIPE, "batch_size": 3})
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 2
     assert "batch_size 3 cannot be divided among 2 GPUs" in errors
@@ -168,7 +158,7 @@ def test_bad_input_ends_all_ranks_with_code_2(images: PackedImages, tmp_path: Pa
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_without_a_gpu_auto_trains_in_one_process(images: PackedImages, tmp_path: Path):
     # two processes on the CPU would normalise half batches: another result
-    run = pretrain(images, tmp_path / "run", SPEC, device="auto")
+    run = pretrain(images, tmp_path / "run", RECIPE, device="auto")
     _, errors = run.communicate(timeout=120)
     assert run.returncode == 0, errors
     assert "one process on the CPU instead of 2" in errors

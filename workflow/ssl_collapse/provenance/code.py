@@ -3,7 +3,7 @@
 Comments, docstrings, formatting and the order of imports do not count; a changed default value,
 constant or called helper does, in whichever deciding module it stands. Rooms that only carry (find,
 check, start, save, lock, log, name) are neither hashed nor followed: a release, a better message or
-a new lock makes no result again.
+a new lock makes no result again, nor does a module of theirs that is moved.
 
 Two codes that were proven equal by the bytes of their results (`make equal`) count as one: see
 `equal_code`.
@@ -94,7 +94,7 @@ def forget() -> None:
 
 @cache
 def _sources() -> Sources:
-    return Sources()
+    return Sources(carries=carries)
 
 
 @cache

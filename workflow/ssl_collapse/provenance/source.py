@@ -8,15 +8,15 @@ import ast
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_collapse.runtime.files import write_text
 
 MEMORY = Path(".snakemake/sources.json")
-# Another version of Python writes the same tree in another way.
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# Another version of Python writes the same tree in another way, and so do other rules of this file.
+RULES = f"2 {sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,26 @@ class Source:
 
 
 class Sources:
-    """Source files that were looked at, kept in the file `memory` where its folder exists."""
+    """Source files that were looked at, kept in the file `memory` where its folder exists.
 
-    def __init__(self, memory: Path = MEMORY) -> None:
-        self._memory = memory
+    carries: whether a module decides no result. Where such a module lies does not count.
+    """
+
+    def __init__(
+        self, memory: Path = MEMORY, carries: Callable[[str], bool] = lambda name: False
+    ) -> None:
+        self._memory, self._carries = memory, carries
         self._known = _read(memory)
         self._new = False
 
     def look(self, path: Path, package: str) -> Source:
         """What a file says; `package` is the one it lies in, for its relative imports."""
         content = path.read_bytes()
-        key = f"{hashlib.sha256(content).hexdigest()} {package} {PYTHON}"
+        key = f"{hashlib.sha256(content).hexdigest()} {package} {RULES}"
         if key not in self._known:
             tree = ast.parse(content, filename=str(path))
             imports = _imports(tree, package)  # before the tree is stripped
-            digest = hashlib.sha256(_normalized(tree).encode()).hexdigest()
+            digest = hashlib.sha256(_normalized(tree, self._carries).encode()).hexdigest()
             self._known[key] = Source(digest, imports)
             self._new = True
         return self._known[key]
@@ -86,9 +91,9 @@ def with_parents(name: str) -> Iterator[str]:
         yield ".".join(parts[:i])
 
 
-def _normalized(tree: ast.Module) -> str:
+def _normalized(tree: ast.Module, carries: Callable[[str], bool]) -> str:
     """The syntax tree as text, without docstrings, its top-level imports sorted."""
-    stripped = _Undocumented().visit(tree)
+    stripped = _Deciding(carries).visit(tree)
     imports: list[str] = []
     rest: list[str] = []
     for statement in stripped.body:
@@ -107,8 +112,18 @@ def _single_imports(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
         yield f"{source}import {alias.name} as {alias.asname}"
 
 
-class _Undocumented(ast.NodeTransformer):
-    """Drops docstrings, and every other string that stands alone as a statement."""
+class _Deciding(ast.NodeTransformer):
+    """Drops what decides nothing: docstrings, every other string that stands alone as a statement,
+    and from which carrying module a name is imported (so that such a module may be moved).
+    """
+
+    def __init__(self, carries: Callable[[str], bool]) -> None:
+        self._carries = carries
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+        if node.module and not node.level and self._carries(node.module):
+            node.module = node.module.partition(".")[0]
+        return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,0 +1,25 @@
+"""Results compared byte by byte, without what no two runs share: logs and times."""
+
+from pathlib import Path
+
+_UNLIKE = (".snakemake_timestamp", "speed.csv", "inventory.json")
+_UNLIKE_FOLDERS = ("logs/", "state/arguments/")
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    """Name -> bytes of everything in a folder of results that two runs must agree in.
+
+    Files whose names begin with a dot, and states of trainings, count: none may be left behind.
+    """
+    files = {path.relative_to(results).as_posix(): path for path in sorted(results.rglob("*"))}
+    return {
+        name: path.read_bytes()
+        for name, path in files.items()
+        if path.is_file() and not name.startswith(_UNLIKE_FOLDERS) and path.name not in _UNLIKE
+    }
+
+
+def differences(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
+    """Names that are missing, too many, or of other content."""
+    names = sorted(found.keys() | expected.keys())
+    return [name for name in names if found.get(name) != expected.get(name)]

@@ -1,0 +1,81 @@
+"""Python's own answer to which modules a stage loads: its script is imported, and asked.
+
+What a script imports only inside functions is imported here, too; and a stage that builds a model
+builds it. Everything happens in forks of one process that has imported the large packages.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_FORKS = """
+import gc, importlib.util, json, os, re, runpy, sys
+import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, torch, torchvision
+
+OURS = r"(ssl_collapse\\S*)"
+INDENTED = re.compile(rf"^ +(?:from {OURS} import (\\w+)|import {OURS})", re.MULTILINE)
+
+def ours():
+    return [name for name in sys.modules if name.split(".")[0] == "ssl_collapse"]
+
+def import_what_functions_import(script):
+    before = None
+    while before != len(ours()):
+        before = len(ours())
+        for path in [script, *(sys.modules[name].__file__ for name in ours())]:
+            with open(path) as file:
+                for package, attribute, module in INDENTED.findall(file.read()):
+                    importlib.import_module(package or module)
+                    inside = f"{package}.{attribute}"
+                    is_package = hasattr(sys.modules[package or module], "__path__")
+                    if package and is_package and importlib.util.find_spec(inside):
+                        importlib.import_module(inside)
+
+def build(spec, method):
+    from ssl_collapse.config.pretrain import PretrainSpec
+    from ssl_collapse.models.build import build_backbone, build_method
+    spec = PretrainSpec.model_validate(spec)
+    built = build_backbone(spec.backbone)
+    if method:
+        build_method(*built, spec.method)
+
+gc.freeze()
+for stage, (script, spec, method) in json.loads(sys.stdin.read()).items():
+    if os.fork() == 0:
+        runpy.run_path(script, run_name="imported")
+        if spec:
+            build(spec, method)
+        import_what_functions_import(script)
+        print(json.dumps([stage, ours()]), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, stage
+os._exit(0)
+"""
+
+
+def loaded_modules(
+    workflow: Path, stages: Mapping[str, tuple[str, object, bool]]
+) -> dict[str, set[str]]:
+    """Stage -> names of the library's modules that it loads.
+
+    Args:
+        workflow: the folder of scripts and library.
+        stages: name -> (script, spec of the model that it builds or None, whether with its method).
+    """
+    asked = {
+        name: (str(workflow / "scripts" / f"{script}.py"), spec, method)
+        for name, (script, spec, method) in stages.items()
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", _FORKS],
+        input=json.dumps(asked),
+        env={**os.environ, "PYTHONPATH": str(workflow)},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = map(json.loads, answer.stdout.splitlines())
+    return {stage: set(modules) for stage, modules in found}

@@ -1,0 +1,70 @@
+"""The smallest complete experiment, its recipe, and packed images to train it on."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.images.description import describe_dataset
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_images
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.images.packing import pack_split
+from ssl_collapse.runtime.files import write_json
+
+# One stage of one block of width 4; images of 12 x 12 are packed, crops of 8 x 8 are trained on.
+MODEL: dict[str, Any] = {
+    "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
+    "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
+}
+RECIPE: dict[str, Any] = {
+    **MODEL,
+    "epochs": 3,
+    "batch_size": 4,
+    "seed": 0,
+    "crop": 8,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+}
+EXPERIMENT: dict[str, Any] = {
+    "datasets": {
+        "textures": {
+            "source": {"kind": "textures", "train_images": 40, "val_images": 20, "image_size": 16}
+        }
+    },
+    "defaults": {"dataset": "textures", **MODEL, "batch_size": 16, "epochs": 1},
+    "runs": {"iid": {}},
+    "evaluation": {"knn": {"k_max": 20}},
+    "figures": {"spectra": {"kind": "spectra", "runs": ["iid"]}},
+}
+
+
+def experiment(**sections: Any) -> dict[str, Any]:
+    """The config, with sections replaced; keys of `defaults` are laid over those of the toy."""
+    config = {**deepcopy(EXPERIMENT), **sections}
+    config["defaults"] = {**deepcopy(EXPERIMENT["defaults"]), **sections.get("defaults", {})}
+    return config
+
+
+def pretrain_spec(**keys: Any) -> PretrainSpec:
+    """The recipe with keys replaced."""
+    return PretrainSpec.model_validate({**RECIPE, **keys})
+
+
+def pack_noise(folder: Path) -> PackedImages:
+    """Twelve images of noise in two classes, packed; dataset.json lies beside them."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for i in range(12):
+            file = folder / split / "ab"[i % 2] / f"{i:02d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(file)
+    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
+    source = {"kind": "imagefolder"}
+    description = describe_dataset("noise", source, listing, inspect_images(listing))
+    write_json(folder / "dataset.json", description.model_dump())
+    pack_split("train", listing.splits["train"], description, 12, folder / "train.h5")
+    return PackedImages(folder / "train.h5")

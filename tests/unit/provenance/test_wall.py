@@ -1,0 +1,325 @@
+"""The wall, tried with edits of every module in a copy of the library: who must run again?
+
+What carries changes no stage's `code`. What decides changes that of exactly the stages that load
+it, which Python itself is asked (`loaded_modules`). Nothing is run: digests are compared.
+"""
+
+import ast
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import toy
+from expected_jobs import ALL
+from loaded_modules import loaded_modules
+
+from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.specs import Plan
+from ssl_collapse.provenance.code import carries, code_digest
+
+WORKFLOW = Path(__file__).parents[3] / "workflow"
+PLAN = Plan(
+    load_experiment(
+        toy.experiment(
+            runs={"small": {}, "large": {"backbone": {"arch": "resnet18"}}},
+            figures={"spectra": {"kind": "spectra", "runs": ["small"]}},
+        )
+    )
+)
+NO_STAGES = ("verify", "why")
+WITH_MODEL = {  # stage -> the modules that it imports by computed name
+    "pretrain": PLAN.model_modules,
+    "export_checkpoint": PLAN.model_modules,
+    "represent": PLAN.backbone_modules,
+    "probe": PLAN.backbone_modules,
+}
+PAGE = "ssl_collapse/figures/report.html.jinja"
+
+Digests = dict[str, str]
+
+
+def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Every stage, once per run where it builds a model: name -> (script, plugins)."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for path in sorted((WORKFLOW / "scripts").glob("*.py")):
+        stage = path.stem
+        if stage in WITH_MODEL:
+            for run in PLAN.experiment.runs:
+                found[f"{stage} {run}"] = (stage, WITH_MODEL[stage](run))
+        elif stage not in NO_STAGES:
+            found[stage] = (stage, (PAGE,) if stage == "report" else ())
+    return found
+
+
+VARIANTS = variants()
+
+
+def digests(workflow: Path) -> Digests:
+    """The `code` of every stage, of the library and scripts in a folder."""
+    code_digest.cache_clear()
+    return {
+        name: code_digest(workflow / "scripts" / f"{script}.py", workflow, plugins)
+        for name, (script, plugins) in VARIANTS.items()
+    }
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
+    return {name for name in VARIANTS if one[name] != other[name]}
+
+
+def name_of(path: Path, workflow: Path) -> str:
+    """The dotted name of a module of the library."""
+    parts = path.relative_to(workflow).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    name_of(path, WORKFLOW): path.relative_to(WORKFLOW).as_posix()
+    for path in sorted((WORKFLOW / "ssl_collapse").rglob("*.py"))
+}
+CARRYING = {name: path for name, path in MODULES.items() if carries(name)}
+DECIDING = {name: path for name, path in MODULES.items() if not carries(name)}
+SCRIPTS = {name: f"scripts/{script}.py" for name, (script, _) in VARIANTS.items()}
+
+
+@pytest.fixture(autouse=True)
+def _no_memory_of_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Away from the project's `.snakemake/`, in which digests of copies have no place."""
+    monkeypatch.chdir(tmp_path)
+
+
+def copy_of_workflow(folder: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    return shutil.copytree(WORKFLOW, folder / "workflow", ignore=ignored)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One copy for all edits that leave it as it was."""
+    return copy_of_workflow(tmp_path_factory.mktemp("wall"))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A copy of one's own, where files may come and go."""
+    return copy_of_workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def loaded() -> dict[str, set[str]]:
+    """Stage -> the modules that it loads, as Python says."""
+    runs = {"small": toy.RECIPE, "large": {**toy.RECIPE, "backbone": {"arch": "resnet18"}}}
+    stages = {}
+    for name, (script, _) in VARIANTS.items():
+        spec = runs.get(name.partition(" ")[2])
+        stages[name] = (script, spec, script in ("pretrain", "export_checkpoint"))
+    return loaded_modules(WORKFLOW, stages)
+
+
+# --- edits ---------------------------------------------------------------------------------------
+def new_constant(text: str) -> str:
+    return f"{text}\nEDITED = True\n"
+
+
+def new_function(text: str) -> str:
+    return f"{text}\n\ndef edited(x: int = 1) -> int:\n    return x + 1\n"
+
+
+def other_message(text: str) -> str:
+    """Another word in the first text that stands in a call or a raise; some modules have none."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    part.value += " (edited)"
+                    return ast.unparse(tree)
+    return new_constant(text)
+
+
+EDITS: list[Callable[[str], str]] = [new_constant, new_function, other_message]
+
+
+@contextmanager
+def edited(path: Path, change: Callable[[str], str]) -> Iterator[None]:
+    """The file as `change` makes it, for a while."""
+    before = path.read_text("utf-8")
+    after = change(before)
+    assert after != before
+    path.write_text(after, "utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(before, "utf-8")
+
+
+@pytest.fixture(scope="session")
+def unedited(shared: Path) -> Digests:
+    return digests(shared)
+
+
+@pytest.mark.parametrize("module", CARRYING)
+def test_an_edit_of_what_carries_changes_no_code(shared: Path, unedited: Digests, module: str):
+    for change in EDITS:
+        with edited(shared / CARRYING[module], change):
+            assert differing(digests(shared), unedited) == set(), change.__name__
+
+
+@pytest.mark.parametrize("module", DECIDING)
+def test_an_edit_of_what_decides_changes_the_code_of_the_stages_that_load_it(
+    shared: Path, unedited: Digests, loaded: dict[str, set[str]], module: str
+):
+    users = {stage for stage, modules in loaded.items() if module in modules}
+    assert users, f"no stage loads {module}"
+    for change in EDITS:
+        with edited(shared / DECIDING[module], change):
+            assert differing(digests(shared), unedited) == users, change.__name__
+
+
+@pytest.mark.parametrize("stage", SCRIPTS)
+def test_an_edit_of_a_script_changes_the_code_of_its_stage(
+    shared: Path, unedited: Digests, stage: str
+):
+    same_script = {name for name in SCRIPTS if SCRIPTS[name] == SCRIPTS[stage]}
+    with edited(shared / SCRIPTS[stage], new_constant):
+        assert differing(digests(shared), unedited) == same_script
+
+
+def test_an_edit_of_the_reports_page_changes_the_report(shared: Path, unedited: Digests):
+    with edited(shared / PAGE, lambda text: f"{text}<!-- edited -->\n"):
+        assert differing(digests(shared), unedited) == {"report"}
+
+
+def test_rooms_on_both_sides_were_edited():
+    assert len(CARRYING) > 20 and len(DECIDING) > 40
+    assert "ssl_collapse" in CARRYING  # its __init__ names the version
+
+
+# --- what no edit is -----------------------------------------------------------------------------
+def comment(text: str) -> str:
+    return f"# a comment\n{text}\n# another comment\n"
+
+
+def reformat(text: str) -> str:
+    """Other line breaks, quotes, parentheses and spaces; no comments."""
+    return ast.unparse(ast.parse(text))
+
+
+def redocument(text: str) -> str:
+    """Another docstring in every module, class and function."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            if ast.get_docstring(node) is not None:
+                node.body.pop(0)
+            node.body.insert(0, ast.Expr(ast.Constant("Other words.")))
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def reorder_imports(text: str) -> str:
+    """Neighbouring imports the other way round."""
+    blocks: list[list[str]] = [[]]
+    for line in reformat(text).split("\n"):
+        if not re.match(r"(import|from) ", line):
+            blocks.append([line])
+            blocks.append([])
+        else:
+            blocks[-1].insert(0, line)
+    return "\n".join(line for block in blocks for line in block)
+
+
+@pytest.mark.parametrize("change", [comment, reformat, redocument, reorder_imports])
+def test_words_and_formatting_everywhere_change_no_code(
+    fresh: Path, unedited: Digests, change: Callable[[str], str]
+):
+    for path in fresh.rglob("*.py"):
+        path.write_text(change(path.read_text("utf-8")), "utf-8")
+    assert differing(digests(fresh), unedited) == set()
+
+
+# --- maintenance, replayed -----------------------------------------------------------------------
+def replace(workflow: Path, name: str, pattern: str, by: str) -> None:
+    """Rewrite every place of a file that fits; there must be one."""
+    path = workflow / "ssl_collapse" / name
+    text, n = re.subn(pattern, by, path.read_text("utf-8"), flags=re.MULTILINE)
+    assert n, f"{name} has nothing like {pattern}"
+    path.write_text(text, "utf-8")
+
+
+def new_version(workflow: Path) -> None:
+    replace(workflow, "__init__.py", r'__version__ = ".*"', '__version__ = "99.0.0"')
+
+
+def log_message(workflow: Path) -> None:
+    replace(workflow, "runtime/command_line.py", '"failed"', '"the job failed"')
+
+
+def lock_patience(workflow: Path) -> None:
+    replace(workflow, "runtime/gpus.py", r"^PATIENCE = \S+", "PATIENCE = 5.0")
+
+
+def moved_carrying_module(workflow: Path) -> None:
+    """runtime/files.py, which nearly everything imports, becomes runtime/disk/writing.py."""
+    library = workflow / "ssl_collapse"
+    (library / "runtime/disk").mkdir()
+    (library / "runtime/disk/__init__.py").write_text('"""Files. Carries."""\n')
+    (library / "runtime/files.py").rename(library / "runtime/disk/writing.py")
+    for path in workflow.rglob("*.py"):
+        text = path.read_text("utf-8")
+        moved = text.replace("ssl_collapse.runtime.files", "ssl_collapse.runtime.disk.writing")
+        path.write_text(moved, "utf-8")
+
+
+def new_run_key(workflow: Path) -> None:
+    """An optional key of the recipe, which nothing that decides reads at its neutral value."""
+    replace(
+        workflow,
+        "config/pretrain.py",
+        "^    fix_pred_lr: bool = False",
+        "    n_views: int = 2\n    fix_pred_lr: bool = False",
+    )
+
+
+def new_method(workflow: Path) -> None:
+    library = workflow / "ssl_collapse"
+    for room in ("config", "models"):
+        text = (library / room / "methods/simsiam.py").read_text("utf-8")
+        (library / room / "methods/other.py").write_text(text.replace("simsiam", "other"), "utf-8")
+
+
+def new_measure(workflow: Path) -> None:
+    with (workflow / "ssl_collapse/evaluation/measures.py").open("a") as file:
+        file.write("\n\ndef largest(sigma: FloatArray) -> float:\n    return float(sigma[0])\n")
+
+
+MAINTENANCE: dict[Callable[[Path], None], set[str]] = {
+    new_version: set(),
+    log_message: set(),
+    lock_patience: set(),
+    moved_carrying_module: set(),
+    new_run_key: set(),
+    new_method: set(),
+    new_measure: {"collapse", "summarize", "figure", "report"},
+}
+
+
+def with_what_follows(stages: set[str]) -> set[str]:
+    """Stages, and all that are made from what they make."""
+    return {job.split()[0] for stage in stages for job in ALL.below(f"{stage}*")}
+
+
+@pytest.mark.parametrize("commit", MAINTENANCE)
+def test_the_stages_that_a_typical_commit_makes_run(
+    fresh: Path, unedited: Digests, commit: Callable[[Path], None]
+):
+    commit(fresh)
+    changed = {name.split()[0] for name in differing(digests(fresh), unedited)}
+    assert with_what_follows(changed) == MAINTENANCE[commit]
+
+
+# HERE: the other half of `new_run_key`. `code` is half of what a stage was given; with
+# `config.types.Neutral` in `new_run_key`, `spec` of every stage must be the same string as before,
+# and another where the key is set: in a process that plans `toy.experiment()` with the copy.
