@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
-from ssl_collapse.evaluation.measures import auc
+from ssl_collapse.evaluation.measures.registry import measure_columns
+from ssl_collapse.evaluation.measures.spectral import auc
 from ssl_collapse.evaluation.moments import accumulate
 from ssl_collapse.evaluation.spectrum import singular_values
-from ssl_collapse.plan.checks import MEASURE_COLUMNS
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
@@ -79,7 +79,7 @@ def test_measures_against_svd_of_the_whole_matrix(tmp_path: Path) -> None:
 def test_every_scalar_has_a_convention(tmp_path: Path) -> None:
     content = measure(tmp_path, decaying(300, 40)).content
     explained = {name.strip() for key in content["conventions"] for name in key.split(",")}
-    self_explaining = {"n", "dim", "dtype", "notes", "conventions"}
+    self_explaining = {"format_version", "n", "dim", "dtype", "notes", "conventions"}
     details = {"noise_floor_gram", "noise_floor_rounding"}  # in the convention of noise_floor
     for name in content.keys() - self_explaining - details:
         assert name.removesuffix("_l2") in explained, name
@@ -146,7 +146,7 @@ def test_a_file_that_is_marked_as_failed_has_every_measure_null(tmp_path: Path) 
     content = json.loads(out.read_text())
     assert content.keys() == sound.keys() | {"diverged", "failure"}
     assert (content["diverged"], content["failure"]) == (True, why)
-    told = {"diverged", "failure", "n", "dim", "dtype", "notes", "conventions"}
+    told = {"format_version", "diverged", "failure", "n", "dim", "dtype", "notes", "conventions"}
     assert {name for name, value in content.items() if value is not None} == told
     assert (content["n"], content["dim"]) == (300, 6)
     assert spectrum.read_text() == "index,singular_value,normalized,cumulative,above_noise_floor\n"
@@ -246,12 +246,10 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 from pathlib import Path
 import h5py
-from ssl_collapse.plan.checks import MEASURE_COLUMNS
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.representations.file import (
     open_representations,
-    write_failed_representations,
 )
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -320,8 +318,16 @@ def test_numbers_whose_squares_overflow_are_named(tmp_path: Path) -> None:
 
 
 def test_figures_may_show_every_measure(tmp_path: Path) -> None:
-    about = {"n", "dim", "sigma_max", "rank_bound", "dead_dimensions", "zero_rows"}
+    about = {
+        "format_version",
+        "n",
+        "dim",
+        "sigma_max",
+        "rank_bound",
+        "dead_dimensions",
+        "zero_rows",
+    }
     content = measure(tmp_path, np.eye(120, 110)).content
     numbers = {k for k, v in content.items() if not isinstance(v, str | list | dict | bool)}
     named = {k for k in numbers - about if not k.startswith("noise_floor")}
-    assert named | {"loss"} == set(MEASURE_COLUMNS)
+    assert named | {"loss"} == set(measure_columns())

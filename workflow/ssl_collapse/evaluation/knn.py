@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import KnnSpec, Metric, Vote
+from ssl_collapse.evaluation.accuracies import FIXED_K
 from ssl_collapse.evaluation.neighbors import Backend, find_neighbors
+from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
@@ -16,7 +18,6 @@ FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-FIXED_K = (1, 20, 200)
 VARIANCE_ROWS = 4096  # rows held in float64 at a time
 VOTE_ENTRIES = 2**24  # queries x classes counted at a time
 
@@ -54,6 +55,7 @@ def classify(train: Representations, val: Representations, spec: KnnSpec, backen
         accuracy |= {(metric, vote): curve for vote, curve in curves.items()}
     return Knn(
         {
+            "format_version": FORMAT_VERSION,
             **({"diverged": True, "failure": failure} if failure else {}),
             "protocol": _protocol(train, val, spec, k_max, leave_one_out),
             "results": {

@@ -170,7 +170,7 @@ class _Search:
     def with_block(
         self, best: Neighbors, block: _Rows, first: int, itself: IntArray | None
     ) -> Neighbors:
-        """The k best of `best` and of `block`, whose rows have the numbers `first`, `first` + 1, ...
+        """The k best of `best` and of `block`, whose rows are numbered from `first` on.
 
         `itself` (q,) are the places in the block that the queries must not find.
         """
@@ -205,7 +205,7 @@ class _Search:
             self._each(measure_all, np.flatnonzero(~sure))
         return _merge(best, rows + first, squared, self.k)
 
-    def _each(self, function: Callable[[int], None], queries: Iterable[int]) -> None:
+    def _each(self, function: Callable[[int], object], queries: Iterable[int]) -> None:
         parts = np.array_split(np.asarray(queries), 4 * self.backend.threads)
         list(self.pool.map(lambda part: [function(query) for query in part], parts))
 
@@ -244,7 +244,8 @@ def _factors(rows: FloatArray, metric: Metric) -> Float64Array | None:
         rows = rows / np.where(largest > 0, largest, 1.0)[:, None]
     exact = rows.astype(np.float64)
     lengths = largest * np.sqrt(np.vecdot(exact, exact))
-    return np.divide(1.0, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    factors: Float64Array = np.divide(1.0, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    return factors
 
 
 def _exact(rows: FloatArray, factors: Float64Array | None) -> Float64Array:

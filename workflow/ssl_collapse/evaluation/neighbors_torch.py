@@ -24,10 +24,11 @@ class TorchBackend:
         torch.backends.cuda.matmul.allow_tf32 = False
         try:
             block = torch.from_numpy(rows).to(self._device)
-            found = [
-                (piece.to(self._device) @ block.T).topk(count, dim=1).indices.cpu()
-                for piece in torch.from_numpy(queries).split(max(PIECE_BYTES // 4 // len(rows), 1))
-            ]
+            step = max(PIECE_BYTES // (4 * len(rows)), 1)
+            found = []
+            for start in range(0, len(queries), step):
+                piece = torch.from_numpy(queries[start : start + step]).to(self._device)
+                found.append((piece @ block.T).topk(count, dim=1).indices.cpu())
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
         numbers: IntArray = torch.cat(found).numpy()
