@@ -220,7 +220,7 @@ def test_script_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path)
 def test_script_by_hand_prints_a_table_and_writes_beside_the_file(tmp_path: Path) -> None:
     done = run(save(tmp_path, decaying(300, 16)), "--spec", '{"bootstrap_resamples": 0}')
     assert done.returncode == 0, done.stderr
-    content = json.loads((tmp_path / "r-collapse.json").read_text())
+    content = json.loads((tmp_path / "r.npy-collapse.json").read_text())
     assert f"auc                    {content['auc']:.6g}\n" in done.stdout
     assert "auc_low                -\n" in done.stdout
 
@@ -302,6 +302,7 @@ def test_script_never_writes_over_its_input_or_twice_to_one_file(tmp_path: Path)
         ["--json", tmp_path / "out", "--spectrum", tmp_path / "out"],
         ["--threads", 0],
         ["--json", "/proc/out.json"],
+        ["--spectrum", tmp_path / "s.csv", "--json", link / "x.json"],  # in a file
     ]
     for options in wrong:
         done = run(file, *options)
@@ -309,6 +310,18 @@ def test_script_never_writes_over_its_input_or_twice_to_one_file(tmp_path: Path)
         assert "error: " in done.stderr and "Traceback" not in done.stderr
         assert file.read_bytes() == before
         assert sorted(tmp_path.iterdir()) == [file, link]
+
+
+def test_outputs_that_are_no_files_are_written_to_and_two_inputs_have_two(tmp_path: Path) -> None:
+    rows = decaying(300, 6)
+    np.save(tmp_path / "r.npy", rows)
+    np.savez(tmp_path / "r.npz", representations=rows)
+    done = run(tmp_path / "r.npy", "--json", "/dev/null", "--spectrum", tmp_path / "s.csv")
+    assert done.returncode == 0 and Path("/dev/null").is_char_device()
+    for name in ("r.npy", "r.npz"):
+        assert run(tmp_path / name).returncode == 0
+    names = ["r.npy", "r.npy-collapse.json", "r.npz", "r.npz-collapse.json", "s.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_numbers_whose_squares_overflow_are_named(tmp_path: Path) -> None:

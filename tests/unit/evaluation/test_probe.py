@@ -343,7 +343,7 @@ def test_direct_use_prints_a_table_and_writes_the_json(files: tuple[Path, Path])
     done = command(*files, "--spec", '{"epochs": 2}')
     assert done.returncode == 0, done.stderr
     assert "cached probe, sgd: 90 rows to train on, 60 to score, 3 classes" in done.stdout
-    result = json.loads((files[1].parent / "val-probe.json").read_text())
+    result = json.loads((files[1].parent / "val.h5-probe.json").read_text())
     assert f"{result['top1_last']:.4f}" in done.stdout
     numbers = {name for name, value in result.items() if isinstance(value, int | float)}
     assert numbers == {
@@ -390,7 +390,7 @@ def test_a_file_that_is_marked_as_failed_is_not_probed(files: tuple[Path, Path])
     done = command(train, val, "--spec", '{"epochs": 2}')
     assert done.returncode == 0, done.stderr
     assert "diverged: total collapse; no accuracies" in done.stdout
-    result = json.loads((val.parent / "val-probe.json").read_text())
+    result = json.loads((val.parent / "val.h5-probe.json").read_text())
     assert (result["diverged"], result["failure"]) == (True, "total collapse")
     assert {name for name, value in result.items() if value is None} == NOTHING
     assert result["epochs"] == []
