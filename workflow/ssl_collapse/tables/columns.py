@@ -22,6 +22,12 @@ class Quantity:
     collapse: int = 0
 
     @property
+    def range(self) -> tuple[float, float]:
+        """The values that it can have; an interval may not go beyond."""
+        bounded = self.percent or self.column in ("auc", "auc_l2")
+        return (0.0, 1.0) if bounded else (-math.inf, math.inf)
+
+    @property
     def axis_label(self) -> str:
         """The name with its unit, or with what its direction means."""
         if self.percent:
