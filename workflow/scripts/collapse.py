@@ -20,17 +20,18 @@ from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations
 from ssl_collapse.runtime.command_line import positive
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import write_json, write_text
+from ssl_collapse.runtime.files import json_text
+from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
 EPILOG = """\
 The file holds a 2-D floating-point array `representations` (rows, dimensions):
-  .h5 .pt .safetensors   under the key `representations`; `targets` is not needed
-  .npy                   alone
+  .h5 .npz .pt .safetensors   under the key `representations`; `targets` is not needed
+  .npy                        alone
 Nothing in the file is executed: pickled objects are refused.
 
 examples:
   %(prog)s features.npy
-      prints the measures and writes features-collapse.json beside the file
+      prints the measures and writes features.npy-collapse.json beside the file
   %(prog)s train_reprs_e0.pt --spectrum spectrum.csv
       also writes every singular value
   %(prog)s features.h5 --spec '{"bootstrap_resamples": 0, "alpha_last_rank": 50}'
@@ -51,13 +52,15 @@ def main(args: argparse.Namespace) -> None:
         spec = CollapseSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from error
-    representations = open_representations(args.file)
-    collapse = measure_collapse(representations, spec, args.threads)
-    if args.spectrum:
-        write_text(args.spectrum, spectrum_table(collapse))
     direct = args.json is None
-    path = args.file.with_name(f"{args.file.stem}-collapse.json") if direct else args.json
-    write_json(path, collapse.content)
+    path = beside(args.file, "collapse") if direct else args.json
+    representations = open_representations(args.file)
+    check_outputs(path, args.spectrum)
+    collapse = measure_collapse(representations, spec, args.threads)
+    texts = {path: json_text(collapse.content)}
+    if args.spectrum:
+        texts[args.spectrum] = spectrum_table(collapse)
+    write_all(texts)
     if direct:
         print(_readable(collapse.content))
         print(f"\nwritten: {path}")
@@ -79,7 +82,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, help="representations: .h5, .npy, .pt or .safetensors")
+    parser.add_argument(
+        "file", type=Path, help="representations: .h5, .npy, .npz, .pt or .safetensors"
+    )
     parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where the measures go")
     parser.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")

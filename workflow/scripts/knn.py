@@ -14,16 +14,17 @@ from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations
 from ssl_collapse.runtime.command_line import positive
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import write_json, write_text
+from ssl_collapse.runtime.files import json_text
+from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
 EPILOG = """\
-Both files (.h5, .pt or .safetensors) hold `representations` (rows, dimensions) and integer
+Both files (.h5, .npz, .pt or .safetensors) hold `representations` (rows, dimensions) and integer
 `targets` (rows,). TRAIN votes, VAL is classified. With the same file twice, each row is
 classified by all others (leave-one-out).
 
 examples:
   %(prog)s train.h5 val.h5
-      prints the accuracies and writes val-knn.json beside val.h5
+      prints the accuracies and writes val.h5-knn.json beside val.h5
   %(prog)s train_reprs_e0.pt val_reprs_e0.pt --device cuda --csv knn.csv
       searches on the GPU; also writes the accuracy of every k
   %(prog)s features.h5 features.h5 --spec '{"metrics": ["cosine"], "k_max": 20}'
@@ -45,13 +46,15 @@ def main(args: argparse.Namespace) -> None:
         spec = KnnSpec.from_spec(args.spec)
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from error
-    train, val = open_representations(args.train), open_representations(args.val)
-    knn = classify(train, val, spec, _backend(args.device, args.threads))
-    if args.csv:
-        write_text(args.csv, table(knn))
     direct = args.json is None
-    path = args.val.with_name(f"{args.val.stem}-knn.json") if direct else args.json
-    write_json(path, knn.content)
+    path = beside(args.val, "knn") if direct else args.json
+    train, val = open_representations(args.train), open_representations(args.val)
+    check_outputs(path, args.csv)
+    knn = classify(train, val, spec, _backend(args.device, args.threads))
+    texts = {path: json_text(knn.content)}
+    if args.csv:
+        texts[args.csv] = table(knn)
+    write_all(texts)
     if direct:
         print(_readable(knn.content))
         print(f"\nwritten: {path}")

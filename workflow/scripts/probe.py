@@ -22,6 +22,7 @@ from ssl_collapse.representations.file import open_representations
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_json
+from ssl_collapse.runtime.outputs import beside, check_outputs
 from ssl_collapse.runtime.saved_state import SavedState, identity
 from ssl_collapse.runtime.scratch import on_scratch
 
@@ -35,7 +36,7 @@ Two ways to the features:
 
 examples:
   %(prog)s train.h5 val.h5
-      prints the accuracies and writes val-probe.json beside val.h5
+      prints the accuracies and writes val.h5-probe.json beside val.h5
   %(prog)s train_reprs_e0.pt val_reprs_e0.pt --num-classes 1000 --json probe.json
       for files that do not state how many classes there are
   %(prog)s train.h5 val.h5 --spec '{"optimizer": "lars", "batch_size": 4096, "epochs": 50}'
@@ -44,8 +45,8 @@ examples:
       after SIGTERM (exit code 75) or a crash the same command goes on where it was saved
 
 settings (--spec), with their defaults:
-  optimizer "sgd" (or "lars", trust 0.001), base_lr 0.1 (times batch_size / 256), momentum 0.9,
-  weight_decay 0, epochs 90, batch_size 1024, seed 0; full mode: min_scale 0.08,
+  optimizer "sgd" (or "lars": LARC, trust 0.001), base_lr 0.1 (times batch_size / 256),
+  momentum 0.9, weight_decay 0, epochs 90, batch_size 1024, seed 0; full mode: min_scale 0.08,
   flip_probability 0.5, resize 256, crop 224, mean and std of ImageNet
 
 reading the result:
@@ -63,14 +64,11 @@ ProbeRun = Callable[[SavedState | None], dict[str, Any]]
 
 def main(args: argparse.Namespace) -> None:
     """Probe and write what was asked for."""
-    if _is_full(args):
-        files, probe = [args.encoder, args.images_train, args.images_val], _full(args)
-        default = args.encoder
-    else:
-        files, probe = args.representations, _cached(args)
-        default = files[-1]
-    direct = args.json is None
-    path = default.with_name(f"{default.stem}-probe.json") if direct else args.json
+    full, direct = _is_full(args), args.json is None
+    files = [args.encoder, args.images_train, args.images_val] if full else args.representations
+    path = beside(args.encoder if full else files[-1], "probe") if direct else args.json
+    probe = _full(args) if full else _cached(args)
+    check_outputs(path)
     with _state(args, files) as state:
         result = probe(state)
         write_json(path, result)

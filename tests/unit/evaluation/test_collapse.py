@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
-from ssl_collapse.evaluation.measures import auc
+from ssl_collapse.evaluation.measures.registry import measure_columns
+from ssl_collapse.evaluation.measures.spectral import auc
 from ssl_collapse.evaluation.moments import accumulate
 from ssl_collapse.evaluation.spectrum import singular_values
-from ssl_collapse.plan.checks import MEASURE_COLUMNS
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
@@ -79,7 +79,7 @@ def test_measures_against_svd_of_the_whole_matrix(tmp_path: Path) -> None:
 def test_every_scalar_has_a_convention(tmp_path: Path) -> None:
     content = measure(tmp_path, decaying(300, 40)).content
     explained = {name.strip() for key in content["conventions"] for name in key.split(",")}
-    self_explaining = {"n", "dim", "dtype", "notes", "conventions"}
+    self_explaining = {"format_version", "n", "dim", "dtype", "notes", "conventions"}
     details = {"noise_floor_gram", "noise_floor_rounding"}  # in the convention of noise_floor
     for name in content.keys() - self_explaining - details:
         assert name.removesuffix("_l2") in explained, name
@@ -146,7 +146,7 @@ def test_a_file_that_is_marked_as_failed_has_every_measure_null(tmp_path: Path) 
     content = json.loads(out.read_text())
     assert content.keys() == sound.keys() | {"diverged", "failure"}
     assert (content["diverged"], content["failure"]) == (True, why)
-    told = {"diverged", "failure", "n", "dim", "dtype", "notes", "conventions"}
+    told = {"format_version", "diverged", "failure", "n", "dim", "dtype", "notes", "conventions"}
     assert {name for name, value in content.items() if value is not None} == told
     assert (content["n"], content["dim"]) == (300, 6)
     assert spectrum.read_text() == "index,singular_value,normalized,cumulative,above_noise_floor\n"
@@ -220,7 +220,7 @@ def test_script_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path)
 def test_script_by_hand_prints_a_table_and_writes_beside_the_file(tmp_path: Path) -> None:
     done = run(save(tmp_path, decaying(300, 16)), "--spec", '{"bootstrap_resamples": 0}')
     assert done.returncode == 0, done.stderr
-    content = json.loads((tmp_path / "r-collapse.json").read_text())
+    content = json.loads((tmp_path / "r.npy-collapse.json").read_text())
     assert f"auc                    {content['auc']:.6g}\n" in done.stdout
     assert "auc_low                -\n" in done.stdout
 
@@ -246,12 +246,10 @@ for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 from pathlib import Path
 import h5py
-from ssl_collapse.plan.checks import MEASURE_COLUMNS
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.representations.file import (
     open_representations,
-    write_failed_representations,
 )
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -304,6 +302,7 @@ def test_script_never_writes_over_its_input_or_twice_to_one_file(tmp_path: Path)
         ["--json", tmp_path / "out", "--spectrum", tmp_path / "out"],
         ["--threads", 0],
         ["--json", "/proc/out.json"],
+        ["--spectrum", tmp_path / "s.csv", "--json", link / "x.json"],  # in a file
     ]
     for options in wrong:
         done = run(file, *options)
@@ -313,6 +312,18 @@ def test_script_never_writes_over_its_input_or_twice_to_one_file(tmp_path: Path)
         assert sorted(tmp_path.iterdir()) == [file, link]
 
 
+def test_outputs_that_are_no_files_are_written_to_and_two_inputs_have_two(tmp_path: Path) -> None:
+    rows = decaying(300, 6)
+    np.save(tmp_path / "r.npy", rows)
+    np.savez(tmp_path / "r.npz", representations=rows)
+    done = run(tmp_path / "r.npy", "--json", "/dev/null", "--spectrum", tmp_path / "s.csv")
+    assert done.returncode == 0 and Path("/dev/null").is_char_device()
+    for name in ("r.npy", "r.npz"):
+        assert run(tmp_path / name).returncode == 0
+    names = ["r.npy", "r.npy-collapse.json", "r.npz", "r.npz-collapse.json", "s.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
 def test_numbers_whose_squares_overflow_are_named(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((20, 3)) * 1e200
     with pytest.raises(UserError, match="so large that their squares overflow"):
@@ -320,8 +331,16 @@ def test_numbers_whose_squares_overflow_are_named(tmp_path: Path) -> None:
 
 
 def test_figures_may_show_every_measure(tmp_path: Path) -> None:
-    about = {"n", "dim", "sigma_max", "rank_bound", "dead_dimensions", "zero_rows"}
+    about = {
+        "format_version",
+        "n",
+        "dim",
+        "sigma_max",
+        "rank_bound",
+        "dead_dimensions",
+        "zero_rows",
+    }
     content = measure(tmp_path, np.eye(120, 110)).content
     numbers = {k for k, v in content.items() if not isinstance(v, str | list | dict | bool)}
     named = {k for k in numbers - about if not k.startswith("noise_floor")}
-    assert named | {"loss"} == set(MEASURE_COLUMNS)
+    assert named | {"loss"} == set(measure_columns())

@@ -253,7 +253,7 @@ def test_script_by_hand_prints_a_table_and_writes_beside_val(tmp_path: Path) -> 
     val = save(tmp_path / "val.h5", *clusters(50, 1))
     done = run(train, val, "--device", "auto")
     assert done.returncode == 0, done.stderr
-    content = json.loads((tmp_path / "val-knn.json").read_text())
+    content = json.loads((tmp_path / "val.h5-knn.json").read_text())
     first = content["results"]["cosine"]["majority"]["fixed_k"]["1"]
     assert "50 rows classified by 100, 5 classes, k up to 100" in done.stdout
     assert f"cosine  majority    {first:.4f}" in done.stdout

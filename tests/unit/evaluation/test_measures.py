@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_collapse.evaluation import measures as metrics
+from ssl_collapse.evaluation.measures import directions
+from ssl_collapse.evaluation.measures import spectral as metrics
 
 PUBLISHED = Path(
     os.environ.get("SSL_COLLAPSE_PUBLISHED")
@@ -133,39 +134,41 @@ def scatter(units: np.ndarray) -> np.ndarray:
 def test_std_per_dimension_is_ideal_on_a_cross_and_zero_on_a_point() -> None:
     # +-e_1, +-e_2: mean zero, each dimension has variance 1/2
     cross = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
-    assert metrics.std_per_dimension(scatter(cross), 4) == pytest.approx(1 / math.sqrt(2))
-    assert metrics.std_per_dimension(scatter(np.tile(cross[0], (5, 1))), 5) == 0.0
+    assert directions.std_per_dimension(scatter(cross), 4) == pytest.approx(1 / math.sqrt(2))
+    assert directions.std_per_dimension(scatter(np.tile(cross[0], (5, 1))), 5) == 0.0
 
 
 def test_mean_cosine_of_all_pairs() -> None:
     units = np.random.default_rng(0).standard_normal((30, 4))
     units /= np.linalg.norm(units, axis=1, keepdims=True)
     pairs = (units @ units.T)[~np.eye(30, dtype=bool)]
-    assert metrics.mean_cosine(units.mean(axis=0), 30) == pytest.approx(pairs.mean(), abs=1e-14)
+    assert directions.mean_cosine(units.mean(axis=0), 30) == pytest.approx(pairs.mean(), abs=1e-14)
     # with a row of zeros, whose cosine with the 30 others is 0
     mean = np.vstack([units, np.zeros(4)]).mean(axis=0)
     expected = pairs.sum() / (31 * 30)
-    assert metrics.mean_cosine(mean, 31, zero_rows=1) == pytest.approx(expected, abs=1e-14)
+    assert directions.mean_cosine(mean, 31, zero_rows=1) == pytest.approx(expected, abs=1e-14)
     with pytest.raises(ValueError, match="two rows"):
-        metrics.mean_cosine(units[0], 1)
+        directions.mean_cosine(units[0], 1)
 
 
 def test_uniformity_by_hand() -> None:
     # three pairs: squared distances 0, 2 and 2
     units = np.array([[1.0, 0], [1, 0], [0, 1]])
-    assert metrics.uniformity(units) == pytest.approx(math.log((1 + 2 * math.exp(-4)) / 3))
-    assert metrics.uniformity(np.tile(units[0], (4, 1))) == 0.0
+    assert directions.uniformity(units) == pytest.approx(math.log((1 + 2 * math.exp(-4)) / 3))
+    assert directions.uniformity(np.tile(units[0], (4, 1))) == 0.0
     with pytest.raises(ValueError, match="two rows"):
-        metrics.uniformity(units[:1])
+        directions.uniformity(units[:1])
 
 
 def test_alignment_by_hand() -> None:
     units = np.array([[1.0, 0], [0, 1]])
-    assert metrics.alignment(units, units) == 0.0
-    assert metrics.alignment(units, units[::-1]) == pytest.approx(2.0)  # right angles
-    assert metrics.alignment(units, np.array([[1.0, 0], [0, -1]])) == pytest.approx(2.0)  # 0 and 4
+    assert directions.alignment(units, units) == 0.0
+    assert directions.alignment(units, units[::-1]) == pytest.approx(2.0)  # right angles
+    assert directions.alignment(units, np.array([[1.0, 0], [0, -1]])) == pytest.approx(
+        2.0
+    )  # 0 and 4
     with pytest.raises(ValueError, match="pairs"):
-        metrics.alignment(units, units[:1])
+        directions.alignment(units, units[:1])
 
 
 @pytest.mark.parametrize(

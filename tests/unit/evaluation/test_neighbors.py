@@ -9,10 +9,11 @@ from sklearn.neighbors import NearestNeighbors
 
 from ssl_collapse.config.evaluation import Metric
 from ssl_collapse.evaluation.faiss_import import core_type
-from ssl_collapse.evaluation.neighbors import Backend, CpuBackend, find_neighbors
+from ssl_collapse.evaluation.knn import total_variance
+from ssl_collapse.evaluation.neighbors import Backend, CpuBackend, comparable, find_neighbors
 from ssl_collapse.evaluation.neighbors_torch import TorchBackend
-from ssl_collapse.evaluation.space import comparable, make_space, total_variance
 from ssl_collapse.representations.file import Representations
+from ssl_collapse.runtime.errors import UserError
 
 METRICS: list[Metric] = ["cosine", "l2"]
 BACKENDS = [CpuBackend(2), TorchBackend(torch.device("cpu"))]
@@ -157,23 +158,44 @@ def test_rows_of_zeros_among_spread_and_among_nearly_collapsed_rows(
     assert (squared[3] == 2).all()
 
 
+def exact_order(train: np.ndarray, val: np.ndarray, metric: Metric, k: int) -> np.ndarray:
+    """The k nearest by float64 differences, all of them; rows equally far by their number."""
+    train, val = train.astype(np.float64), val.astype(np.float64)
+    if metric == "cosine":
+        train, val = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (train, val))
+    squared = ((val[:, None] - train[None]) ** 2).sum(axis=2)
+    return np.argsort(comparable(squared), axis=1, kind="stable")[:, :k]
+
+
 @backends
 @metrics
-@pytest.mark.parametrize("offset", [0, 3])
-def test_the_bounds_hold(backend: Backend, metric: Metric, offset: float) -> None:
-    # the proof that no neighbour is missed stands on them
-    space = make_space(file(random(400, 300) + np.float32(offset)), metric)
-    assert space.inner == (metric == "cosine" and offset == 0)
-    queries = space.queries(random(50, 300, seed=1) * 2)
-    block = space.block(random(400, 300) + np.float32(offset))
-    rough, rows = backend.propose(queries, block, 400)
-    exact = backend.measure(queries, block, rows, np.ones(rows.shape, dtype=bool))
-    bound = queries.lower_bound(rough)
-    assert (bound <= exact).all()
-    assert (bound > 0.99 * exact).all()  # and it is tight enough to be of use
-    for column in range(400):
-        above = queries.upper_bound(rough[:, column])
-        assert (exact[:, column] <= above).all() and (above < 1.01 * exact[:, column]).all()
+def test_tight_clusters_far_apart(backend: Backend, metric: Metric) -> None:
+    # 500 rows within 1e-6 of each other: float32 cannot order them, and proposes any of them
+    centres = random(4, 12, seed=2)[np.arange(2000) % 4]
+    train = centres.astype(np.float64) + 1e-6 * random(2000, 12)
+    index, _ = search(train, train[:40], metric, 30, backend)
+    np.testing.assert_array_equal(index, exact_order(train, train[:40], metric, 30))
+
+
+@backends
+@metrics
+@pytest.mark.parametrize("factor", [1e3, 1e18, 1e25])
+def test_a_few_rows_that_are_much_longer(backend: Backend, metric: Metric, factor: float) -> None:
+    # the squared length of the longest is beyond float32, and moves the mean far from the others
+    train, val = random(1000, 10), random(30, 10, seed=1)
+    train[::97] *= np.float32(factor)
+    val[7] *= np.float32(factor)
+    index, _ = search(train, val, metric, 20, backend)
+    np.testing.assert_array_equal(index, exact_order(train, val, metric, 20))
+
+
+@metrics
+def test_doubles_keep_their_digits_and_their_range(metric: Metric) -> None:
+    train, val = (random(n, 10, seed=n).astype(np.float64) for n in (400, 20))
+    expected = exact_order(train, val, metric, 20)
+    for factor in (1e-200, 1e200) if metric == "cosine" else (1e-100, 1e100):
+        found, _ = search(factor * train, factor * val, metric, 20, BACKENDS[0])
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_distances_equal_on_paper_are_ties() -> None:
@@ -215,6 +237,11 @@ def test_k_beyond_the_rows_is_refused() -> None:
 def test_total_variance() -> None:
     rows = random(9000, 3) * [1, 2, 3] + 50  # more than one step
     assert total_variance(file(rows)) == pytest.approx(rows.var(axis=0).sum(), rel=1e-10)
+
+
+def test_squares_beyond_float64_are_named() -> None:
+    with pytest.raises(UserError, match="so large that their squares overflow"):
+        total_variance(file(random(10, 3).astype(np.float64) * 1e200))
 
 
 def test_core_type_follows_the_flags() -> None:

@@ -25,6 +25,8 @@ AUC, ACCURACY = quantity("auc"), quantity("knn_cosine_k20")
         (Interval(0.2, 0.1, 0.3, 3), Verdict.SHOWS),
         (Interval(-0.2, -0.3, -0.1, 3), Verdict.OPPOSITE),
         (Interval(0.1, -0.1, 0.3, 3), Verdict.UNDECIDED),
+        (Interval(0.2, 0.09, 0.31, 3), Verdict.UNSURE),  # 0.09 is less than half of 0.2
+        (Interval(-0.2, -0.31, -0.09, 3), Verdict.UNSURE),
         (Interval(0.0, 0.0, 0.0, 3), Verdict.UNDECIDED),
         (Interval(0.2, math.nan, math.nan, 1), Verdict.NO_INTERVAL),
         (Interval(math.nan, math.nan, math.nan, 0), Verdict.NO_NUMBERS),
@@ -73,7 +75,9 @@ def test_share_claim_undecided(sweep) -> None:
 
 
 def test_share_claim_with_one_seed_is_undecided(sweep) -> None:
-    assert "without two seeds there is no interval" in share_claim(sweep([0.7], [0.8]), AUC, +1)
+    assert "without two seeds that differ there is no interval" in share_claim(
+        sweep([0.7], [0.8]), AUC, +1
+    )
 
 
 def test_share_claim_without_numbers_at_a_share_cannot_be_judged(sweep, run_rows) -> None:

@@ -50,6 +50,23 @@ def test_same_content_gives_the_same_bytes_however_it_is_chunked(tmp_path: Path)
     assert one.read_bytes() == other.read_bytes()
 
 
+def test_targets_of_the_reference_are_float_whole_numbers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "train_reprs_e0.pt"
+    labels = torch.tensor(TARGETS, dtype=torch.float32)
+    torch.save({"representations": torch.tensor(ROWS), "targets": labels}, path)
+    with caplog.at_level("INFO", "ssl_collapse"):
+        opened = open_representations(path)
+    assert opened.labels().dtype == np.int64 and opened.labels().tolist() == TARGETS.tolist()
+    assert "targets are float32 whole numbers, taken as classes" in caplog.text
+    for wrong in (2.5, float("nan"), float("inf")):
+        labels[3] = wrong
+        torch.save({"representations": torch.tensor(ROWS), "targets": labels}, path)
+        with pytest.raises(UserError, match=rf"'targets' has {wrong} in row 3, .* no class"):
+            open_representations(path)
+
+
 def test_every_format_reads_the_same(tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", ROWS)
     np.save(tmp_path / "fortran.npy", np.asfortranarray(ROWS).astype(">f4"))
@@ -57,7 +74,8 @@ def test_every_format_reads_the_same(tmp_path: Path) -> None:
     tensors = {"representations": torch.tensor(ROWS), "targets": torch.tensor(TARGETS)}
     torch.save(tensors, tmp_path / "r.pt")
     torch.save(tensors, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    for name in ("r.npy", "fortran.npy", "r.safetensors", "r.pt", "old.pt"):
+    np.savez(tmp_path / "r.npz", representations=ROWS, targets=TARGETS)
+    for name in ("r.npz", "r.npy", "fortran.npy", "r.safetensors", "r.pt", "old.pt"):
         np.testing.assert_array_equal(read(tmp_path / name), ROWS, err_msg=name)
         targets = open_representations(tmp_path / name).targets
         assert (targets is None) == name.endswith(".npy")
@@ -129,7 +147,8 @@ def h5(path: Path, **content: object) -> Path:
         ({"representations": ROWS[0]}, r"shape \(2,\)"),
         ({"representations": ROWS[:0]}, r"shape \(0, 2\)"),
         ({"representations": ROWS, "targets": TARGETS[:5]}, r"shape \(5,\), but there are 6"),
-        ({"representations": ROWS, "targets": TARGETS * 1.0}, "'targets' has dtype float64"),
+        ({"representations": ROWS, "targets": TARGETS + 0.5}, "'targets' has 0.5 in row 0"),
+        ({"representations": ROWS, "targets": TARGETS * 1j}, "'targets' has dtype complex128"),
         ({"representations": ROWS, "targets": TARGETS - 1}, "negative label -1 in row 0"),
         ({"representations": ROWS, "format_version": 2}, "format_version is 2"),
     ],

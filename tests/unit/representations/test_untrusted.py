@@ -19,7 +19,7 @@ import pytest
 import torch
 from damaged import Payload, damages, pickles
 from safetensors.numpy import save_file
-from toy import RECIPE
+from toy import RECIPE, pretrain_spec
 
 from ssl_collapse.config.evaluation import ProbeSpec
 from ssl_collapse.evaluation.probe import Probe
@@ -112,7 +112,7 @@ def unfinished_probe(folder: Path) -> Probe:
 
 
 def unfinished_training(folder: Path) -> Trainer:
-    spec, images = PretrainSpec.model_validate(SPEC), PackedImages(folder / "packed.h5")
+    spec, images = pretrain_spec(epochs=2), PackedImages(folder / "packed.h5")
     state = SavedState(folder / "training")
     state.checkpoints.mkdir(parents=True, exist_ok=True)
     return Trainer(spec, images, np.arange(12), Runtime(torch.device("cpu")), state)

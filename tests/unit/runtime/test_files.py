@@ -45,3 +45,15 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path):
     living.touch()  # of a process that still writes
     write_json(target, {})
     assert sorted(tmp_path.iterdir()) == [living, target]
+
+
+def test_what_is_no_regular_file_is_written_to_and_stays(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_json(pipe, {"auc": 0.5})
+    assert os.read(reader, 100) == b'{\n  "auc": 0.5\n}\n'
+    os.close(reader)
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+    write_json(Path("/dev/null"), {})
+    assert Path("/dev/null").is_char_device()

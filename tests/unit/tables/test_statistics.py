@@ -64,8 +64,10 @@ def test_difference_of_unequal_groups_matches_scipy() -> None:
     assert (difference.low, difference.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_difference_without_spread_is_exact_and_one_seed_has_no_interval() -> None:
-    assert welch_difference([2.0, 2.0], [1.0, 1.0]).low == 1
+def test_one_seed_or_a_tie_has_no_interval() -> None:
+    assert welch_difference([2.0, 2.0], [1.0, 1.0]).mean == 1
+    assert math.isnan(welch_difference([2.0, 2.0], [1.0, 1.0]).low)
+    assert math.isnan(t_interval([0.7, 0.7]).low) and t_interval([0.7, 0.7]).n == 2
     assert math.isnan(welch_difference([2.0], [1.0, 1.5]).low)
     assert math.isnan(welch_difference([], [1.0]).mean)
 

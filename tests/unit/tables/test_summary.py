@@ -131,6 +131,33 @@ def test_share_counts_the_images_that_the_schedule_shows(results: Path) -> None:
     assert set(table["steps"]) == {40}
 
 
+def test_a_share_is_what_was_configured_whatever_the_number_of_images(results: Path) -> None:
+    # a fifth of 1,281,167 images is 256,234 of them, 20.00005 %
+    path = results / "data/toy/dataset.json"
+    write_json(path, json.loads(path.read_text()) | {"splits": {"train": {"images": 1281167}}})
+    for run in ("share", "chunk", "single"):
+        write_run(results, run, auc=0.7)
+    plan = [
+        plan_row(run="share", recipe={**RECIPE, "share": 20.0}),
+        plan_row(run="chunk", recipe={**RECIPE, "schedule": "last", "chunk_size": 3}),
+        # chunks of two of the four epochs; the run's own are epochs 3 and 4, the second half
+        plan_row(
+            run="single", recipe={**RECIPE, "schedule": "current", "chunk_size": 2},
+            start_run="share", start_epoch=2,
+        ),
+    ]  # fmt: skip
+    assert summarize(rows(*plan), results)["share"].tolist() == [20.0, 75.0, 50.0]
+
+
+def test_results_of_a_newer_version_are_refused_and_those_without_are_read(results: Path) -> None:
+    write_run(results, "iid", auc=0.75, format_version=1)
+    (row,) = summarize(rows(plan_row()), results).to_dict("records")
+    assert row["auc"] == 0.75 and "format_version" not in row
+    write_run(results, "iid", auc=0.75, format_version=2)
+    with pytest.raises(UserError, match=r"collapse\.json: format_version is 2, .* reads 1 to 1"):
+        summarize(rows(plan_row()), results)
+
+
 def test_a_hybrid_names_its_start_and_reads_its_own_losses(results: Path) -> None:
     write_run(results, "hybrid", first=3, auc=0.7)  # epochs 1 and 2 are the other run's
     table = summarize(rows(plan_row(run="hybrid", start_run="iid", start_epoch=2)), results)

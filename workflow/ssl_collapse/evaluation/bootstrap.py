@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse.evaluation.measures import auc
+from ssl_collapse.evaluation.measures.spectral import auc
 from ssl_collapse.evaluation.moments import FEWEST_GROUPS, Moments
 from ssl_collapse.evaluation.spectrum import singular_values
 

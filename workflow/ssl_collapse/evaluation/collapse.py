@@ -8,16 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import CollapseSpec
-from ssl_collapse.evaluation import measures as metrics
 from ssl_collapse.evaluation.bootstrap import auc_interval
-from ssl_collapse.evaluation.conventions import conventions
-from ssl_collapse.evaluation.moments import Moments, PassResult, accumulate, rows_per_chunk
-from ssl_collapse.evaluation.spectrum import explained, gram_floor, rounding_floor, singular_values
+from ssl_collapse.evaluation.measures.about import ABOUT
+from ssl_collapse.evaluation.measures.measure import Measured
+from ssl_collapse.evaluation.measures.registry import MEASURES, conventions
+from ssl_collapse.evaluation.measures.spectral import auc
+from ssl_collapse.evaluation.moments import PassResult, accumulate, rows_per_chunk
+from ssl_collapse.evaluation.result_format import FORMAT_VERSION
+from ssl_collapse.evaluation.spectrum import explained, singular_values
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
 Float64Array = NDArray[np.float64]
-Measures = dict[str, float | int | None]
+Numbers = dict[str, float | int | str | None]
 
 
 @dataclass(frozen=True)
@@ -57,33 +60,24 @@ def measure_collapse(
             f"{representations.path}: its values are so large that their squares overflow; "
             "divide them by a constant, which changes no measure but sigma_max"
         )
-    moments = (passed.raw.scatter, passed.raw.uncentred(), passed.unit.scatter)
-    with ThreadPoolExecutor(threads) as pool:
-        sigma, uncentred, unit = pool.map(singular_values, moments)
-    rounding = rounding_floor(passed.raw, representations.dtype)
-    if sigma[0] <= rounding:
+    measured, normalised = _measured(passed, representations.dtype, spec, threads)
+    if measured.sigma[0] <= measured.rounding:
         raise UserError(
             f"{representations.path}: all rows are equal to within the rounding of "
             f"{representations.dtype}; there is no spread to measure (total collapse)"
         )
-    floor = max(gram_floor(sigma), rounding)
-    interval = auc_interval(
-        passed.groups, metrics.auc(sigma), spec.bootstrap_resamples, spec.seed, threads
-    )
+    estimate = auc(measured.sigma)
+    interval = auc_interval(passed.groups, estimate, spec.bootstrap_resamples, spec.seed, threads)
+    measured = replace(measured, interval=interval)
     content = {
-        "auc": metrics.auc(sigma),
-        "auc_low": interval[0] if interval else None,
-        "auc_high": interval[1] if interval else None,
-        **_spectral(sigma, uncentred, n, floor, spec),
-        "std_per_dimension": metrics.std_per_dimension(passed.unit.scatter, n),
-        "mean_cosine": metrics.mean_cosine(passed.unit.mean, n, passed.zero_rows),
-        "uniformity": metrics.uniformity(passed.sample),
-        **_unit_measures(passed.unit, unit, representations.dtype, spec),
-        **_about(representations, passed, sigma, rounding),
+        "format_version": FORMAT_VERSION,
+        **{measure.name: measure.value(measured) for measure in MEASURES},
+        **_normalised(normalised),
+        **{measure.name: measure.value(measured) for measure in ABOUT},
         "notes": _notes(n, dim),
         "conventions": conventions(spec, len(passed.groups)),
     }
-    return Collapse(content, sigma, floor)
+    return Collapse(content, measured.sigma, measured.floor)
 
 
 def spectrum_table(collapse: Collapse) -> str:
@@ -102,21 +96,16 @@ def spectrum_table(collapse: Collapse) -> str:
 
 
 def _failed(representations: Representations, failure: str, spec: CollapseSpec) -> Collapse:
-    # The names of all measures are those of any two rows, which differ.
-    toy = replace(
-        representations, n=2, dim=2, dtype="float32", attrs={}, read=lambda i, j: np.eye(2)[i:j]
-    )
-    measured = measure_collapse(toy, spec).content
-    content = {
-        **dict.fromkeys(measured),
+    numbers = [*(m.name for m in MEASURES), *_normalised(None), *(m.name for m in ABOUT)]
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        **dict.fromkeys(numbers),
+        "notes": [],
+        "conventions": conventions(spec, groups=1),
         "diverged": True,
         "failure": failure,
-        "n": representations.n,
-        "dim": representations.dim,
-        "dtype": representations.dtype,
-        "notes": [],
-        "conventions": measured["conventions"],
     }
+    content |= {"n": representations.n, "dim": representations.dim, "dtype": representations.dtype}
     return Collapse(content, np.zeros(0), 0.0)
 
 
@@ -128,55 +117,38 @@ def _sample(n: int, spec: CollapseSpec) -> NDArray[np.int64]:
     return np.sort(rng.choice(n, spec.uniformity_samples, replace=False))
 
 
-def _spectral(
-    sigma: Float64Array, uncentred: Float64Array, n: int, floor: float, spec: CollapseSpec
-) -> Measures:
-    """The measures that read a spectrum alone; AUC is the caller's."""
-    fit = metrics.alpha_req(sigma, spec.alpha_first_rank, spec.alpha_last_rank, floor)
-    return {
-        "rankme": metrics.spectral_entropy_rank(uncentred),
-        "effective_rank": metrics.spectral_entropy_rank(sigma),
-        "participation_ratio": metrics.participation_ratio(sigma),
-        "nesum": metrics.nesum(sigma),
-        "alpha": fit[0] if fit else None,
-        "alpha_r2": fit[1] if fit else None,
-        "numerical_rank": metrics.numerical_rank(sigma, n, floor),
+def _measured(
+    passed: PassResult, dtype: str, spec: CollapseSpec, threads: int
+) -> tuple[Measured, Measured]:
+    """What to measure: the rows as they are, and L2-normalised."""
+    moments = (passed.raw, passed.unit)
+    matrices = [matrix for of in moments for matrix in (of.scatter, of.uncentred())]
+    with ThreadPoolExecutor(threads) as pool:
+        sigma, uncentred, sigma_l2, uncentred_l2 = pool.map(singular_values, matrices)
+    as_is = Measured(
+        moments=passed.raw,
+        sigma=sigma,
+        uncentred=uncentred,
+        dtype=dtype,
+        unit=passed.unit,
+        sample=passed.sample,
+        zero_rows=passed.zero_rows,
+        interval=None,
+        spec=spec,
+    )
+    return as_is, replace(as_is, moments=passed.unit, sigma=sigma_l2, uncentred=uncentred_l2)
+
+
+def _normalised(of: Measured | None) -> Numbers:
+    """The measures after L2 normalisation, their names ending in `_l2`.
+
+    Where all rows point one way nothing is left to measure.
+    """
+    some = of is not None and of.sigma[0] > of.rounding
+    values = {
+        f"{m.name}_l2": m.value(of) if of and some else None for m in MEASURES if m.normalised
     }
-
-
-def _unit_measures(unit: Moments, sigma: Float64Array, dtype: str, spec: CollapseSpec) -> Measures:
-    """The same measures after L2 normalisation, their names ending in `_l2`."""
-    rounding = rounding_floor(unit, dtype)
-    floor = max(gram_floor(sigma), rounding)
-    uncentred = singular_values(unit.uncentred())
-    if sigma[0] <= rounding:  # all point one way: nothing is left to measure
-        names = ["auc", *_spectral(uncentred, uncentred, unit.n, 0.0, spec)]
-        return {f"{name}_l2": None for name in names} | {"noise_floor_l2": floor}
-    values: Measures = {"auc": metrics.auc(sigma)}
-    values |= _spectral(sigma, uncentred, unit.n, floor, spec)
-    return {f"{name}_l2": value for name, value in values.items()} | {"noise_floor_l2": floor}
-
-
-def _about(
-    representations: Representations, passed: PassResult, sigma: Float64Array, rounding: float
-) -> dict[str, float | int | str]:
-    """What was measured, and how far the numbers reach."""
-    n, dim = representations.n, representations.dim
-    raw = passed.raw
-    eps = float(np.finfo(np.dtype(representations.dtype)).eps)
-    spread = np.sqrt(np.diag(raw.scatter) / n)
-    return {
-        "n": n,
-        "dim": dim,
-        "dtype": representations.dtype,
-        "sigma_max": float(sigma[0]),
-        "noise_floor": max(gram_floor(sigma), rounding),
-        "noise_floor_gram": gram_floor(sigma),
-        "noise_floor_rounding": rounding,
-        "rank_bound": min(n - 1, dim),
-        "dead_dimensions": int(np.count_nonzero(spread <= eps * np.abs(raw.mean))),
-        "zero_rows": passed.zero_rows,
-    }
+    return {**values, "noise_floor_l2": of.floor if of else None}
 
 
 def _notes(n: int, dim: int) -> list[str]:

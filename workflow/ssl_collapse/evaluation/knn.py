@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import KnnSpec, Metric, Vote
+from ssl_collapse.evaluation.accuracies import FIXED_K
 from ssl_collapse.evaluation.neighbors import Backend, find_neighbors
-from ssl_collapse.evaluation.space import total_variance
+from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
@@ -17,7 +18,7 @@ FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-FIXED_K = (1, 20, 200)
+VARIANCE_ROWS = 4096  # rows held in float64 at a time
 VOTE_ENTRIES = 2**24  # queries x classes counted at a time
 
 ORACLE_WARNING = (
@@ -54,6 +55,7 @@ def classify(train: Representations, val: Representations, spec: KnnSpec, backen
         accuracy |= {(metric, vote): curve for vote, curve in curves.items()}
     return Knn(
         {
+            "format_version": FORMAT_VERSION,
             **({"diverged": True, "failure": failure} if failure else {}),
             "protocol": _protocol(train, val, spec, k_max, leave_one_out),
             "results": {
@@ -154,6 +156,30 @@ def _curves(
                     predictions = majority_vote(voters, num_classes)
                 correct[vote] += [int((prediction == actual).sum()) for prediction in predictions]
     return {vote: counts / val.n for vote, counts in correct.items()}
+
+
+def total_variance(train: Representations) -> float:
+    """Mean squared distance of the training rows from their mean, in one pass.
+
+    Raises UserError where the squares leave the range of float64.
+    """
+    n, mean, spread = 0, np.zeros(train.dim), 0.0
+    for chunk in train.chunks(VARIANCE_ROWS):
+        rows = chunk.astype(np.float64)
+        centre = rows.mean(axis=0)
+        rows -= centre
+        difference = centre - mean
+        weight = n * len(rows) / (n + len(rows))
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread += float(np.einsum("ij,ij->", rows, rows) + weight * (difference @ difference))
+        n += len(rows)
+        mean += difference * (len(rows) / n)
+    if not np.isfinite(spread):
+        raise UserError(
+            f"{train.path}: its values are so large that their squares overflow; "
+            "divide them by a constant, which changes no neighbour"
+        )
+    return spread / n
 
 
 def _summary(curve: Float64Array | None) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ssl_collapse.config.evaluation import ProbeSpec
-from ssl_collapse.evaluation.lars import Lars
+from ssl_collapse.evaluation.larc import Larc
+from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.interruption import Interruption, leave
@@ -180,7 +181,7 @@ def build_classifier(dim: int, num_classes: int, seed: int) -> nn.Linear:
 
 
 def _build_optimizer(classifier: nn.Linear, spec: ProbeSpec, n_train: int) -> torch.optim.Optimizer:
-    kind = Lars if spec.optimizer == "lars" else torch.optim.SGD
+    kind = Larc if spec.optimizer == "lars" else torch.optim.SGD
     return kind(
         classifier.parameters(),
         lr=epoch_lr(spec, n_train, 0),
@@ -258,6 +259,7 @@ def describe(source: Sizes, spec: ProbeSpec, rows: Sequence[Mapping[str, Any]]) 
     last = rows[-1]
     best = max(rows, key=lambda row: row["top1"])  # the first of equals
     return {
+        "format_version": FORMAT_VERSION,
         "num_classes": source.num_classes,
         "top1_last": last["top1"],
         "top5_last": last["top5"],

@@ -16,18 +16,24 @@ class Verdict(Enum):
     SHOWS = "shows at this scale"
     OPPOSITE = "does not show at this scale: the numbers go the other way"
     UNDECIDED = "is undecided: the 95 % interval of the difference includes zero"
-    NO_INTERVAL = "is undecided: without two seeds there is no interval"
+    UNSURE = "is undecided: the 95 % interval of the difference reaches below half of its size"
+    NO_INTERVAL = "is undecided: without two seeds that differ there is no interval"
     NO_NUMBERS = "cannot be judged: numbers are missing"
 
 
 def judge(difference: Interval, direction: int) -> Verdict:
-    """Compare the sign of a difference with the claimed `direction` (+1 or -1)."""
+    """Compare the sign of a difference with the claimed `direction` (+1 or -1).
+
+    It counts only where the near end of its interval is at least half of its size.
+    """
     if math.isnan(difference.mean):
         return Verdict.NO_NUMBERS
     if math.isnan(difference.low):
         return Verdict.NO_INTERVAL
     if difference.low <= 0 <= difference.high:
         return Verdict.UNDECIDED
+    if min(abs(difference.low), abs(difference.high)) < abs(difference.mean) / 2:
+        return Verdict.UNSURE
     return Verdict.SHOWS if difference.mean * direction > 0 else Verdict.OPPOSITE
 
 
@@ -114,7 +120,10 @@ def hybrid_claim(rows: pd.DataFrame, accuracy: Quantity) -> str:
     ]
     verdicts = {verdict for verdict, _ in results}
     # Both halves must show; one that fails settles it.
-    order = (Verdict.OPPOSITE, Verdict.NO_NUMBERS, Verdict.NO_INTERVAL, Verdict.UNDECIDED)
+    order = (
+        *(Verdict.OPPOSITE, Verdict.NO_NUMBERS, Verdict.NO_INTERVAL),
+        *(Verdict.UNDECIDED, Verdict.UNSURE),
+    )
     verdict = next((v for v in order if v in verdicts), Verdict.SHOWS)
     text = verdict.value.replace("interval of the difference", "interval of a difference")
     numbers = "; ".join(numbers for _, numbers in results)

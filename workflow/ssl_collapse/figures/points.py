@@ -45,7 +45,8 @@ def point_table(rows: pd.DataFrame, panels: Mapping[str, str]) -> pd.DataFrame:
                 for s, v, d in seeds
             ]
             mean = t_interval(group[column].to_numpy(dtype=np.float64))
-            numbers = {"value": mean.mean, "low": mean.low, "high": mean.high, "seeds": mean.n}
+            low, high = np.clip([mean.low, mean.high], *quantity(column).range)
+            numbers = {"value": mean.mean, "low": low, "high": high, "seeds": mean.n}
             records.append({**named, "statistic": "mean", **numbers})
     return pd.DataFrame(records).reindex(columns=list(COLUMNS)).astype(_TYPES)
 
@@ -211,6 +212,14 @@ def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
             f"Red crosses mark diverged training ({names}): a finite value still counts in the "
             "mean, a missing one is marked at the edge."
         )
+    means = table[table["statistic"] == "mean"]
+    cut = [
+        quantity(str(column)).name
+        for column, group in means.groupby("quantity", sort=False)
+        if group[["low", "high"]].isin(quantity(str(column)).range).any(axis=None)
+    ]
+    if cut:
+        sentences.append(f"Intervals are cut to the values that are possible ({', '.join(cut)}).")
     for column, group in points[~np.isfinite(points["value"])].groupby("quantity"):
         name, names = quantity(str(column)).name, ", ".join(_seed_names(group))
         sentences.append(f"{name} is not available for {names}.")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Drawing
 from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
 from ssl_collapse.figures import schedules, shares, spectra
 from ssl_collapse.figures.inputs import read_spectra, select
+from ssl_collapse.figures.theme import printable
 
 Made = tuple[pd.DataFrame, Drawing, str]
 
@@ -22,6 +23,7 @@ def make(spec: Figure, summary: pd.DataFrame, spectrum_paths: Sequence[Path]) ->
     summary: from `read_summary`. spectrum_paths: spectrum.csv files, read by `spectra` figures
     only. Raises UserError for runs, columns or spectra that are missing.
     """
+    spec = _printable(spec)
     match spec:
         case SpectraFigure():
             return _spectra(spec, summary, spectrum_paths)
@@ -40,3 +42,13 @@ def _spectra(spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]) 
     found = read_spectra(paths, spectra.keys(rows))
     numbers = spectra.table(spec, rows, found)
     return numbers, spectra.draw(spec, numbers), spectra.caption(spec, numbers, rows, found)
+
+
+def _printable(spec: Figure) -> Figure:
+    """The figure with a title and labels that every file can hold."""
+    runs = [
+        run.model_copy(update={"label": None if run.label is None else printable(run.label)})
+        for run in spec.runs
+    ]
+    title = None if spec.title is None else printable(spec.title)
+    return spec.model_copy(update={"title": title, "runs": runs})

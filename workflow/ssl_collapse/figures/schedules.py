@@ -9,7 +9,7 @@ from ssl_collapse.config.figures import SchedulesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import hybrid_claim, schedule_roles, single_pass_claim
 from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.theme import categorical, new_figure, style
+from ssl_collapse.figures.theme import categorical, label_text, new_figure, style
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Data schedules compared"
@@ -33,7 +33,7 @@ def draw(spec: SchedulesFigure, numbers: pd.DataFrame) -> Figure:
         panels = figure.subplots(1, 2, sharey=True)
         for axes, panel in zip(panels, PANELS, strict=True):
             _panel(axes, numbers, panel, labels)
-        panels[0].set_yticks(range(len(labels)), labels)
+        panels[0].set_yticks(range(len(labels)), [*map(label_text, labels)])
         panels[0].set_ylim(len(labels) - 0.5, -0.5)
         points.legend_below(figure)
     return figure

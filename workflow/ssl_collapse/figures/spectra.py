@@ -17,6 +17,7 @@ from ssl_collapse.figures.theme import (
     GREY,
     RED,
     categorical,
+    label_text,
     new_figure,
     sequential,
     style,
@@ -30,7 +31,7 @@ TITLE = "Spectrum of the representations"
 _CURVES = {
     "singular_value": ("Singular values", "Singular value"),
     "normalized": ("Divided by the largest", "Singular value / largest"),
-    "cumulative": ("Cumulative explained variance", "Explained(j) of eq. 2"),
+    "cumulative": ("Cumulative explained singular values", "Explained(j) of eq. 2"),
 }
 _AUC = quantity("auc")
 
@@ -88,6 +89,7 @@ def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
     index = np.arange(1, lengths[0] + 1)
     if panel == "cumulative":
         mean, low, high = t_band(samples)
+        low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
     else:
         above = np.all([seed["above_noise_floor"].to_numpy() for seed in seeds], axis=0)
         index = index[above]
@@ -136,7 +138,7 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[
         axes.fill_between(
             x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
         )
-        axes.plot(x, curve["value"], color=color, label=label, gid=f"mean {label}")
+        axes.plot(x, curve["value"], color=color, label=label_text(label), gid=f"mean {label}")
     flat = points.of(numbers, panel, "flat")
     if curves.empty:
         text = axes.text(0.5, 0.5, "every training diverged", color=RED, ha="center")
@@ -158,7 +160,7 @@ def _draw_auc(axes: Axes, numbers: pd.DataFrame, colors: Mapping[str, str]) -> N
     for mean in points.means(numbers, "auc"):
         points.draw_run(axes, mean, seeds, position[mean.label], colors[mean.label], across="y")
     points.draw_diverged(axes, seeds, "position", "y")
-    axes.set_xticks(range(len(position)), list(position), rotation=30, ha="right")
+    axes.set_xticks(range(len(position)), [*map(label_text, position)], rotation=30, ha="right")
     axes.set_xlim(-0.5, len(position) - 0.5)
     axes.set_ylabel(_AUC.axis_label)
 

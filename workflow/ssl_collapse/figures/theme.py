@@ -1,5 +1,7 @@
 """How every figure looks: style, sizes, palettes, and files that are the same byte for byte."""
 
+import textwrap
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from ssl_collapse.runtime.files import atomic_path
 
 PANEL = (4.6, 3.5)  # inches, width and height of one panel
 DPI = 170
+LETTERS_PER_INCH = 8.0  # of a title
+LONGEST = 40  # letters of a label that are drawn
 BAND_ALPHA = 0.18
 GREY = "#6b6b6b"
 RED = "#c1121f"  # only for warnings: not in the palettes
@@ -60,10 +64,29 @@ def sequential(n: int) -> list[str]:
 
 def new_figure(rows: int, columns: int, title: str) -> Figure:
     """An empty figure of rows x columns panels with a title, laid out so that nothing overlaps."""
-    size = (PANEL[0] * columns, PANEL[1] * rows + 0.5)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left")
+    width = PANEL[0] * columns
+    lines = textwrap.wrap(title, int(LETTERS_PER_INCH * width), max_lines=3, placeholder=" …")
+    figure = Figure(figsize=(width, PANEL[1] * rows + 0.3 + 0.2 * len(lines)), layout="constrained")
+    figure.suptitle(literal("\n".join(lines)), x=0.01, ha="left")
     return figure
+
+
+def printable(text: str) -> str:
+    """`text` with what no font and no file can hold (control characters, half pairs) escaped."""
+    return "".join(
+        char if unicodedata.category(char) not in ("Cc", "Cs") else ascii(char)[1:-1]
+        for char in text
+    )
+
+
+def literal(text: str) -> str:
+    """`text` as matplotlib must be given it to draw just that, and no formula."""
+    return text.replace("$", r"\$")
+
+
+def label_text(label: str) -> str:
+    """A label as it is drawn: literally, and cut where it would leave no room for the panels."""
+    return literal(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…")
 
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:

@@ -1,9 +1,10 @@
-"""Representation files: written as HDF5, read as HDF5, `.npy`, `.pt` or `.safetensors`.
+"""Representation files: written as HDF5, read as HDF5, `.npy`, `.npz`, `.pt` or `.safetensors`.
 
 Both sides stream, so that a file of any length passes through little memory. Nothing that a file
 holds is ever executed: pickles are refused.
 """
 
+import logging
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
 
+logger = logging.getLogger("ssl_collapse")
+
 FORMAT_VERSION = 1
 FLOATS = ("float16", "float32", "float64")
 MOST_CLASSES = 1_000_000  # a larger label is no class number, and would fill the memory
-SUFFIXES = (".h5", ".hdf5", ".npy", ".pt", ".safetensors")
+SUFFIXES = (".h5", ".hdf5", ".npy", ".npz", ".pt", ".safetensors")
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
@@ -79,7 +82,7 @@ class Representations:
         if self.targets is None:
             raise UserError(
                 f"{self.path}: has no targets; save them under the key 'targets' "
-                "in an .h5, .pt or .safetensors file"
+                "in an .h5, .npz, .pt or .safetensors file"
             )
         return self.targets
 
@@ -159,8 +162,9 @@ def _write_attrs(file: h5py.File, attrs: Mapping[str, Any]) -> None:
 def open_representations(path: Path) -> Representations:
     """Open a representation file by its suffix, without reading the representations yet.
 
-    `.h5`, `.pt` and `.safetensors` hold a 2-D floating-point `representations` and, optionally,
-    1-D integer `targets`; `.npy` holds the representations alone. Raises UserError for a missing,
+    `.h5`, `.npz`, `.pt` and `.safetensors` hold a 2-D floating-point `representations` and,
+    optionally, 1-D `targets` (integers, or whole numbers as floats: the log says so); `.npy` holds
+    the representations alone. Raises UserError for a missing,
     empty, truncated or foreign file, a wrong dtype or shape, and targets of another length.
     """
     path = Path(path)
@@ -211,13 +215,22 @@ def _checked(
 
 
 def _checked_targets(path: Path, n: int, targets: NDArray[Any], attrs: dict[str, Any]) -> IntArray:
-    if targets.dtype.kind not in "iu":
+    if targets.dtype.kind not in "iuf":
         raise UserError(f"{path}: 'targets' has dtype {targets.dtype}; expected integers")
     if targets.shape != (n,):
         raise UserError(
             f"{path}: 'targets' has shape {targets.shape}, but there are {n} representations; "
             f"expected ({n},)"
         )
+    if targets.dtype.kind == "f":  # as the reference saves them
+        whole = np.floor(targets) == targets
+        if not (whole & np.isfinite(targets)).all():
+            row = int(np.argmin(whole & np.isfinite(targets)))
+            raise UserError(
+                f"{path}: 'targets' has {targets[row]} in row {row}, which is no class number; "
+                "save whole numbers"
+            )
+        logger.info("%s: targets are %s whole numbers, taken as classes", path, targets.dtype)
     if targets.min() < 0:
         row = int(np.argmin(targets >= 0))
         raise UserError(f"{path}: 'targets' has the negative label {targets[row]} in row {row}")
@@ -272,6 +285,17 @@ def _open_npy(path: Path) -> Representations:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     return _checked(
         path, array.shape, array.dtype.name, None, {}, lambda start, stop: array[start:stop]
+    )
+
+
+def _open_npz(path: Path) -> Representations:
+    with np.load(path, allow_pickle=False) as file:
+        if "representations" not in file:
+            raise _missing_key(path, file.keys())
+        rows = file["representations"]
+        targets = file.get("targets")
+    return _checked(
+        path, rows.shape, rows.dtype.name, targets, {}, lambda start, stop: rows[start:stop]
     )
 
 
@@ -333,6 +357,7 @@ _READERS: dict[str, Callable[[Path], Representations]] = {
     ".h5": _open_h5,
     ".hdf5": _open_h5,
     ".npy": _open_npy,
+    ".npz": _open_npz,
     ".pt": _open_pt,
     ".safetensors": _open_safetensors,
 }

@@ -19,9 +19,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it over `path`.
 
     On any error the temporary file is removed and `path` stays as it was. What a process that was
-    killed has left is removed by the next that writes the same path.
+    killed has left is removed by the next that writes the same path. What is there and no regular
+    file (/dev/null, a pipe) is written to and never replaced.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        yield path
+        return
     temporary = _temporary(path)
     try:
         yield temporary
@@ -39,8 +43,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as readable JSON; NaN and infinity are refused, None is written as null."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write `content` as `json_text`, whole or not at all."""
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """`content` as readable JSON; NaN and infinity are refused, None is written as null."""
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 @contextmanager

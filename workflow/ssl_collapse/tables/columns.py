@@ -1,9 +1,10 @@
 """Names, units and directions of the summary columns that figures show."""
 
 import math
-import re
 from dataclasses import dataclass, replace
 
+from ssl_collapse.evaluation.accuracies import KNN, PROBE_LABELS
+from ssl_collapse.evaluation.measures.registry import MEASURES
 from ssl_collapse.tables.statistics import Interval
 
 
@@ -19,6 +20,12 @@ class Quantity:
     name: str
     percent: bool = False
     collapse: int = 0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The values that it can have; an interval may not go beyond."""
+        bounded = self.percent or self.column in ("auc", "auc_l2")
+        return (0.0, 1.0) if bounded else (-math.inf, math.inf)
 
     @property
     def axis_label(self) -> str:
@@ -61,34 +68,27 @@ def _significant(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
-_MEASURES = {
-    "auc": Quantity("auc", "AUC", collapse=1),
-    "rankme": Quantity("rankme", "RankMe", collapse=-1),
-    "effective_rank": Quantity("effective_rank", "Effective rank", collapse=-1),
-    "participation_ratio": Quantity("participation_ratio", "Participation ratio", collapse=-1),
-    "nesum": Quantity("nesum", "NESum", collapse=-1),
-    "numerical_rank": Quantity("numerical_rank", "Numerical rank", collapse=-1),
-    "std_per_dimension": Quantity("std_per_dimension", "Std per dimension", collapse=-1),
-    "mean_cosine": Quantity("mean_cosine", "Mean cosine similarity", collapse=1),
-    "uniformity": Quantity("uniformity", "Uniformity", collapse=1),
-    "loss": Quantity("loss", "Training loss"),
-}
-_METRICS = {"cosine": "cosine", "l2": "L2"}
+def _known() -> dict[str, Quantity]:
+    normalised = [
+        replace(m, name=f"{m.name}_l2", label=f"{m.label} of normalised representations")
+        for m in MEASURES
+        if m.normalised
+    ]
+    known = [
+        *(Quantity(m.name, m.label, m.unit == "%", m.collapse) for m in (*MEASURES, *normalised)),
+        *(Quantity(one.column, one.label, percent=True) for one in KNN),
+        *(Quantity(column, label, percent=True) for column, label in PROBE_LABELS.items()),
+        Quantity("loss", "Training loss"),
+    ]
+    return {quantity.column: quantity for quantity in known}
+
+
+_KNOWN = _known()
 
 
 def quantity(column: str) -> Quantity:
-    """How to show a summary column; one that is not known is shown under its own name."""
-    if column in _MEASURES:
-        return _MEASURES[column]
-    if column.removesuffix("_l2") in _MEASURES:
-        plain = _MEASURES[column.removesuffix("_l2")]
-        return replace(plain, column=column, name=f"{plain.name} of normalised representations")
-    knn = re.fullmatch(r"knn_(cosine|l2)_(?:(weighted)_)?(?:k(\d+)|oracle)", column)
-    if knn:
-        metric, weighted, k = knn.groups()
-        how = f"k = {k}" if k else "best k on the val labels"
-        vote = ", weighted" if weighted else ""
-        return Quantity(column, f"k-NN accuracy ({_METRICS[metric]}, {how}{vote})", percent=True)
-    if column.startswith("probe_"):
-        return Quantity(column, f"Probe accuracy ({column.removeprefix('probe_')})", percent=True)
-    return Quantity(column, column)
+    """How to show a summary column; of one that is not known, its name in words."""
+    if column in _KNOWN:
+        return _KNOWN[column]
+    words = column.replace("_", " ")
+    return Quantity(column, words[:1].upper() + words[1:], percent=column.startswith("probe_top"))

@@ -29,8 +29,8 @@ class Interval:
 def t_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     """Mean and Student t interval: mean +- t(n - 1) s / sqrt(n), s with n - 1 degrees of freedom.
 
-    values: shape (n,). Values that are not finite are left out. One value has no interval (NaN
-    bounds); none at all gives NaN throughout.
+    values: shape (n,). Values that are not finite are left out. One value, or values that are all
+    equal, have no interval (NaN bounds); none at all gives NaN throughout.
     """
     samples = np.asarray(values, dtype=np.float64)
     samples = samples[np.isfinite(samples)]
@@ -38,6 +38,8 @@ def t_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     if n == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
     mean, low, high = t_band(samples[:, None], level)
+    if np.ptp(samples) == 0:  # a tie says nothing of how far the seeds lie apart
+        low, high = np.array([math.nan]), np.array([math.nan])
     return Interval(float(mean[0]), float(low[0]), float(high[0]), n)
 
 
@@ -85,8 +87,8 @@ def welch_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interv
         return Interval(difference, math.nan, math.nan, n)
     parts = [v.var(ddof=1) / v.size for v in (left, right)]
     error = math.sqrt(sum(parts))
-    if error == 0:
-        return Interval(difference, difference, difference, n)
+    if error == 0:  # ties in both groups are no interval of zero width
+        return Interval(difference, math.nan, math.nan, n)
     freedom = sum(parts) ** 2 / sum(
         part**2 / (v.size - 1) for part, v in zip(parts, (left, right), strict=True)
     )
@@ -110,7 +112,7 @@ def log_slope(shares: Sequence[float], values: Sequence[float], level: float = L
         return Interval(math.nan, math.nan, math.nan, x.size)
     fit = stats.linregress(x, y)
     slope = float(fit.slope)
-    if distinct == x.size or x.size < 3:
+    if distinct == x.size or x.size < 3 or fit.stderr == 0:
         return Interval(slope, math.nan, math.nan, x.size)
     half = float(stats.t.ppf((1 + level) / 2, x.size - 2) * fit.stderr)
     return Interval(slope, slope - half, slope + half, x.size)

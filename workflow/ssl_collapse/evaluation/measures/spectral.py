@@ -1,4 +1,4 @@
-"""Label-free measures of collapse, each a pure function of singular values or of moments.
+"""Measures of the singular values.
 
 `sigma` is always the whole spectrum: D singular values, none negative, largest first, zeros of
 dead dimensions included. What the spectrum was taken of (centred, normalised) is the caller's
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_collapse.evaluation.measures.measure import Measure, Measured
 from ssl_collapse.evaluation.spectrum import explained
 
-Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating[Any]]
+Float64Array = NDArray[np.float64]
 
 FEWEST_RANKS = 10
 
@@ -101,58 +102,6 @@ def numerical_rank(sigma: FloatArray, n: int, floor: float = 0.0) -> int:
     return int(np.count_nonzero(sigma > max(float(tolerance), floor)))
 
 
-def std_per_dimension(scatter: FloatArray, n: int) -> float:
-    """mean_d std(u_d) of u = z / norm(z), from the centred scatter (D, D) of N normalised rows.
-
-    Chen & He 2021 (SimSiam, arXiv 2011.10566), sec. 4.1. With ddof = 0: 1/sqrt(D) is then exactly
-    the value of a distribution with mean zero and equal variances, and the largest possible. 0
-    when all representations point one way.
-    """
-    return float(np.sqrt(np.clip(np.diag(scatter), 0.0, None) / n).mean())
-
-
-def mean_cosine(mean: FloatArray, n: int, zero_rows: int = 0) -> float:
-    """Mean cosine similarity of all pairs of different rows, from the mean (D,) of unit rows.
-
-    (norm(sum_i u_i)^2 - N) / (N (N - 1)). Convention: L2-normalised, not centred. 1 when all point
-    one way. A row of zeros has cosine 0 with every other, and the N that is subtracted becomes
-    N - `zero_rows`. Needs N >= 2.
-    """
-    if n < 2:
-        raise ValueError(f"mean cosine needs two rows or more, there is {n}")
-    squared = float(n * n * (mean.astype(np.float64) @ mean))
-    return (squared - (n - zero_rows)) / (n * (n - 1))
-
-
-def uniformity(units: FloatArray, t: float = 2.0) -> float:
-    """log mean exp(-t norm(u_i - u_j)^2) over all pairs i < j of unit rows (m, D).
-
-    Wang & Isola 2020 (arXiv 2005.10242), sec. 4.1, with t = 2. Convention: L2-normalised
-    rows. 0 when all rows are equal, more negative the more evenly they lie on the sphere. Needs
-    m >= 2.
-    """
-    m = len(units)
-    if m < 2:
-        raise ValueError(f"uniformity needs two rows or more, there is {m}")
-    units = units.astype(np.float64)
-    norms = np.einsum("ij,ij->i", units, units)
-    squared = norms[:, None] + norms[None, :] - 2.0 * (units @ units.T)
-    pairs = np.clip(squared[np.triu_indices(m, k=1)], 0.0, None)
-    return float(np.log(np.mean(np.exp(-t * pairs))))
-
-
-def alignment(units: FloatArray, positives: FloatArray) -> float:
-    """mean norm(u - u+)^2 over unit rows and their positives, both (m, D), row by row.
-
-    Wang & Isola 2020 (arXiv 2005.10242), sec. 4.1, with alpha = 2. 0 when views agree, 2 when they
-    are at right angles.
-    """
-    if units.shape != positives.shape or len(units) == 0:
-        raise ValueError(f"alignment needs pairs, got shapes {units.shape} and {positives.shape}")
-    difference = units.astype(np.float64) - positives
-    return float(np.einsum("ij,ij->i", difference, difference).mean())
-
-
 def _checked(sigma: FloatArray) -> Float64Array:
     values = sigma.astype(np.float64)
     if values.ndim != 1 or len(values) == 0:
@@ -169,3 +118,98 @@ def _relative_eigenvalues(sigma: FloatArray) -> Float64Array:
     values = _checked(sigma)
     relative: Float64Array = (values / values[0]) ** 2
     return relative
+
+
+def _alpha(m: Measured) -> tuple[float, float] | tuple[None, None]:
+    first, last = m.spec.alpha_first_rank, m.spec.alpha_last_rank
+    return alpha_req(m.sigma, first, last, m.floor) or (None, None)
+
+
+_INTERVAL = (
+    "95 % interval of auc for the choice of rows, not of the training run: -+ 1.96 standard errors "
+    "from $bootstrap_resamples random halves of $groups groups of rows; null below 200 rows"
+)
+MEASURES = (
+    Measure(
+        "auc",
+        lambda m: auc(m.sigma),
+        "mean_j sum_{i<=j} sigma_i / sum sigma over j = 1..dim (arXiv 2209.15007, eq. 2); "
+        "representations centred, not normalised; (dim+1)/(2 dim) for a flat spectrum, 1 for a "
+        "single direction",
+        label="AUC",
+        collapse=1,
+        normalised=True,
+    ),
+    Measure(
+        "auc_low",
+        lambda m: m.interval[0] if m.interval else None,
+        _INTERVAL,
+        label="AUC, lower end of its interval",
+        collapse=1,
+    ),
+    Measure(
+        "auc_high",
+        lambda m: m.interval[1] if m.interval else None,
+        _INTERVAL,
+        label="AUC, upper end of its interval",
+        collapse=1,
+    ),
+    Measure(
+        "rankme",
+        lambda m: spectral_entropy_rank(m.uncentred),
+        "exp(-sum p log p), p = sigma / sum sigma, no epsilon (arXiv 2210.02885); "
+        "representations not centred",
+        label="RankMe",
+        collapse=-1,
+        normalised=True,
+    ),
+    Measure(
+        "effective_rank",
+        lambda m: spectral_entropy_rank(m.sigma),
+        "as rankme, representations centred (Roy & Vetterli 2007)",
+        label="Effective rank",
+        collapse=-1,
+        normalised=True,
+    ),
+    Measure(
+        "participation_ratio",
+        lambda m: participation_ratio(m.sigma),
+        "(sum lambda)^2 / sum lambda^2, lambda = sigma^2; representations centred",
+        label="Participation ratio",
+        collapse=-1,
+        normalised=True,
+    ),
+    Measure(
+        "nesum",
+        lambda m: nesum(m.sigma),
+        "sum lambda / lambda_1, lambda = sigma^2 (stable rank); representations centred",
+        label="NESum",
+        collapse=-1,
+        normalised=True,
+    ),
+    Measure(
+        "alpha",
+        lambda m: _alpha(m)[0],
+        "minus the least-squares slope of log lambda_j on log j, ranks $alpha_first_rank to "
+        "$alpha_last_rank as far as above the noise floor, at least ten; representations centred",
+        label="Decay exponent (alpha-ReQ)",
+        collapse=1,
+        normalised=True,
+    ),
+    Measure(
+        "alpha_r2",
+        lambda m: _alpha(m)[1],
+        "R^2 of that fit",
+        label="R² of the alpha-ReQ fit",
+        normalised=True,
+    ),
+    Measure(
+        "numerical_rank",
+        lambda m: numerical_rank(m.sigma, m.moments.n, m.floor),
+        "number of sigma > max(max(n, dim) eps sigma_1, noise_floor), eps = 2^-52; "
+        "representations centred",
+        label="Numerical rank",
+        collapse=-1,
+        normalised=True,
+    ),
+)

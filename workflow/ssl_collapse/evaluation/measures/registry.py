@@ -1,0 +1,31 @@
+"""All measures in the order of collapse.json: who needs their names or words reads them here."""
+
+from string import Template
+
+from ssl_collapse.config.evaluation import CollapseSpec
+from ssl_collapse.evaluation.measures import directions, spectral
+from ssl_collapse.evaluation.measures.about import ABOUT
+
+MEASURES = (*spectral.MEASURES, *directions.MEASURES)
+_NORMALISED = (
+    "the same measure of representations first divided by their Euclidean norm; null if all point "
+    "one way"
+)
+
+
+def measure_columns() -> tuple[str, ...]:
+    """The columns of the summary that a figure may show as a measure."""
+    normalised = (f"{measure.name}_l2" for measure in MEASURES if measure.normalised)
+    return (*(measure.name for measure in MEASURES), *normalised, "loss")
+
+
+def conventions(spec: CollapseSpec, groups: int) -> dict[str, str]:
+    """The convention of each number, given the settings and the number of bootstrap groups."""
+    settings = {**spec.model_dump(), "groups": groups}
+    names: dict[str, list[str]] = {}
+    for measure in (*MEASURES, *ABOUT):
+        names.setdefault(Template(measure.convention).substitute(settings), []).append(measure.name)
+    names.pop("")  # what needs no words
+    (of_auc, of_interval, *others) = names
+    sentences = (of_auc, of_interval, _NORMALISED, *others)
+    return {", ".join(names.get(text, ["*_l2"])): text for text in sentences}
