@@ -14,7 +14,7 @@ from engine.hooks import before_planning, let_judge
 from engine.judging import Judge
 from engine.stage import Stages
 from ssl_collapse.config.experiment import RuntimeConfig
-from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import WRONG_INPUT, UserError

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ssl_collapse.config.experiment import Experiment
-from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import UserError
 
@@ -124,4 +124,6 @@ def test_an_ordering_that_is_no_file_is_refused_and_not_read(kind: str, tmp_path
     config["datasets"]["textures"]["ordering"] = str(path)
     with pytest.raises(UserError) as error:
         Plan(load_experiment(config))
-    assert str(error.value) == f"datasets.textures.ordering: {path} is not a regular file"
+    assert (
+        str(error.value) == f"datasets.textures.ordering: {path} cannot be read: not a regular file"
+    )

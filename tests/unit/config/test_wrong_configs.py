@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.runtime.errors import UserError
 
 TABLES = Path(__file__).parent / "wrong"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 

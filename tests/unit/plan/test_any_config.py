@@ -10,8 +10,8 @@ from golden_specs import CONFIGS, specs_of_plan
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ssl_collapse.config.reading.load import load_experiment
 from ssl_collapse.plan.cautions import cautions
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 from ssl_collapse.runtime.errors import UserError

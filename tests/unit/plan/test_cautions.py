@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from ssl_collapse.config.reading.load import load_experiment
 from ssl_collapse.plan.cautions import cautions
+from ssl_collapse.plan.load import load_experiment
 
 BASE = """
 datasets:
@@ -38,7 +38,7 @@ def test_an_encoder_that_is_frozen_all_along():
     assert lines({"runs": runs}) == [
         "runs.a.n_warmup_steps: 15 of 15 steps: the encoder learns in the first epoch only"
     ]
-    runs = {"a": {"n_warmup_steps": 15, "steps_per_epoch": 16}}
+    runs = {"a": {"n_warmup_steps": 15, "share": 100, "steps_per_epoch": 16}}
     assert lines({"runs": runs}) == []
 
 

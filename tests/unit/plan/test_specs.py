@@ -1,5 +1,6 @@
 """Specs: complete, small, and the same as in the last release."""
 
+import json
 from typing import Annotated, Any
 
 import pytest
@@ -29,7 +30,9 @@ PARSERS: dict[str, Any] = {
     "represent": RepresentSpec.from_spec,
     "collapse": CollapseSpec.from_spec,
     "knn": KnnSpec.from_spec,
-    "probe": FullProbeSpec.from_spec,
+    "probe": lambda text: (
+        ProbeSpec if json.loads(text)["mode"] == "cached" else FullProbeSpec
+    ).from_spec(text),
     "figure": parse_figure,
     "summarize": lambda row: parse_rows(f"[{row}]")[0],
     "report": ReportSpec.from_spec,

@@ -16,7 +16,7 @@ import toy
 from expected_jobs import ALL
 from loaded_modules import loaded_modules
 
-from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.code import carries, code_digest
 

@@ -253,13 +253,13 @@ def test_the_script_takes_a_long_list_from_a_file(results: Path) -> None:
     file = results / "rows.json"
     file.write_text(spec)
     texts = []
-    for source in (["--rows", spec], ["--rows", f"@{file}"]):
+    for source in (["--spec", spec], ["--spec", f"@{file}"]):
         command = [sys.executable, str(SCRIPT), *source, "--results", str(results)]
         done = subprocess.run([*command, "--output", str(output)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         texts.append(output.read_bytes())
     assert texts[0] == texts[1]
     assert b",iid,100.0,,,1000,4,40,100,-0.5,0.75," in texts[0]
-    command = [sys.executable, str(SCRIPT), "--rows", "[]", "--results", ".", "--output", "x.csv"]
+    command = [sys.executable, str(SCRIPT), "--spec", "[]", "--results", ".", "--output", "x.csv"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and "at least 1 item" in done.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssl_collapse.config.reading.load import load_experiment
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering

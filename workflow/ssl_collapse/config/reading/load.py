@@ -1,6 +1,6 @@
 """From the YAML's mapping to a validated `Experiment`, or one message with every error."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,18 +13,20 @@ from ssl_collapse.config.figures import with_concrete_runs
 from ssl_collapse.config.reading.messages import Problem, describe, shown
 from ssl_collapse.config.reading.sweeps import combinations, expand, merge
 from ssl_collapse.config.reading.written import Place, traps, with_text_keys, without_blame
-from ssl_collapse.plan.checks import cross_check
 from ssl_collapse.runtime.errors import UserError
 
+Check = Callable[[Experiment, Mapping[str, Sequence[str]]], Iterable[Problem]]
 MOST_RUNS = 10_000  # of one sweep: more is a slip of the keyboard
 
 
-def load_experiment(config: Any, files: Iterable[Path] = ()) -> Experiment:
+def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experiment:
     """Expand defaults and sweeps, validate, and cross-check; raises one `UserError` for all.
 
     Args:
         config: what was read, with everything that was laid over it.
         files: what it was read from, to see what YAML passes over in silence.
+        check: every contradiction of an experiment, given what is wrong and so not in it (section
+            -> names).
     """
     places: set[Place] = set()  # of values in the files
     problems = [problem for file in files for problem in traps(file, places)]
@@ -40,17 +42,19 @@ def load_experiment(config: Any, files: Iterable[Path] = ()) -> Experiment:
     experiment = None
     try:
         experiment = Experiment.model_validate(raw)
-        problems += [_by_written_name(p, sweeps) for p in cross_check(experiment)]
+        problems += [_by_written_name(p, sweeps) for p in check(experiment, {})]
     except ValidationError as error:
         problems += [_as_written(p, written, sweeps) for p in describe(error, raw)]
-        problems += [_by_written_name(p, sweeps) for p in _check_sound_part(raw, error)]
+        problems += [_by_written_name(p, sweeps) for p in _check_sound_part(raw, error, check)]
     if problems or experiment is None:
         raise _config_error(without_blame(problem, places) for problem in problems)
     figures = {n: with_concrete_runs(f, _bases(experiment)) for n, f in experiment.figures.items()}
     return experiment.model_copy(update={"figures": figures})
 
 
-def _check_sound_part(raw: dict[str, Any], error: ValidationError) -> Iterable[Problem]:
+def _check_sound_part(
+    raw: dict[str, Any], error: ValidationError, check: Check
+) -> Iterable[Problem]:
     """Broken references between the datasets, runs and figures that have no error themselves."""
     rest: dict[str, Any] = dict(raw)
     left_out: dict[str, list[str]] = {}
@@ -65,7 +69,7 @@ def _check_sound_part(raw: dict[str, Any], error: ValidationError) -> Iterable[P
         sound = Experiment.model_validate(rest)
     except ValidationError:
         return ()
-    return cross_check(sound, left_out)
+    return check(sound, left_out)
 
 
 def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any]:

@@ -11,16 +11,10 @@ import pytest
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
 from ssl_collapse.config.experiment import EvaluationConfig
 from ssl_collapse.evaluation.collapse import measure_collapse
-from ssl_collapse.evaluation.knn import FIXED_K, classify
+from ssl_collapse.evaluation.knn import classify
 from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.probe import FailedSource, describe
-from ssl_collapse.plan.columns import (
-    MAJORITY_K,
-    PROBE,
-    accuracy_columns,
-    knn_columns,
-    measure_columns,
-)
+from ssl_collapse.plan.columns import PROBE, accuracy_columns, measure_columns
 from ssl_collapse.representations.file import Representations, open_representations
 from ssl_collapse.tables import summary
 
@@ -52,11 +46,7 @@ def test_k_nn(settings: dict[str, Any], rows: Representations, tmp_path: Path):
     (tmp_path / "knn.json").write_text(json.dumps(content))
     measured = summary.knn_columns(tmp_path / "knn.json")
     expected = [c for c, v in measured.items() if v is not None and not c.endswith("_oracle_k")]
-    assert sorted(knn_columns(spec)) == sorted(expected)
-
-
-def test_fixed_k_are_those_that_are_measured():
-    assert MAJORITY_K == FIXED_K == summary.MAJORITY_K
+    assert sorted(accuracy_columns(EvaluationConfig(knn=spec))) == sorted(expected)
 
 
 @pytest.mark.parametrize("resamples", [0, 1, 2])
