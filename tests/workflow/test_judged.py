@@ -11,9 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, snakemake
+from snakemake_runs import ROOT
+from snakemake_runs import SMOKE as SMOKE_PATH
+from snakemake_runs import snakemake as run_snakemake
 
-SMOKE = str(ROOT / "configs/smoke.yaml")
+SMOKE = str(SMOKE_PATH)
+
+
+def snakemake(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run_snakemake(folder, *arguments)
 
 
 @pytest.fixture
