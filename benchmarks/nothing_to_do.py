@@ -19,6 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from engine.words import verdicts
+from ssl_collapse.provenance.content import digest, look, vouch
+from ssl_collapse.provenance.sidecar import Sidecar, path_of
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("Snakefile", "rules", "workflow", "profiles", "envs")
 TARGET = 1.3
@@ -27,8 +33,6 @@ TOUCH = (
     "import sys; from snakemake.executors import touch; touch.Executor.SLEEPING_TIME = 0;"
     "from snakemake.cli import main; main(sys.argv[1:])"
 )
-BLOCK = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
-FIELD = re.compile(r"^    (input|output): (.*)$", re.MULTILINE)
 Jobs = list[tuple[str, list[str], list[str]]]  # rule, inputs, outputs
 
 
@@ -63,14 +67,23 @@ def prepare_ours(folder: Path, runs: int, epochs: int) -> Jobs:
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, folder / name)
     (folder / "config.yaml").write_text(json.dumps(experiment(runs, epochs)))
-    plan = snakemake(folder, "--dry-run")
-    jobs = [
-        (rule, *(fields.get(key, "").split(", ") for key in ("input", "output")))
-        for rule, body in BLOCK.findall(plan)
-        if (fields := dict(FIELD.findall(body))) and rule != "all"
-    ]
-    make_up(folder, jobs)
-    return jobs
+    plan = verdicts(["--directory", str(folder), "--snakefile", str(folder / "Snakefile")])
+    digests: dict[str, str] = {}
+    for job in plan:
+        for output in job.outputs:
+            digests[output] = make_up_result(folder / output)
+            sidecar = Sidecar(
+                rule=job.rule,
+                spec=job.spec,
+                code=job.code,
+                modules={},
+                inputs={path: digests[path] for path in job.inputs},
+                bytes=look(folder / output).bytes,
+                sha256=digests[output],
+            )
+            path_of(folder / output).write_text(sidecar.model_dump_json())
+            vouch(folder / output, look(folder / output))
+    return [(job.rule, job.inputs, job.outputs) for job in plan]
 
 
 def experiment(runs: int, epochs: int) -> dict[str, object]:
@@ -141,16 +154,19 @@ def pattern(path: str) -> str:
     return f"directory({key(path)})" if folder else key(path)
 
 
+def make_up_result(path: Path) -> str:
+    """A file, or a folder with one; returns its digest."""
+    file = path / "content" if path.name in ("images", "checkpoints") else path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(str(path))
+    return digest(path)
+
+
 def make_up(folder: Path, jobs: Jobs) -> None:
     """Write every result and have Snakemake record it."""
     for _, _, outputs in jobs:
         for output in outputs:
-            path = folder / output
-            if path.name in ("images", "checkpoints"):
-                path.mkdir(parents=True)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
+            make_up_result(folder / output)
     command = [sys.executable, "-c", TOUCH, "--touch", "--forceall", "--cores", "64"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 

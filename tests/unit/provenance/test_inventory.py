@@ -429,3 +429,13 @@ def test_reading_much_is_said(place: Path, monkeypatch, capsys) -> None:
     copy(place)
     assert look(place, "copy").state == "same"
     assert capsys.readouterr().err == "reading 5 new, touched or moved images, 0.0 GB\n"
+
+
+def test_an_inventory_vouches_for_its_own_description_alone(place: Path) -> None:
+    # dataset.json of other images, copied beside an inventory that fits the present ones
+    description = place / "results/dataset.json"
+    content = json.loads(description.read_text())
+    description.write_text(json.dumps({**content, "fingerprint": "another"}))
+    found = look(place)
+    assert found.state == "unknown"
+    assert found.reason.endswith("inventory.json is of another dataset.json")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ssl_collapse.provenance.content import content
 from ssl_collapse.runtime.files import write_text
 from ssl_collapse.runtime.folders import (
     NEVER,
@@ -31,6 +32,7 @@ from ssl_collapse.runtime.folders import (
 )
 
 INVENTORY = "inventory.json"
+DESCRIPTION = "dataset.json"
 FORMAT_VERSION = 1
 WORTH_SAYING = 1_000_000_000  # bytes to read that take long enough to say so
 _READERS = 8  # threads: hashing leaves Python's lock, and network disks answer many at once
@@ -99,7 +101,8 @@ def write_inventory(
     known = {name: [*state, digest] for name, (digest, state) in digests.items()}
     others = {name: state for name, state in listed.items() if name not in known}
     files = known | _entries(folders, others, {}, naming)
-    write_text(target, _as_text(_document(files, naming)))
+    described = content(target.with_name(DESCRIPTION))
+    write_text(target, _as_text(_document(files, naming, described)))
 
 
 def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comparison:
@@ -112,17 +115,20 @@ def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comp
     """
     if away := _why_away(folders):
         return Comparison("unknown", away, away=True)
-    damage = _damage_of_description(inventory.with_name("dataset.json"))
+    description = inventory.with_name(DESCRIPTION)
+    damage = _damage_of_description(description)
     recorded = _read(inventory)
     if damage or isinstance(recorded, str):
         return Comparison("unknown", damage or str(recorded))
+    if recorded["description"] != content(description, everything):
+        return Comparison("unknown", f"{inventory} is of another {DESCRIPTION}")
     naming = Naming(tuple(recorded["passed_over"]), tuple(recorded["suffixes"]))
     known: dict[str, Entry] = recorded["files"]
     listed = list_files(folders, naming)
     files = _entries(folders, listed, {} if everything else known, naming)
     if files == known:
         return Comparison("same", content=recorded["content"])
-    document = _document(files, naming)
+    document = _document(files, naming, recorded["description"])
     if document["content"] == recorded["content"]:
         return Comparison("same", content=document["content"], fresh=document)
     return Comparison("differs", _difference(folders, known, files), document["content"])
@@ -240,13 +246,14 @@ def _read_entry(path: str) -> Entry:
         return [*NEVER, f"cannot be read: {error.strerror}"]
 
 
-def _document(files: Mapping[str, Entry], naming: Naming) -> dict[str, Any]:
-    content = hashlib.sha256()
+def _document(files: Mapping[str, Entry], naming: Naming, description: str) -> dict[str, Any]:
+    total = hashlib.sha256()
     for name in sorted(files):
-        content.update(json.dumps([name, files[name][4]]).encode() + b"\n")
+        total.update(json.dumps([name, files[name][4]]).encode() + b"\n")
     return {
         "format_version": FORMAT_VERSION,
-        "content": content.hexdigest(),
+        "content": total.hexdigest(),
+        "description": description,
         "passed_over": list(naming.passed_over),
         "suffixes": list(naming.suffixes),
         "files": dict(sorted(files.items())),
@@ -267,7 +274,13 @@ def _read(path: Path) -> dict[str, Any] | str:
         return content
     if content.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
         return f"{path} is of another version"
-    kinds = {"content": str, "passed_over": list, "suffixes": list, "files": dict}
+    kinds = {
+        "content": str,
+        "description": str,
+        "passed_over": list,
+        "suffixes": list,
+        "files": dict,
+    }
     whole = all(isinstance(content.get(key), kind) for key, kind in kinds.items())
     if whole and all(isinstance(e, list) and len(e) == 5 for e in content["files"].values()):
         return content
