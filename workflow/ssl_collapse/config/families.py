@@ -9,7 +9,7 @@ import pkgutil
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ssl_collapse.config.types import StrictModel
 
@@ -37,9 +37,14 @@ def default_method() -> Any:
     return import_module("ssl_collapse.config.methods.simsiam").Config()
 
 
+def _named(value: Any) -> Any:
+    """Without a name, SimSiam is meant: also where there are other methods."""
+    return {"name": "simsiam", **value} if isinstance(value, dict) else value
+
+
 if TYPE_CHECKING:
     Backbone = Any
     Method = Any
 else:
     Backbone = _union("ssl_collapse.config.backbones", "arch")
-    Method = _union("ssl_collapse.config.methods", "name")
+    Method = Annotated[_union("ssl_collapse.config.methods", "name"), BeforeValidator(_named)]
