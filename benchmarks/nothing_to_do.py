@@ -83,6 +83,7 @@ def prepare_ours(folder: Path, runs: int, epochs: int) -> Jobs:
             )
             path_of(folder / output).write_text(sidecar.model_dump_json())
             vouch(folder / output, look(folder / output))
+    snakemake(folder)  # which remembers the sources that it has parsed
     return [(job.rule, job.inputs, job.outputs) for job in plan]
 
 

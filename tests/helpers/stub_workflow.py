@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssl_collapse.provenance.code import code_digest, equal_code, forget
-from ssl_collapse.provenance.content import confirm
+from ssl_collapse.provenance.content import Look, Looks
 from ssl_collapse.provenance.job import Record
 from ssl_collapse.provenance.judge import Planned, judge
 from ssl_collapse.provenance.sidecar import Request
@@ -97,8 +97,9 @@ class StubWorkflow:
         """The jobs that would run: those judged so, and what is made from their results."""
         made: set[str] = set()
         names = []
+        looks = Looks()
         for stage, run, job in self.jobs():
-            if judge(job) is not None or made & set(job.inputs):
+            if judge(job, looks) is not None or made & set(job.inputs):
                 made.update(job.outputs)
                 names.append(f"{stage} {run}".strip())
         return names
@@ -112,7 +113,7 @@ class StubWorkflow:
         for stage, run, job in self.jobs():
             name = f"{stage} {run}".strip()
             if name not in wanted:
-                confirm(Path(job.outputs[0]))
+                Look.at(Path(job.outputs[0])).confirm()
                 continue
             output = Path(job.outputs[0])
             output.unlink(missing_ok=True)  # as Snakemake does before a job

@@ -10,7 +10,7 @@ from typing import Any
 from engine.stage import Stages
 from engine.users_images import UsersImages
 from ssl_collapse.provenance.code import remember_sources
-from ssl_collapse.provenance.content import confirm
+from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
 from ssl_collapse.provenance.judge import Planned, judge
 
@@ -31,6 +31,7 @@ class Judge:
         self.stages, self.names, self._dry = stages, names, dry
         self.everything = EVERYTHING in os.environ
         self.images = UsersImages(stages.plan, stages.results, self.everything)
+        self._looks = Looks()
         self._verdicts: dict[str, str | None] = {}
         self._reported = VERDICTS not in os.environ
 
@@ -59,13 +60,14 @@ class Judge:
         )
 
     def _judge(self, planned: Planned) -> str | None:
-        verdict = judge(planned, self.everything)
+        verdict = judge(planned, self._looks, self.everything)
         if verdict is None and planned.rule == "dataset":
             verdict = self._judge_images(planned)
         if verdict is None and not self._dry():
             remember_sources()
             for output in planned.outputs:
-                confirm(Path(output))
+                if look := self._looks.at(output):
+                    look.confirm()
         return verdict
 
     def _judge_images(self, planned: Planned) -> str | None:

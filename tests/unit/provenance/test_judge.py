@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stub_workflow import StubWorkflow, request
 
-from ssl_collapse.provenance.content import digest, look
+from ssl_collapse.provenance.content import Looks, digest, look
 from ssl_collapse.provenance.job import Record
 from ssl_collapse.provenance.judge import judge
 from ssl_collapse.provenance.sidecar import path_of
@@ -36,7 +36,7 @@ def done(tmp_path: Path) -> StubWorkflow:
 
 def reason(workflow: StubWorkflow, name: str) -> str | None:
     stage, _, run = name.partition(" ")
-    return next(judge(job) for s, r, job in workflow.jobs() if (s, r) == (stage, run))
+    return next(judge(job, Looks()) for s, r, job in workflow.jobs() if (s, r) == (stage, run))
 
 
 def restore(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ nothing is read. Of anything else, as after copying or touching, the bytes are r
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,24 +28,21 @@ class State:
     identity: tuple[tuple[str, int, int, int, int], ...]  # name, size, mtime, ctime, inode
 
 
-def files_of(result: Path) -> list[Path]:
-    """The file itself, or a folder's files in the order of their names, without hidden ones."""
-    if not result.is_dir():
-        return [result]
-    return sorted(p for p in result.rglob("*") if p.is_file() and not p.name.startswith("."))
+def files_of(folder: Path) -> list[Path]:
+    """A folder's files in the order of their names, without hidden ones."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
 
 
 def look(result: Path) -> State:
     """Size and dates of a result, without reading it; OSError where there is none."""
-    folder = result if result.is_dir() else result.parent
-    found = []
-    for file in files_of(result):
-        status = file.stat()
-        name = file.relative_to(folder).as_posix()
-        dates = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        found.append((name, status.st_size, *dates))
-    changed = max((entry[3] for entry in found), default=0)
-    return State(sum(entry[1] for entry in found), changed, tuple(found))
+    status = os.stat(result)  # noqa: PTH116  planning looks at thousands of results
+    if not stat.S_ISDIR(status.st_mode):
+        found = [("", status)]
+    else:
+        found = [(p.relative_to(result).as_posix(), p.stat()) for p in files_of(result)]
+    identity = tuple((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in found)
+    changed = max((entry[3] for entry in identity), default=0)
+    return State(sum(entry[1] for entry in identity), changed, identity)
 
 
 def digest(result: Path) -> str:
@@ -65,35 +63,65 @@ def content(result: Path, everything: bool = False) -> str:
 
     everything: read it, also where it is provably unchanged.
     """
-    result = Path(result)
-    state, sidecar = look(result), read_sidecar(result)
-    if not everything and sidecar is not None and is_unchanged(result, state, sidecar):
-        return sidecar.sha256
-    key = (result.absolute(), everything, *state.identity)
-    if key not in _known:
-        _known[key] = digest(result)
-    return _known[key]
+    return Look.at(result).content(everything)
 
 
-def is_unchanged(result: Path, state: State, sidecar: Sidecar) -> bool:
-    """Whether a result is what its sidecar says, as far as that shows without reading it."""
-    noted = path_of(result).stat().st_mtime_ns
-    return state.bytes == sidecar.bytes and state.changed - BEFORE == noted
+@dataclass(frozen=True)
+class Look:
+    """One look at a result and its sidecar, which may be missing."""
+
+    result: Path
+    state: State
+    sidecar: Sidecar | None
+
+    @staticmethod
+    def at(result: Path) -> "Look":
+        """What is there now; OSError where there is no result."""
+        return Look(result, look(result), read_sidecar(result))
+
+    def content(self, everything: bool = False) -> str:
+        """sha256 of the result, read only if it is not provably what its sidecar says."""
+        if not everything and self.sidecar is not None and self.is_unchanged():
+            return self.sidecar.sha256
+        key = (self.result.absolute(), everything, *self.state.identity)
+        if key not in _known:
+            _known[key] = digest(self.result)
+        return _known[key]
+
+    def is_unchanged(self) -> bool:
+        """Whether the result is what its sidecar says, as far as that shows without reading it."""
+        if self.sidecar is None or self.state.bytes != self.sidecar.bytes:
+            return False
+        return self.state.changed - BEFORE == path_of(self.result).stat().st_mtime_ns
+
+    def confirm(self) -> None:
+        """Read a result that is not provably unchanged; if it is what its sidecar says, note so.
+
+        Then its bytes need not be read again: after copying, say.
+        """
+        if self.sidecar is None or self.is_unchanged():
+            return
+        if self.content() == self.sidecar.sha256 and look(self.result) == self.state:
+            vouch(self.result, self.state)
+
+
+class Looks:
+    """Results that were looked at while a plan is judged: each once, however many jobs read it."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Look | None] = {}
+
+    def at(self, path: str) -> Look | None:
+        """What is there; None where there is no such result."""
+        if path not in self._seen:
+            try:
+                self._seen[path] = Look.at(Path(path))
+            except OSError:
+                self._seen[path] = None
+        return self._seen[path]
 
 
 def vouch(result: Path, state: State) -> None:
     """Date the sidecar of a result that was digested in this state."""
     noted = path_of(result)
     os.utime(noted, ns=(noted.stat().st_atime_ns, state.changed - BEFORE))
-
-
-def confirm(result: Path) -> None:
-    """Read a result that is not provably unchanged, and if it is what its sidecar says, note so.
-
-    Then its bytes need not be read again: after copying, say.
-    """
-    sidecar, state = read_sidecar(result), look(result)
-    if sidecar is None or is_unchanged(result, state, sidecar):
-        return
-    if content(result) == sidecar.sha256 and look(result) == state:
-        vouch(result, state)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.provenance.code import equal_code, module_digests
-from ssl_collapse.provenance.content import content
-from ssl_collapse.provenance.sidecar import Sidecar, named, read_sidecar, without_sidecar
+from ssl_collapse.provenance.content import Look, Looks
+from ssl_collapse.provenance.sidecar import Sidecar, named, without_sidecar
 
 MISSING = "not there yet"
 _SHOWN = 3
@@ -33,34 +33,37 @@ class Planned:
     plugins: tuple[str, ...] = ()
 
 
-def judge(job: Planned, everything: bool = False) -> str | None:
+def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
     """Why a job must run: one line; None where all that it makes is current.
 
-    everything: read all bytes, also of files that are provably unchanged.
+    Args:
+        looks: what has been seen of results in this plan.
+        everything: read all bytes, also of files that are provably unchanged.
     """
-    missing = [path for path in job.outputs if not Path(path).exists()]
-    if len(missing) == len(job.outputs):
+    found = {path: looks.at(path) for path in job.outputs}
+    missing = [path for path, look in found.items() if look is None]
+    if len(missing) == len(found):
         return MISSING
     if missing:
         return f"{_some(missing)} is missing"
-    for output in job.outputs:
-        reason = _judge_output(job, Path(output), everything)
+    for look in found.values():
+        reason = _judge_output(job, look, looks, everything) if look else None
         if reason is not None:
             return reason
     return None
 
 
-def _judge_output(job: Planned, output: Path, everything: bool) -> str | None:
-    sidecar = read_sidecar(output)
+def _judge_output(job: Planned, output: Look, looks: Looks, everything: bool) -> str | None:
+    sidecar = output.sidecar
     if sidecar is None:
-        return without_sidecar(output)
+        return without_sidecar(output.result)
     changes = [] if sidecar.rule == job.rule else [f"made by another rule, {sidecar.rule}"]
     changes += spec_changes(sidecar.spec, job.spec)
     if equal_code(job.rule, sidecar.code) != job.code:
         changes.append(_code_change(job, sidecar))
-    changes += _input_changes(job, sidecar, everything)
-    if not changes and content(output, everything) != sidecar.sha256:
-        changes = [f"{output.name} was changed after it was made"]
+    changes += _input_changes(job, sidecar, looks, everything)
+    if not changes and output.content(everything) != sidecar.sha256:
+        changes = [f"{output.result.name} was changed after it was made"]
     more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
     return "; ".join(changes[:_SHOWN]) + more or None
 
@@ -72,16 +75,16 @@ def _code_change(job: Planned, sidecar: Sidecar) -> str:
     return f"code changed: {_some(differing)}"
 
 
-def _input_changes(job: Planned, sidecar: Sidecar, everything: bool) -> Iterator[str]:
-    now = {named(path, job.results): Path(path) for path in job.inputs}
+def _input_changes(job: Planned, sidecar: Sidecar, looks: Looks, everything: bool) -> Iterator[str]:
+    now = {named(path, job.results): path for path in job.inputs}
     added, gone = sorted(now.keys() - sidecar.inputs), sorted(sidecar.inputs.keys() - now)
     parts = [f"{sign} {_some(names)}" for sign, names in (("+", added), ("-", gone)) if names]
     if parts:
         yield f"its inputs are others: {', '.join(parts)}"
     for name, recorded in sidecar.inputs.items():
-        path = now.get(name)
         # One that is missing is made first, and then this again if its content is another.
-        if path is not None and path.exists() and content(path, everything) != recorded:
+        look = looks.at(now[name]) if name in now else None
+        if look is not None and look.content(everything) != recorded:
             yield f"made from another {name.removeprefix('results/')}"
 
 
