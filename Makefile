@@ -1,4 +1,4 @@
-# make          set up .venv and run the default experiment
+# make          set up .venv and run the experiment of config.yaml, or make CONFIG=FILE
 # make test     checks, unit tests, the smoke pipeline and a sample of the rest: under ten minutes
 # make test-all the rest: every rerun, kills at seeded points, a throw-away SLURM (as root on Debian)
 # make bench    speed and memory against what one would otherwise write
@@ -9,7 +9,8 @@ BIN := .venv/bin
 .PHONY: all test test-all check unit sample reruns faults cluster why verify equal bench clean
 
 all: .venv/installed
-	$(BIN)/snakemake --cores $(CORES)
+	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .venv/installed: envs/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
@@ -46,13 +47,11 @@ faults: .venv/installed
 cluster: .venv/installed
 	$(BIN)/pytest -q tests/cluster
 
-# Why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
-why: .venv/installed
-	@$(BIN)/python workflow/scripts/why.py $(ARGS)
-
-# Read every image and result again, and name what is not as recorded
-verify: .venv/installed
-	@$(BIN)/python workflow/scripts/verify.py $(ARGS)
+# why: why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
+# verify: read every image and result again, and name what is not as recorded
+why verify:
+	@test -e .venv/installed || { echo "there is no .venv yet: \`make\` sets it up (about 6 GB) and runs the experiment" >&2; exit 2; }
+	@$(BIN)/python workflow/scripts/$@.py $(ARGS)
 
 # Which stages give the same bytes with this code and with that of REF, a commit or tag
 equal: .venv/installed

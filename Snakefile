@@ -7,15 +7,20 @@ from snakemake.utils import min_version
 
 min_version("9.24")
 
+
+include: "rules/place.smk"
+
+
+from engine.planning import checked_file
+
 # A config with `runs` is an experiment of its own; one without is laid over config.yaml. Read here
 # and not by `configfile:`, which Snakemake passes over in a module that is given its config.
 if "runs" not in config:
-    default = load_configfile(workflow.source_path("config.yaml"))
+    default = load_configfile(checked_file(workflow.source_path("config.yaml")))
     update_config(default, config)
     config = default
 
 
-include: "rules/place.smk"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/training.smk"

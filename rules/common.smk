@@ -7,6 +7,11 @@ from ssl_collapse.plan.paths import fill
 RESULTS = plan_experiment(config, workflow)
 RUNTIME = RESULTS.plan.experiment.runtime
 PATHS = RESULTS.paths
+# The folder of results, from the working directory: in a module behind its `prefix:`, which
+# Snakemake puts before the paths in rules by itself. Whatever else names results starts from here.
+RESULTS_FOLDER = workflow.modifier.path_modifier.replace_prefix(
+    f"{PATHS.root}/"
+).rstrip("/")
 INPUTS = Inputs(RESULTS)
 STAGES = Stages(
     RESULTS.plan,
@@ -27,5 +32,6 @@ wildcard_constraints:
     run=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     figure=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     split="train|val",
+    probe="probe|probe-cached",
     seed=r"0|[1-9]\d*",
     epoch=r"\d\d\d\d+",

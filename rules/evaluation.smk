@@ -99,7 +99,7 @@ rule probe:
     output:
         PATHS.probe,
     log:
-        f"{EPOCH_LOG}/probe.log",
+        f"{EPOCH_LOG}/{{probe}}.log",
     conda:
         "../envs/environment.yaml"
     threads: 1 + RUNTIME.workers
@@ -108,7 +108,7 @@ rule probe:
         mem_mb=per_attempt(12000 + 1000 * RUNTIME.workers),
         runtime=24 * 60,
     params:
-        spec=STAGES.spec("probe", "run"),
+        spec=STAGES.spec("probe", "run", "probe"),
         code=STAGES.code("probe"),
         scripts=SCRIPTS,
         runtime=STAGES.runtime(

@@ -45,9 +45,11 @@ rule figure:
         spec=STAGES.spec("figure", "figure"),
         code=STAGES.code("figure"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("figure", results=RESULTS_FOLDER),
+        runtime=STAGES.runtime(
+            "figure", results=RESULTS_FOLDER, spec=STAGES.long_spec("figure")
+        ),
     shell:
-        "{params.scripts}/figure.py --name {wildcards.figure:q} --spec {params.spec:q}"
+        "{params.scripts}/figure.py --name {wildcards.figure:q}"
         " --summary {input.summary:q} --output-pdf {output.pdf:q}"
         " --output-png {output.png:q} --output-csv {output.csv:q} --caption {output.caption:q}"
         " --log {log:q} {params.runtime}"
@@ -71,8 +73,8 @@ rule report:
         spec=STAGES.spec("report"),
         code=STAGES.code("report"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("report"),
+        runtime=STAGES.runtime("report", spec=STAGES.long_spec("report")),
     shell:
-        "{params.scripts}/report.py --spec {params.spec:q} --summary {input.summary:q}"
+        "{params.scripts}/report.py --summary {input.summary:q}"
         " --figures {input.figures:q} --datasets {input.datasets:q} --output {output:q}"
         " --log {log:q} {params.runtime}"

@@ -1,4 +1,4 @@
-# Where this workflow's own files lie, and where its results go: also as a module of another one.
+# Where this workflow's own files lie: also as a module of another one.
 import subprocess
 import sys
 import tempfile
@@ -39,7 +39,3 @@ def output_of(arguments, **options):
 
 WORKFLOW = source_folder()
 sys.path.insert(0, str(WORKFLOW))
-
-# The folder of results, from the working directory: in a module behind its `prefix:`, which
-# Snakemake puts before the paths in rules by itself. Whatever else names results starts from here.
-RESULTS_FOLDER = workflow.modifier.path_modifier.replace_prefix("results/").rstrip("/")

@@ -75,11 +75,9 @@ class Jobs:
                 self.above[f"collapse {at}"] = {represented["train"]}
                 measures = {f"knn {at}", f"collapse {at}"}
                 if probe:
-                    full = {encoder, *images.values()}
-                    self.above[f"probe {at}"] = full if probe == "full" else measures - measures
-                    if probe == "cached":
-                        self.above[f"probe {at}"] = set(represented.values())
-                    measures.add(f"probe {at}")
+                    full, cached = {encoder, *images.values()}, set(represented.values())
+                    self.above[f"probe {at}/probe"] = full if probe == "full" else cached
+                    measures.add(f"probe {at}/probe")
                 self.above["summarize"] |= measures | {trained, f"dataset {run.dataset}"}
 
     def matching(self, *patterns: str) -> frozenset[str]:

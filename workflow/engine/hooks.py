@@ -5,7 +5,7 @@ jobs of this workflow it asks the judge instead, who looks at what is recorded b
 (`provenance.judge`). Four answers of Snakemake's are replaced, for our rules alone:
 
 - `Job.output_mintime`: when the oldest output was made. "In the end of time", so that no input is
-  ever newer: dates decide nothing.
+  ever newer: dates decide nothing. It is asked for every job before the first is judged.
 - `has_metadata`, `has_outdated_metadata`: that there is a record of how the outputs were made.
 - `params_changed`: the judge's verdict, with its reason as the text.
 - `Reason.is_provenance_triggered`: not by us; its advice, to go by dates, would be wrong.
@@ -28,6 +28,7 @@ from ssl_collapse.runtime.errors import UserError
 
 Verdict = Callable[[Any], str | None]
 _judges: dict[Any, Verdict] = {}  # rule -> who judges its jobs
+_beginnings: dict[Any, Callable[[Any], None]] = {}  # rule -> who is told of the plan, job by job
 _SILENT = ("input_changed", "code_changed", "software_stack_changed")
 
 
@@ -42,11 +43,18 @@ class Changed(ParamsChange):  # type: ignore[misc]
         return self.reason
 
 
-def let_judge(rules: Iterable[Any], judge: Verdict) -> None:
-    """From now on the jobs of these rules run if, and only if, `judge` gives a reason."""
+def let_judge(
+    rules: Iterable[Any], judge: Verdict, begin: Callable[[Any], None] = lambda dag: None
+) -> None:
+    """From now on the jobs of these rules run if, and only if, `judge` gives a reason.
+
+    begin: called with the whole plan, once or more often, before a job of it is judged; also where
+    none will be, as a job is not whose inputs are made first.
+    """
     if not _judges:
         _install()
     _judges.update(dict.fromkeys(rules, judge))
+    _beginnings.update(dict.fromkeys(rules, begin))
 
 
 def _install() -> None:
@@ -116,11 +124,12 @@ def _replace_incomplete() -> None:
 def _replace_date() -> None:
     theirs: Any = Job.output_mintime  # a property that gives a coroutine
 
-    async def end_of_time() -> float:
+    async def end_of_time(job: Any) -> float:
+        _beginnings[job.rule](job.dag)
         return math.inf
 
     Job.output_mintime = property(
-        lambda job: end_of_time() if job.rule in _judges else theirs.__get__(job)
+        lambda job: end_of_time(job) if job.rule in _judges else theirs.__get__(job)
     )
 
 

@@ -36,9 +36,8 @@ class Inputs:
         return self.results.packed(self.plan.run(wildcards.run).dataset, wildcards.split)
 
     def probed(self, wildcards: Any) -> dict[str, str | list[str]]:
-        """What the linear probe reads: representations, or in full mode the encoder and images."""
-        probe = self.plan.experiment.evaluation.probe
-        if probe is None or probe.mode == "cached":
+        """What a linear probe reads: representations, or in full mode the encoder and images."""
+        if self.plan.probes[wildcards.probe].mode == "cached":
             files = [fill(self.paths.representations, **wildcards, split=s) for s in SPLITS]
             return {"representations": files, "encoder": [], "train": [], "val": []}
         dataset = self.plan.run(wildcards.run).dataset
@@ -49,9 +48,7 @@ class Inputs:
     def summarized(self) -> list[str]:
         """All that the table is made from."""
         paths, points = self.paths, self.plan.points
-        patterns = [paths.collapse, paths.knn]
-        if self.plan.experiment.evaluation.probe is not None:
-            patterns.append(paths.probe)
+        patterns = [paths.collapse, paths.knn, *self.results.probes()]
         trainings = sorted({self.results.at(paths.training, point) for point in points})
         return [
             *(self.results.at(pattern, point) for pattern in patterns for point in points),

@@ -12,7 +12,8 @@ from engine.users_images import UsersImages
 from ssl_collapse.provenance.code import remember_sources
 from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
-from ssl_collapse.provenance.judge import Planned, judge
+from ssl_collapse.provenance.judge import Planned, judge, spec_changes
+from ssl_collapse.provenance.sidecar import named, read_sidecar
 
 # Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
 VERDICTS, EVERYTHING = "SSL_COLLAPSE_VERDICTS", "SSL_COLLAPSE_EVERYTHING"
@@ -33,13 +34,19 @@ class Judge:
         self.images = UsersImages(stages.plan, stages.results, self.everything)
         self._looks = Looks()
         self._verdicts: dict[str, str | None] = {}
-        self._reported = VERDICTS not in os.environ
+        self._begun = False
+
+    def begin(self, dag: Any) -> None:
+        """Before a plan is judged: say what it would make again; tell `why` and `verify` all."""
+        if self._begun:
+            return
+        self._begun = True
+        self._warn_of_other_recipes(dag)
+        if VERDICTS in os.environ:
+            self._report(dag)
 
     def __call__(self, job: Any) -> str | None:
         """Why a job must run; None where its results are current."""
-        if not self._reported:
-            self._reported = True
-            self._report(job.dag)
         key = str(job.output[0])
         if key not in self._verdicts:
             self._verdicts[key] = self._judge(self.planned(job))
@@ -84,6 +91,29 @@ class Judge:
             print(f"dataset {name}: {found.reason}; its results stay as they are", file=sys.stderr)
             return None
         return found.reason
+
+    def _warn_of_other_recipes(self, dag: Any) -> None:
+        """One line where trainings that are there, of another experiment say, are made again.
+
+        Whether or not Snakemake asks for a verdict on them; their sidecars alone are read.
+        """
+        changed = {}
+        for job in dag.jobs:
+            if self.names.get(job.rule) == "pretrain":
+                output = Path(job.output.training)
+                sidecar = read_sidecar(output) if output.exists() else None
+                spec = self.stages.specs["pretrain"](job.wildcards)
+                if sidecar is not None and (changes := list(spec_changes(sidecar.spec, spec))):
+                    place = named(str(output.parent), self.stages.results)
+                    changed[place.removeprefix("results/")] = changes
+        if changed:
+            place = min(changed)
+            which = "1 training is" if len(changed) == 1 else f"{len(changed)} trainings are"
+            print(
+                f"{which} there with another recipe and will be made again, e.g. {place}: "
+                f"{'; '.join(changed[place][:3])}; `results: FOLDER` in the config keeps both",
+                file=sys.stderr,
+            )
 
     def _report(self, dag: Any) -> None:
         """Write the verdicts on all jobs of the plan, causes before what follows from them."""

@@ -1,6 +1,7 @@
 """From the config to a plan that Snakemake can follow; a wrong config ends it with one message."""
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from engine.hooks import before_planning, let_judge
 from engine.judging import Judge
 from engine.stage import Stages
 from ssl_collapse.config.experiment import RuntimeConfig
+from ssl_collapse.config.reading.file import check_file
+from ssl_collapse.plan.cautions import cautions
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
@@ -31,6 +34,13 @@ def one_message() -> Iterator[None]:
         sys.exit(WRONG_INPUT)
 
 
+def checked_file(path: str) -> str:
+    """The path of a config file that Snakemake can read."""
+    with one_message():
+        check_file(Path(path))
+    return path
+
+
 def plan_experiment(config: Mapping[str, Any], workflow: Any) -> Results:
     """The results of the experiment that a config describes."""
     with one_message():
@@ -46,10 +56,14 @@ def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
         return
     with one_message():
         judge = Judge(stages, own_rules(workflow, rules, stages), lambda: workflow.dryrun)
-        let_judge(judge.names, judge)
+        let_judge(judge.names, judge, judge.begin)
         judge.images.refuse_small()
+        for caution in cautions(results.plan.experiment):
+            print(f"warning: {caution}", file=sys.stderr)
         ours = len(workflow.modifier_stack) == 1  # in a module, targets are the business of others
-        before_planning(workflow, lambda: check_request(workflow, results if ours else None))
+        before_planning(
+            workflow, lambda: check_request(workflow, stages.results, results if ours else None)
+        )
 
 
 def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
@@ -58,10 +72,13 @@ def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
     return {rule: name for rule, name in found.items() if rule in workflow.modifier.rules}
 
 
-def check_request(workflow: Any, results: Results | None) -> None:
+def check_request(workflow: Any, folder: str, results: Results | None) -> None:
     """End with one message where what Snakemake was asked for cannot be done.
 
-    results: those of this plan, where all targets are to be among them.
+    Args:
+        workflow: Snakemake's.
+        folder: the folder of results, from the working directory.
+        results: those of this plan, where all targets are to be among them.
     """
     with one_message():
         if RerunTrigger.PARAMS not in workflow.rerun_triggers:
@@ -69,16 +86,35 @@ def check_request(workflow: Any, results: Results | None) -> None:
                 "--rerun-triggers: results of this workflow are judged by what is recorded beside "
                 "them, never by dates; leave the option out"
             )
+        if not workflow.dryrun:
+            refuse_unwritable(Path(folder))
         if results is not None:
             refuse_unknown_targets(workflow, results)
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """UserError where results cannot be written into a folder, which need not be there yet."""
+    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    way_out = "move it away, or set `results:` in the config to another folder"
+    if not there.is_dir():
+        raise UserError(f"{there}: is no folder, and results are to lie in {folder}; {way_out}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{there}: cannot be written to, and results are to lie in {folder}")
+
+
 def refuse_unknown_targets(workflow: Any, results: Results) -> None:
-    """UserError for a target that is neither a rule nor a result of this plan nor a file."""
-    known = [*(rule.name for rule in workflow.rules), *results.everything()]
-    for target in map(str, workflow.dag_settings.targets):
+    """UserError for a target that is neither a rule nor a result of this plan.
+
+    A file outside the folder of results may be one, too: Snakemake says what it can do about it.
+    """
+    targets = list(map(str, workflow.dag_settings.targets))
+    if not targets:
+        return
+    known = [*(rule.name for rule in workflow.rules), *results.everything(), *results.images()]
+    for target in targets:
         path = str(Path(target))
-        if path not in known and not Path(path).exists() and not target.startswith("/"):
+        elsewhere = Path(path).exists() and not path.startswith(f"{results.paths.root}/")
+        if path not in known and not elsewhere and not target.startswith("/"):
             near = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else "; `snakemake --list` names the rules"
             raise UserError(f"{target}: nothing of this experiment is called so{hint}")

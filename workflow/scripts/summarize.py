@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.summary import parse_rows
 from ssl_collapse.provenance.job import run
-from ssl_collapse.runtime.command_line import text
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
 from ssl_collapse.tables.summary import summarize
@@ -16,7 +15,7 @@ from ssl_collapse.tables.summary import summarize
 def main(args: argparse.Namespace) -> None:
     """Write the table of the rows that `--spec` lists."""
     try:
-        rows = parse_rows(text(args.spec))
+        rows = parse_rows(args.spec)
     except ValidationError as error:
         raise UserError(f"the list of rows is wrong: {error}") from None
     table = summarize(rows, args.results)

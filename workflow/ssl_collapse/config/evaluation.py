@@ -101,6 +101,37 @@ class ProbeSpec(StrictModel):
     """Of the classifier's start, the batches and the crops."""
 
 
+class ProbeConfig(ProbeSpec):
+    """The keys of one probe; or, for both side by side, `cached` and `full` with those keys."""
+
+    cached: ProbeSpec | None = None
+    """The keys of the probe on representations, beside `full`."""
+    full: ProbeSpec | None = None
+    """The keys of the probe on augmented images, beside `cached`."""
+
+    @model_validator(mode="after")
+    def _one_or_both(self) -> Self:
+        if self.cached is None and self.full is None:
+            return self
+        if self.cached is None or self.full is None:
+            raise ValueError("give both `cached` and `full`, or `mode` and the keys of one")
+        if beside := sorted(self.model_fields_set - {"cached", "full"}):
+            raise ValueError(f"`{beside[0]}` belongs under `cached` or `full`, or under both")
+        for mode, probe in (("cached", self.cached), ("full", self.full)):
+            if "mode" in probe.model_fields_set and probe.mode != mode:
+                raise ValueError(f"{mode}.mode is {probe.mode!r}; leave it out")
+        return self
+
+    def probes(self) -> dict[str, ProbeSpec]:
+        """Each probe under the name of its result: `probe`, and beside full `probe-cached`."""
+        if self.cached is None or self.full is None:
+            return {
+                "probe": ProbeSpec(**{key: getattr(self, key) for key in ProbeSpec.model_fields})
+            }
+        cached = self.cached.model_copy(update={"mode": "cached"})
+        return {"probe": self.full.model_copy(update={"mode": "full"}), "probe-cached": cached}
+
+
 class FullProbeSpec(ProbeSpec, RepresentSpec):
     """A probe on images: with the sizes and the normalisation of their dataset."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ssl_collapse.config.dataset import Source
-from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
+from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeConfig
 from ssl_collapse.config.figures import Figure
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import (
@@ -15,6 +15,7 @@ from ssl_collapse.config.types import (
     NotNegative,
     Pixels,
     Positive,
+    RelativeFolder,
     Seed,
     StrictModel,
     Text,
@@ -120,7 +121,7 @@ class EvaluationConfig(StrictModel):
     """Settings of the label-free measures."""
     knn: KnnSpec = KnnSpec()
     """The k-NN protocol."""
-    probe: ProbeSpec | None = None
+    probe: ProbeConfig | None = None
     """The linear probe; null: none."""
 
 
@@ -166,5 +167,7 @@ class Experiment(StrictModel):
     """Figures, by a name of your choice."""
     runtime: RuntimeConfig = RuntimeConfig()
     """What changes the speed and never a result."""
+    results: RelativeFolder = "results"
+    """Folder of all results, from where Snakemake runs; part of no result."""
     sweeps: dict[str, list[str]] = {}
     """Filled in when the config is read: a run as it was written -> the runs that it stands for."""

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from ssl_collapse.config.pretrain import Recipe
-from ssl_collapse.config.types import NotNegative, StrictModel, Text, from_spec
+from ssl_collapse.config.types import Neutral, NotNegative, StrictModel, Text, from_spec
 
 
 class SummaryRow(StrictModel):
@@ -29,6 +29,8 @@ class SummaryRow(StrictModel):
     """Finished epochs of that start."""
     probe: bool = False
     """Whether the epoch has a probe.json."""
+    probe_cached: Annotated[bool, Neutral(False)] = False
+    """Whether it has a probe-cached.json beside it."""
 
     @model_validator(mode="after")
     def _whole_start(self) -> Self:

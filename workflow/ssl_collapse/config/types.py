@@ -126,6 +126,15 @@ def _not_a_file_of_ours(name: str) -> str:
     return name
 
 
+def _relative_folder(path: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*", path):
+        raise ValueError(
+            f"{path!r} is not allowed; use letters, digits, `_`, `-` and `.`, a letter or digit "
+            "first, and `/` between the names of folders"
+        )
+    return path
+
+
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
@@ -140,6 +149,7 @@ Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 FreeText = Annotated[str, Field(max_length=5000), AfterValidator(_without_controls)]
 Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_without_controls)]
 Folder = Annotated[str, Field(min_length=1, max_length=3000), AfterValidator(_possible_path)]
+RelativeFolder = Annotated[str, Field(max_length=500), AfterValidator(_relative_folder)]
 # A name becomes part of paths: nothing that a shell, a URL or a file system would interpret.
 Name = Annotated[
     str,

@@ -37,12 +37,19 @@ KNN = (
     *(KnnAccuracy(metric, "majority", k) for metric in METRIC_NAMES for k in (*FIXED_K, None)),
     *(KnnAccuracy("cosine", "weighted", k) for k in FIXED_K if k > 1),
 )
-PROBE_LABELS = {
-    "probe_top1_last": "Linear probe, top-1 accuracy",
-    "probe_top5_last": "Linear probe, top-5 accuracy",
-    "probe_top1_best": "Linear probe, top-1 accuracy (best epoch on the val labels)",
-    "probe_top5_best": "Linear probe, top-5 accuracy (best epoch on the val labels)",
+# Name of a probe's result -> its columns and what a figure calls them.
+PROBE_COLUMNS = {
+    name: {
+        f"{name.replace('-', '_')}_top{k}_{epoch}": f"{label}, top-{k} accuracy{chosen}"
+        for epoch, chosen in (("last", ""), ("best", " (best epoch on the val labels)"))
+        for k in (1, 5)
+    }
+    for name, label in {
+        "probe": "Linear probe",
+        "probe-cached": "Linear probe on representations",
+    }.items()
 }
+PROBE_LABELS = {column: label for one in PROBE_COLUMNS.values() for column, label in one.items()}
 
 
 def knn_columns(

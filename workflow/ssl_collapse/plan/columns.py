@@ -5,8 +5,7 @@ from ssl_collapse.config.experiment import EvaluationConfig
 from ssl_collapse.evaluation import accuracies
 from ssl_collapse.evaluation.measures import registry
 
-PROBE = tuple(accuracies.PROBE_LABELS)
-ACCURACIES = (*accuracies.knn_columns(), *PROBE)
+ACCURACIES = (*accuracies.knn_columns(), *accuracies.PROBE_LABELS)
 MEASURES = registry.measure_columns()
 _INTERVAL = ("auc_low", "auc_high")
 
@@ -15,7 +14,8 @@ def accuracy_columns(evaluation: EvaluationConfig) -> list[str]:
     """Columns that will hold an accuracy."""
     knn = evaluation.knn
     columns = accuracies.knn_columns(knn.k_max, knn.metrics, knn.votes)
-    return [*columns, *(PROBE if evaluation.probe else ())]
+    probes = evaluation.probe.probes() if evaluation.probe else ()
+    return [*columns, *(column for name in probes for column in accuracies.PROBE_COLUMNS[name])]
 
 
 def measure_columns(collapse: CollapseSpec) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 class Paths:
     """The patterns of all results under one folder; `{epoch}` is written with four digits.
 
-    `{run}` and `{seed}` name one training, `{split}` is train or val.
+    `{run}` and `{seed}` name one training, `{split}` is train or val,
+    `{probe}` is probe or probe-cached.
     """
 
     def __init__(self, root: str = "results") -> None:
@@ -29,7 +30,7 @@ class Paths:
         self.collapse = f"{self.epoch}/collapse.json"
         self.knn_csv = f"{self.epoch}/knn.csv"
         self.knn = f"{self.epoch}/knn.json"
-        self.probe = f"{self.epoch}/probe.json"
+        self.probe = f"{self.epoch}/{{probe}}.json"
 
         self.summary = f"{root}/tables/summary.csv"
         self.figure = f"{root}/figures/{{figure}}.{{kind}}"

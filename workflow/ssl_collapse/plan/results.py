@@ -9,10 +9,10 @@ SPLITS = ("train", "val")
 
 
 class Results:
-    """The results of a plan under one folder."""
+    """The results of a plan, as paths that a module's `prefix:` is still put before."""
 
-    def __init__(self, plan: Plan, root: str = "results") -> None:
-        self.plan, self.paths = plan, Paths(root)
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.paths = plan, Paths(plan.experiment.results)
 
     def everything(self) -> Iterator[str]:
         """Every result: what the target `all` stands for."""
@@ -30,6 +30,13 @@ class Results:
             yield from self.figure(name)
         yield self.paths.report
 
+    def images(self) -> Iterator[str]:
+        """Generated images: made on the way, and no target of `all`."""
+        users = self.plan.users_datasets()
+        for dataset in self.plan.used_datasets():
+            if dataset not in users:
+                yield fill(self.paths.images, dataset=dataset)
+
     def of_dataset(self, dataset: str) -> Iterator[str]:
         """Description and packed images of a dataset."""
         yield fill(self.paths.description, dataset=dataset)
@@ -42,11 +49,15 @@ class Results:
         yield self.at(paths.encoder, point)
         for split in SPLITS:
             yield self.at(paths.representations, point, split)
-        patterns = [paths.spectrum, paths.collapse, paths.knn_csv, paths.knn]
-        if self.plan.experiment.evaluation.probe is not None:
-            patterns.append(paths.probe)
-        for pattern in patterns:
+        for pattern in (
+            *(paths.spectrum, paths.collapse, paths.knn_csv, paths.knn),
+            *self.probes(),
+        ):
             yield self.at(pattern, point)
+
+    def probes(self) -> list[str]:
+        """The pattern of each probe's result."""
+        return [self.paths.probe.replace("{probe}", name) for name in self.plan.probes]
 
     def at(self, pattern: str, point: Point, split: str = "") -> str:
         """A result of one analysed epoch."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.config.dataset import OrderingSpec, PackSpec
-from ssl_collapse.config.evaluation import FullProbeSpec, RepresentSpec
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
@@ -150,11 +150,15 @@ class Plan:
         """The k-NN protocol."""
         return self.experiment.evaluation.knn.to_spec()
 
-    def probe(self, run: str) -> dict[str, Any]:
-        """The linear probe's settings, in full mode with how its images are prepared."""
+    @cached_property
+    def probes(self) -> dict[str, ProbeSpec]:
+        """The linear probes, by the names of their results."""
         probe = self.experiment.evaluation.probe
-        if probe is None:
-            raise UserError("evaluation.probe is null: set it to measure a linear probe")
+        return probe.probes() if probe else {}
+
+    def probe(self, run: str, name: str = "probe") -> dict[str, Any]:
+        """A linear probe's settings, in full mode with how its images are prepared."""
+        probe = self.probes[name]
         if probe.mode == "cached":
             return probe.to_spec()
         return FullProbeSpec(**dict(probe), **self._prepared(run)).to_spec()
@@ -179,7 +183,8 @@ class Plan:
             recipe=Recipe(**_recipe(run)),
             start_run=run.start.run if run.start else None,
             start_epoch=run.start.epoch if run.start else None,
-            probe=self.experiment.evaluation.probe is not None,
+            probe="probe" in self.probes,
+            probe_cached="probe-cached" in self.probes,
         ).to_spec()
 
     def figure(self, name: str) -> dict[str, Any]:

@@ -38,9 +38,11 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
     refuse_overwriting(parser, args)
     set_up_logging(args.log)
     try:
+        if "spec" in args:
+            args.spec = text(args.spec)
         if args.provenance and RANK is None:
             request = Request.model_validate_json(text(args.provenance))
-            record = Record(request, text(args.spec), Path(sys.argv[0]), LIBRARY)
+            record = Record(request, args.spec, Path(sys.argv[0]), LIBRARY)
             main(args)
             record.write()
         else:

@@ -25,10 +25,11 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     results: the folder of all results. Columns: the plan's (`_plan_columns`); `loss`, the training
     loss of that epoch (none of epoch 0, before training); every number at the top level of
     collapse.json under its own name; the k-NN columns (`knn_columns`); those of probe.json as
-    `probe_*`; `chance`, one over the number of classes; `failure`, what went wrong in training or
-    with the representations, and `diverged`, whether anything did: then the measures are empty, but
-    their columns are there. A cell is empty where there is no such number. Raises UserError for a
-    file that is missing or damaged, and for an epoch that training.csv lacks.
+    `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the number of
+    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
+    whether anything did: then the measures are empty, but their columns are there. A cell is empty
+    where there is no such number. Raises UserError for a file that is missing or damaged, and for
+    an epoch that training.csv lacks.
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
@@ -56,12 +57,14 @@ def _record(
     plan = _plan_columns(row, _train_images(row.dataset, dataset))
     loss = _loss(row, losses, results)
     collapse, knn = (read_json(folder / name) for name in ("collapse.json", "knn.json"))
-    probe = read_json(folder / "probe.json") if row.probe else {}
+    probes = [n for n, there in (("probe", row.probe), ("probe-cached", row.probe_cached)) if there]
+    probed = {name.replace("-", "_"): read_json(folder / f"{name}.json") for name in probes}
     record = {**plan, "loss": loss}
     record |= {name: v for name, v in _measures(collapse).items() if name not in plan}
     record |= knn_columns(folder / "knn.json")
-    record |= {f"probe_{name}": v for name, v in _measures(probe).items()}
-    failure = _failure(loss, collapse, knn, probe)
+    for prefix, probe in probed.items():
+        record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
+    failure = _failure(loss, collapse, knn, *probed.values())
     chance = 1 / len(dataset["classes"])
     return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
 
