@@ -6,6 +6,7 @@ The times go to speed.csv beside training.csv, which so has the same bytes in ev
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -51,27 +52,29 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def main(args: argparse.Namespace) -> None:
-    """Train on one device, or start the processes that train on several."""
+def main(args: argparse.Namespace) -> Callable[[], None]:
+    """Train here, or start the processes that train on several GPUs; returns what to do last."""
     start = checkpoint_after(args.start, _spec(args).start_epoch) if args.start else None
     if args.identity is None:
         # All that decides the result is part of the state's path: nothing else can resume it.
         inputs = [args.images, args.ordering, *([start] if start else [])]
         args.identity = identity("training", args.spec, args.code, *map(content, inputs))
+    state = SavedState(args.state / args.identity)
     if args.gpus > 1 and not under_torchrun():
         device = choose_device(args.device, args.gpus)  # held here for all processes
         if device.type == "cuda" or args.device == "cpu":
             launch(sys.argv[0], [*sys.argv[1:], "--identity", args.identity], args.gpus)
-            return
+            return state.remove
         logger.warning("no GPU is visible: one process on the CPU instead of %d", args.gpus)
-    train(args, start)
+    train(args, start, state)
+    return state.remove
 
 
 def _spec(args: argparse.Namespace) -> PretrainSpec:
     return PretrainSpec.from_spec(args.spec)
 
 
-def train(args: argparse.Namespace, start: Path | None) -> None:
+def train(args: argparse.Namespace, start: Path | None, state: SavedState) -> None:
     """Train, or go on training, and publish the results."""
     spec = _spec(args)
     images = PackedImages(on_scratch(args.images, args.scratch))
@@ -79,7 +82,6 @@ def train(args: argparse.Namespace, start: Path | None) -> None:
     check_subsets(spec, len(ordering), spec.start_epoch)
     device = choose_device(args.device)
     runtime = Runtime(device, args.workers, args.log_every, args.run)
-    state = SavedState(args.state / args.identity)
     ranks = join(device)
     if ranks.size > 1 and device.type == "cpu":
         logger.warning("on the CPU batch norm sees each process's part of a batch alone")
@@ -95,8 +97,6 @@ def train(args: argparse.Namespace, start: Path | None) -> None:
             with atomic_path(args.training) as temporary:
                 pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
             state.publish(args.checkpoints)
-    if ranks.first:
-        state.remove()
     ranks.leave()
 
 

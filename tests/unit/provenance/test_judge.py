@@ -3,14 +3,17 @@
 The answers are lists of jobs: the one that is not current, and all that is made from it.
 """
 
+import argparse
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from stub_workflow import StubWorkflow, request
 
+from ssl_collapse.provenance import job as jobs
 from ssl_collapse.provenance.content import content, digest, look, vouch
 from ssl_collapse.provenance.job import Record
 from ssl_collapse.provenance.judge import judge, spec_changes
@@ -258,3 +261,36 @@ def test_rows_in_another_order_are_another_spec():
     one, other = (f'{{"runs":[{{"name":"{x}"}},{{"name":"{y}"}}]}}' for x, y in ("ab", "ba"))
     assert list(spec_changes(one, one)) == []
     assert list(spec_changes(one, other)) == ["its rows stand in another order"]
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_training_keeps_its_state_until_its_results_count(
+    done: StubWorkflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+):
+    # The code is edited while it trains: its results do not count. With the edit undone the same
+    # command is to publish them again, not to train again.
+    planned = next(job for stage, _, job in done.jobs() if stage == "train")
+    output, state = Path(planned.outputs[0]), tmp_path / "state"
+    state.write_text("all epochs")
+
+    def main(args: argparse.Namespace):
+        output.unlink()
+        os.link(state, output)
+        if edited:
+            done.edit("train", 2)
+        return state.unlink
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--spec")
+    words = ["--spec", planned.spec, "--provenance", request(planned).model_dump_json()]
+    monkeypatch.setattr(sys, "argv", [str(planned.script), *words])
+    monkeypatch.setattr(jobs, "LIBRARY", done.folder)
+    if edited:
+        with pytest.raises(SystemExit):
+            jobs.run(parser, main)
+        assert state.exists()
+    else:
+        jobs.run(parser, main)
+        assert not state.exists()
+        monkeypatch.setattr("ssl_collapse.provenance.content.digest", None)  # nothing is read
+        assert judge(planned) is None

@@ -68,7 +68,7 @@ def train(script: ModuleType, inputs: Path, folder: Path, start: Path | None = N
         **({"start": start} if start else {}),
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    script.main(script.parser().parse_args(words))
+    script.main(script.parser().parse_args(words))()
 
 
 @pytest.fixture
