@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import checkpoint_after
 from ssl_collapse.provenance.content import content
-from ssl_collapse.provenance.job import run
+from ssl_collapse.provenance.job import made_meanwhile, run
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.files import atomic_path
 from ssl_collapse.runtime.saved_state import SavedState, identity
@@ -66,16 +66,19 @@ def main(args: argparse.Namespace) -> Callable[[], None]:
             launch(sys.argv[0], [*sys.argv[1:], "--identity", args.identity], args.gpus)
             return state.remove
         logger.warning("no GPU is visible: one process on the CPU instead of %d", args.gpus)
-    train(args, start, state)
-    return state.remove
+    with ExitStack() as held:
+        train(args, start, state, held)
+        held.callback(state.remove)
+        # The lock, too, is held until the results count: who waits for it would train again.
+        return held.pop_all().close
 
 
 def _spec(args: argparse.Namespace) -> PretrainSpec:
     return PretrainSpec.from_spec(args.spec)
 
 
-def train(args: argparse.Namespace, start: Path | None, state: SavedState) -> None:
-    """Train, or go on training, and publish the results."""
+def train(args: argparse.Namespace, start: Path | None, state: SavedState, held: ExitStack) -> None:
+    """Train, or go on training, and publish the results; `held` keeps the lock of the state."""
     spec = _spec(args)
     images = PackedImages(on_scratch(args.images, args.scratch))
     ordering = read_ordering(args.ordering, len(images))
@@ -85,18 +88,23 @@ def train(args: argparse.Namespace, start: Path | None, state: SavedState) -> No
     ranks = join(device)
     if ranks.size > 1 and device.type == "cpu":
         logger.warning("on the CPU batch norm sees each process's part of a batch alone")
-    with state.locked() if ranks.first else nullcontext():
-        ranks.wait()  # for the lock
-        trainer = Trainer(spec, images, ordering, runtime, state, ranks)
-        if start:
-            trainer.start_from(start)
-        trainer.resume()
-        rows = trainer.run()
-        if ranks.first:
-            _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
-            with atomic_path(args.training) as temporary:
-                pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
-            state.publish(args.checkpoints)
+    if ranks.first:
+        held.enter_context(state.locked())
+    ranks.wait()  # for the lock
+    if made_meanwhile(args):
+        logger.info("another process has finished this training: nothing is left to do")
+        ranks.leave()
+        return
+    trainer = Trainer(spec, images, ordering, runtime, state, ranks)
+    if start:
+        trainer.start_from(start)
+    trainer.resume()
+    rows = trainer.run()
+    if ranks.first:
+        _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
+        with atomic_path(args.training) as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
+        state.publish(args.checkpoints)
     ranks.leave()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
 from ssl_collapse.provenance.content import State, confirm, content, digest, look, vouch
+from ssl_collapse.provenance.judge import Planned, judge
 from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
 from ssl_collapse.runtime.command_line import (
     RANK,
@@ -55,6 +56,24 @@ def run(parser: argparse.ArgumentParser, main: Main) -> None:
             confirm(Path(output))  # files that were linked to the state have a new ctime
     except Exception as error:
         sys.exit(explain(error))
+
+
+def made_meanwhile(args: argparse.Namespace) -> bool:
+    """Whether another process has made this job's results since Snakemake made room for them."""
+    if not args.provenance:
+        return False
+    request = Request.model_validate_json(text(args.provenance))
+    planned = Planned(
+        rule=request.rule,
+        spec=text(args.spec),
+        code=request.code,
+        inputs=tuple(request.inputs),
+        outputs=tuple(request.outputs),
+        results=request.results,
+        script=Path(sys.argv[0]),
+        plugins=tuple(request.plugins),
+    )
+    return judge(planned) is None
 
 
 class Record:
