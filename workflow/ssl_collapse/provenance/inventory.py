@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ssl_collapse.runtime.files import write_text
+from ssl_collapse.runtime.files import file_sha256, write_text
 from ssl_collapse.runtime.folders import (
     NEVER,
     State,
@@ -31,7 +31,7 @@ from ssl_collapse.runtime.folders import (
 )
 
 INVENTORY = "inventory.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WORTH_SAYING = 1_000_000_000  # bytes to read that take long enough to say so
 _READERS = 8  # threads: hashing leaves Python's lock, and network disks answer many at once
 _AT_ONCE = 10_000  # files handed to them: each takes some memory until it is read
@@ -95,11 +95,14 @@ def write_inventory(
         listed: `list_files` before the job began to look: what appears later is news.
         digests: "folder/relative path" -> sha256 of what the job read, and the file's state then.
         naming: the names by which it chose.
+
+    It belongs to the dataset.json that lies beside `target`.
     """
     known = {name: [*state, digest] for name, (digest, state) in digests.items()}
     others = {name: state for name, state in listed.items() if name not in known}
     files = known | _entries(folders, others, {}, naming)
-    write_text(target, _as_text(_document(files, naming)))
+    description = file_sha256(target.with_name("dataset.json"))
+    write_text(target, _as_text(_document(files, naming, description)))
 
 
 def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comparison:
@@ -112,17 +115,20 @@ def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comp
     """
     if away := _why_away(folders):
         return Comparison("unknown", away, away=True)
-    damage = _damage_of_description(inventory.with_name("dataset.json"))
+    described = inventory.with_name("dataset.json")
+    damage = _damage_of_description(described)
     recorded = _read(inventory)
     if damage or isinstance(recorded, str):
         return Comparison("unknown", damage or str(recorded))
+    if recorded["description"] != file_sha256(described):
+        return Comparison("unknown", f"{inventory} belongs to another dataset.json")
     naming = Naming(tuple(recorded["passed_over"]), tuple(recorded["suffixes"]))
     known: dict[str, Entry] = recorded["files"]
     listed = list_files(folders, naming)
     files = _entries(folders, listed, {} if everything else known, naming)
     if files == known:
         return Comparison("same", content=recorded["content"])
-    document = _document(files, naming)
+    document = _document(files, naming, recorded["description"])
     if document["content"] == recorded["content"]:
         return Comparison("same", content=document["content"], fresh=document)
     return Comparison("differs", _difference(folders, known, files), document["content"])
@@ -240,12 +246,13 @@ def _read_entry(path: str) -> Entry:
         return [*NEVER, f"cannot be read: {error.strerror}"]
 
 
-def _document(files: Mapping[str, Entry], naming: Naming) -> dict[str, Any]:
+def _document(files: Mapping[str, Entry], naming: Naming, description: str) -> dict[str, Any]:
     content = hashlib.sha256()
     for name in sorted(files):
         content.update(json.dumps([name, files[name][4]]).encode() + b"\n")
     return {
         "format_version": FORMAT_VERSION,
+        "description": description,
         "content": content.hexdigest(),
         "passed_over": list(naming.passed_over),
         "suffixes": list(naming.suffixes),
@@ -267,7 +274,13 @@ def _read(path: Path) -> dict[str, Any] | str:
         return content
     if content.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
         return f"{path} is of another version"
-    kinds = {"content": str, "passed_over": list, "suffixes": list, "files": dict}
+    kinds = {
+        "description": str,
+        "content": str,
+        "passed_over": list,
+        "suffixes": list,
+        "files": dict,
+    }
     whole = all(isinstance(content.get(key), kind) for key, kind in kinds.items())
     if whole and all(isinstance(e, list) and len(e) == 5 for e in content["files"].values()):
         return content
