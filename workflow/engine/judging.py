@@ -34,6 +34,7 @@ class Judge:
         self.images = UsersImages(stages.plan, stages.results, self.everything)
         self._looks = Looks()
         self._verdicts: dict[str, str | None] = {}
+        self._believed: dict[str, str] = {}  # output -> why it is believed without a look
         self._begun = False
 
     def begin(self, dag: Any) -> None:
@@ -88,7 +89,9 @@ class Judge:
                 save(self.images.inventory(name), found)
             return None
         if found.away:
-            print(f"dataset {name}: {found.reason}; its results stay as they are", file=sys.stderr)
+            note = f"dataset {name}: {found.reason}; its results stay as they are"
+            self._believed[planned.outputs[0]] = note
+            print(note, file=sys.stderr)
             return None
         return found.reason
 
@@ -124,5 +127,6 @@ class Judge:
             planned = self.planned(job)
             row = {name: getattr(planned, name) for name in ("rule", "spec", "code")}
             row |= {"inputs": planned.inputs, "outputs": planned.outputs, "reason": self(job)}
+            row["believed"] = self._believed.get(planned.outputs[0])
             rows.append(row)
         Path(os.environ[VERDICTS]).write_text(json.dumps(rows), "utf-8")

@@ -16,7 +16,10 @@ from ssl_collapse.runtime.errors import UserError
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judge's word on one job; no reason where what it makes is current."""
+    """The judge's word on one job; no reason where what it makes is current.
+
+    believed: why that could not be looked up, where it could not.
+    """
 
     rule: str
     spec: str
@@ -24,6 +27,7 @@ class Verdict:
     inputs: list[str]
     outputs: list[str]
     reason: str | None
+    believed: str | None = None
 
     @property
     def place(self) -> str:
@@ -72,6 +76,11 @@ def differing(plan: Sequence[Verdict]) -> Iterator[str]:
     for job in plan:
         if job.reason not in (None, MISSING):
             yield f"{job.place}: {job.reason}"
+
+
+def believed(plan: Sequence[Verdict]) -> list[str]:
+    """What could not be looked at: images that are not on this machine."""
+    return [job.believed for job in plan if job.believed]
 
 
 def missing(plan: Sequence[Verdict]) -> int:

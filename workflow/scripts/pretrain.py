@@ -6,7 +6,8 @@ The times go to speed.csv beside training.csv, which so has the same bytes in ev
 import argparse
 import logging
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import checkpoint_after
 from ssl_collapse.provenance.content import content
-from ssl_collapse.provenance.job import run
+from ssl_collapse.provenance.job import made_meanwhile, run
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.files import atomic_path
 from ssl_collapse.runtime.saved_state import SavedState, identity
@@ -51,52 +52,59 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def main(args: argparse.Namespace) -> None:
-    """Train on one device, or start the processes that train on several."""
+def main(args: argparse.Namespace) -> Callable[[], None]:
+    """Train here, or start the processes that train on several GPUs; returns what to do last."""
     start = checkpoint_after(args.start, _spec(args).start_epoch) if args.start else None
     if args.identity is None:
         # All that decides the result is part of the state's path: nothing else can resume it.
         inputs = [args.images, args.ordering, *([start] if start else [])]
         args.identity = identity("training", args.spec, args.code, *map(content, inputs))
+    state = SavedState(args.state / args.identity)
     if args.gpus > 1 and not under_torchrun():
         device = choose_device(args.device, args.gpus)  # held here for all processes
         if device.type == "cuda" or args.device == "cpu":
             launch(sys.argv[0], [*sys.argv[1:], "--identity", args.identity], args.gpus)
-            return
+            return state.remove
         logger.warning("no GPU is visible: one process on the CPU instead of %d", args.gpus)
-    train(args, start)
+    with ExitStack() as held:
+        train(args, start, state, held)
+        held.callback(state.remove)
+        # The lock, too, is held until the results count: who waits for it would train again.
+        return held.pop_all().close
 
 
 def _spec(args: argparse.Namespace) -> PretrainSpec:
     return PretrainSpec.from_spec(args.spec)
 
 
-def train(args: argparse.Namespace, start: Path | None) -> None:
-    """Train, or go on training, and publish the results."""
+def train(args: argparse.Namespace, start: Path | None, state: SavedState, held: ExitStack) -> None:
+    """Train, or go on training, and publish the results; `held` keeps the lock of the state."""
     spec = _spec(args)
     images = PackedImages(on_scratch(args.images, args.scratch))
     ordering = read_ordering(args.ordering, len(images))
     check_subsets(spec, len(ordering), spec.start_epoch)
     device = choose_device(args.device)
     runtime = Runtime(device, args.workers, args.log_every, args.run)
-    state = SavedState(args.state / args.identity)
     ranks = join(device)
     if ranks.size > 1 and device.type == "cpu":
         logger.warning("on the CPU batch norm sees each process's part of a batch alone")
-    with state.locked() if ranks.first else nullcontext():
-        ranks.wait()  # for the lock
-        trainer = Trainer(spec, images, ordering, runtime, state, ranks)
-        if start:
-            trainer.start_from(start)
-        trainer.resume()
-        rows = trainer.run()
-        if ranks.first:
-            _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
-            with atomic_path(args.training) as temporary:
-                pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
-            state.publish(args.checkpoints)
     if ranks.first:
-        state.remove()
+        held.enter_context(state.locked())
+    ranks.wait()  # for the lock
+    if made_meanwhile(args):
+        logger.info("another process has finished this training: nothing is left to do")
+        ranks.leave()
+        return
+    trainer = Trainer(spec, images, ordering, runtime, state, ranks)
+    if start:
+        trainer.start_from(start)
+    trainer.resume()
+    rows = trainer.run()
+    if ranks.first:
+        _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
+        with atomic_path(args.training) as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
+        state.publish(args.checkpoints)
     ranks.leave()
 
 

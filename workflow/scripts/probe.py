@@ -62,8 +62,8 @@ Spec = TypeVar("Spec", bound=ProbeSpec)
 ProbeRun = Callable[[SavedState | None], dict[str, Any]]
 
 
-def main(args: argparse.Namespace) -> None:
-    """Probe and write what was asked for."""
+def main(args: argparse.Namespace) -> Callable[[], None] | None:
+    """Probe and write what was asked for; returns what to do last."""
     full, direct = _is_full(args), args.json is None
     files = [args.encoder, args.images_train, args.images_val] if full else args.representations
     path = beside(args.encoder if full else files[-1], "probe") if direct else args.json
@@ -75,6 +75,7 @@ def main(args: argparse.Namespace) -> None:
     if direct:
         print(_readable(result))
         print(f"\nwritten: {path}")
+    return state.remove if state else None
 
 
 def _is_full(args: argparse.Namespace) -> bool:
@@ -137,7 +138,7 @@ def _parse(text: str, model: type[Spec], mode: str) -> Spec:
 
 @contextmanager
 def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState | None]:
-    """With --state: where an interrupted probe is saved, until the block has succeeded."""
+    """With --state: where an interrupted probe is saved."""
     if args.state is None:
         yield None
         return
@@ -146,7 +147,6 @@ def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState |
     state = SavedState(args.state / identity(*settings, *map(content, files)))
     with state.locked():
         yield state
-    state.remove()
 
 
 def _readable(content: dict[str, Any]) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from engine.words import explain, verdicts
+from engine.words import believed, explain, verdicts
 from ssl_collapse.runtime.command_line import report_command
 
 
 def main(arguments: list[str]) -> int:
     """Print the reasons."""
-    print("\n".join(explain(verdicts(arguments))) or "nothing to do")
+    plan = verdicts(arguments)
+    print("\n".join([*believed(plan), *(list(explain(plan)) or ["nothing to do"])]))
     return 0
 
 

@@ -317,6 +317,18 @@ def test_another_folder_with_equal_names_sizes_and_dates_is_read(place: Path) ->
     assert (found.state, found.reason) == ("differs", f"{place}/copy/dog/1.png changed")
 
 
+def test_a_description_from_a_backup_is_not_that_of_todays_images(place: Path) -> None:
+    # cp -p backup/dataset.json*: what lies beside it tells that today's images are as recorded
+    described = place / "results/dataset.json"
+    backup = described.read_bytes()
+    save_image(place / "images/dog/1.png", 100)
+    describe(place)
+    described.write_bytes(backup)
+    found = look(place)
+    assert found.state == "unknown"
+    assert found.reason.endswith("inventory.json belongs to another dataset.json")
+
+
 def test_an_unusual_name_stays_one_line(place: Path) -> None:
     save_image(place / "images/cat/two\nlines ü.png", 7)
     assert look(place).reason == f"{place}/images/cat/two\\nlines ü.png added"
@@ -438,4 +450,4 @@ def test_an_inventory_vouches_for_its_own_description_alone(place: Path) -> None
     description.write_text(json.dumps({**content, "fingerprint": "another"}))
     found = look(place)
     assert found.state == "unknown"
-    assert found.reason.endswith("inventory.json is of another dataset.json")
+    assert found.reason.endswith("inventory.json belongs to another dataset.json")

@@ -3,18 +3,21 @@
 The answers are lists of jobs: the one that is not current, and all that is made from it.
 """
 
+import argparse
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from stub_workflow import StubWorkflow, request
 
-from ssl_collapse.provenance.content import Looks, digest, look
+from ssl_collapse.provenance import job as jobs
+from ssl_collapse.provenance.content import Looks, content, digest, look, vouch
 from ssl_collapse.provenance.job import Record
-from ssl_collapse.provenance.judge import judge
-from ssl_collapse.provenance.sidecar import path_of
+from ssl_collapse.provenance.judge import judge, spec_changes
+from ssl_collapse.provenance.sidecar import Sidecar, path_of
 from ssl_collapse.runtime.errors import UserError
 
 BELOW = {
@@ -232,3 +235,62 @@ def test_a_folder_is_known_by_names_and_bytes(tmp_path: Path):
     assert look(folder).bytes == 6  # three letters each
     (folder / "two").rename(folder / "three")
     assert digest(folder) != first
+
+
+def test_subfolders_that_change_places_are_seen_though_no_file_has_a_new_date(tmp_path: Path):
+    # as two classes of images: mv cat t; mv dog cat; mv t dog
+    images = tmp_path / "images"
+    for name, text in (("cat", "meow"), ("dog", "woof")):
+        (images / name).mkdir(parents=True)
+        (images / name / "0.png").write_text(text)
+    made = digest(images)
+    sidecar = Sidecar(
+        rule="textures", spec="{}", code="", modules={}, inputs={}, bytes=8, sha256=made
+    )
+    path_of(images).write_text(sidecar.model_dump_json())
+    vouch(images, look(images))
+    assert content(images) == made
+    (images / "cat").rename(images / "t")
+    (images / "dog").rename(images / "cat")
+    (images / "t").rename(images / "dog")
+    assert content(images) == digest(images) != made
+
+
+def test_rows_in_another_order_are_another_spec():
+    # the runs of a figure, [a, b] -> [b, a]: known by their names, and yet in an order
+    one, other = (f'{{"runs":[{{"name":"{x}"}},{{"name":"{y}"}}]}}' for x, y in ("ab", "ba"))
+    assert list(spec_changes(one, one)) == []
+    assert list(spec_changes(one, other)) == ["its rows stand in another order"]
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_training_keeps_its_state_until_its_results_count(
+    done: StubWorkflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+):
+    # The code is edited while it trains: its results do not count. With the edit undone the same
+    # command is to publish them again, not to train again.
+    planned = next(job for stage, _, job in done.jobs() if stage == "train")
+    output, state = Path(planned.outputs[0]), tmp_path / "state"
+    state.write_text("all epochs")
+
+    def main(args: argparse.Namespace):
+        output.unlink()
+        os.link(state, output)
+        if edited:
+            done.edit("train", 2)
+        return state.unlink
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--spec")
+    words = ["--spec", planned.spec, "--provenance", request(planned).model_dump_json()]
+    monkeypatch.setattr(sys, "argv", [str(planned.script), *words])
+    monkeypatch.setattr(jobs, "LIBRARY", done.folder)
+    if edited:
+        with pytest.raises(SystemExit):
+            jobs.run(parser, main)
+        assert state.exists()
+    else:
+        jobs.run(parser, main)
+        assert not state.exists()
+        monkeypatch.setattr("ssl_collapse.provenance.content.digest", None)  # nothing is read
+        assert judge(planned, Looks()) is None

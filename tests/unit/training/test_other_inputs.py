@@ -18,7 +18,11 @@ import pytest
 
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
+from ssl_collapse.provenance.code import code_digest
+from ssl_collapse.provenance.job import LIBRARY, Record
+from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.runtime.errors import INTERRUPTED
+from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.loop import Trainer
 
 SCRIPT = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
@@ -55,7 +59,9 @@ def inputs(script: ModuleType, images: PackedImages, tmp_path: Path) -> Path:
     return folder
 
 
-def train(script: ModuleType, inputs: Path, folder: Path, start: Path | None = None) -> None:
+def train(
+    script: ModuleType, inputs: Path, folder: Path, start: Path | None = None, provenance: str = ""
+) -> None:
     spec = {**SPEC, "start_epoch": 1} if start else SPEC
     options = {
         "spec": json.dumps(spec),
@@ -65,10 +71,13 @@ def train(script: ModuleType, inputs: Path, folder: Path, start: Path | None = N
         "training": folder / "training.csv",
         "checkpoints": folder / "checkpoints",
         "device": "cpu",
+        **({"provenance": provenance} if provenance else {}),
         **({"start": start} if start else {}),
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    script.main(script.parser().parse_args(words))
+    parser = script.parser()
+    parser.add_argument("--provenance")
+    script.main(parser.parse_args(words))()
 
 
 @pytest.fixture
@@ -168,3 +177,25 @@ def test_a_speed_that_cannot_be_written_is_no_reason_to_fail(
     train(script, inputs, tmp_path / "run")
     assert "speed.csv was not written" in caplog.text
     assert results(tmp_path / "run") == results(inputs)
+
+
+def test_who_waits_for_a_trainer_that_finishes_does_not_train_again(
+    script: ModuleType, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Snakemake was killed; its trainer finished while the next one waited for its lock.
+    outputs = [str(tmp_path / "training.csv"), str(tmp_path / "checkpoints")]
+    code, lock, runs = code_digest(SCRIPT, LIBRARY), SavedState.locked, []
+    request = Request(rule="pretrain", code=code, plugins=[], inputs=[], outputs=outputs)
+
+    def wait(state: SavedState) -> Any:
+        monkeypatch.setattr(SavedState, "locked", lock)
+        train(script, inputs, tmp_path)
+        Record(request, json.dumps(SPEC), SCRIPT, LIBRARY).write()
+        return lock(state)
+
+    monkeypatch.setattr("sys.argv", [str(SCRIPT)])
+    monkeypatch.setattr(SavedState, "locked", wait)
+    monkeypatch.setattr(Trainer, "run", lambda self, run=Trainer.run: runs.append(1) or run(self))
+    train(script, inputs, tmp_path, provenance=request.model_dump_json())
+    assert len(runs) == 1
+    assert results(tmp_path) == results(inputs)

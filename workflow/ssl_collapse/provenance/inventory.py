@@ -33,7 +33,7 @@ from ssl_collapse.runtime.folders import (
 
 INVENTORY = "inventory.json"
 DESCRIPTION = "dataset.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WORTH_SAYING = 1_000_000_000  # bytes to read that take long enough to say so
 _READERS = 8  # threads: hashing leaves Python's lock, and network disks answer many at once
 _AT_ONCE = 10_000  # files handed to them: each takes some memory until it is read
@@ -97,6 +97,8 @@ def write_inventory(
         listed: `list_files` before the job began to look: what appears later is news.
         digests: "folder/relative path" -> sha256 of what the job read, and the file's state then.
         naming: the names by which it chose.
+
+    It belongs to the dataset.json that lies beside `target`.
     """
     known = {name: [*state, digest] for name, (digest, state) in digests.items()}
     others = {name: state for name, state in listed.items() if name not in known}
@@ -121,7 +123,7 @@ def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comp
     if damage or isinstance(recorded, str):
         return Comparison("unknown", damage or str(recorded))
     if recorded["description"] != content(description, everything):
-        return Comparison("unknown", f"{inventory} is of another {DESCRIPTION}")
+        return Comparison("unknown", f"{inventory} belongs to another {DESCRIPTION}")
     naming = Naming(tuple(recorded["passed_over"]), tuple(recorded["suffixes"]))
     known: dict[str, Entry] = recorded["files"]
     listed = list_files(folders, naming)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
-from ssl_collapse.provenance.content import State, content, digest, look, vouch
+from ssl_collapse.provenance.content import Look, Looks, State, content, digest, look, vouch
+from ssl_collapse.provenance.judge import Planned, judge
 from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
 from ssl_collapse.runtime.command_line import (
     RANK,
@@ -25,12 +26,16 @@ from ssl_collapse.runtime.files import write_text
 LIBRARY = Path(__file__).parents[2]
 
 
-def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], None]) -> None:
+Main = Callable[[argparse.Namespace], Callable[[], None] | None]
+
+
+def run(parser: argparse.ArgumentParser, main: Main) -> None:
     """Parse the command line, run `main`, and turn `UserError` into one message and exit code 2.
 
     Adds `--log FILE`: plain lines go there; on a terminal they also go to stderr. Adds
     `--provenance JSON`, by which the workflow has a sidecar written beside every output; the script
-    then has an option `--spec`.
+    then has an option `--spec`. What `main` returns is called when the sidecars are written: until
+    then a training keeps its state, so that one whose results do not count need not start anew.
     """
     parser.add_argument("--log", type=Path, help="also write the log lines to this file")
     parser.add_argument("--provenance", help=argparse.SUPPRESS)
@@ -43,12 +48,34 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], No
         if args.provenance and RANK is None:
             request = Request.model_validate_json(text(args.provenance))
             record = Record(request, args.spec, Path(sys.argv[0]), LIBRARY)
-            main(args)
+            finish = main(args)
             record.write()
         else:
-            main(args)
+            record, finish = None, main(args)
+        if finish is not None and RANK is None:
+            finish()
+        for output in record.request.outputs if record and finish else ():
+            Look.at(Path(output)).confirm()  # files that were linked to the state have a new ctime
     except Exception as error:
         sys.exit(explain(error))
+
+
+def made_meanwhile(args: argparse.Namespace) -> bool:
+    """Whether another process has made this job's results since Snakemake made room for them."""
+    if not args.provenance:
+        return False
+    request = Request.model_validate_json(text(args.provenance))
+    planned = Planned(
+        rule=request.rule,
+        spec=args.spec,
+        code=request.code,
+        inputs=tuple(request.inputs),
+        outputs=tuple(request.outputs),
+        results=request.results,
+        script=Path(sys.argv[0]),
+        plugins=tuple(request.plugins),
+    )
+    return judge(planned, Looks()) is None
 
 
 class Record:
