@@ -62,6 +62,12 @@ def own_ordering(experiment: Experiment) -> None:
     put("", {"datasets.textures.ordering": "mine.npy"}, NOTHING).apply(experiment)
 
 
+def own_subset(experiment: Experiment) -> None:
+    """Every second of the 400 texture images: those of each class."""
+    np.save(experiment.folder / "half.npy", np.arange(0, 400, 2))
+    put("", {"datasets.textures.subset": "half.npy"}, NOTHING).apply(experiment)
+
+
 def turn_round(config: dict) -> dict:
     """Every mapping the other way round, but not the lists of runs and figures."""
     turned = _turned(config)
@@ -141,6 +147,12 @@ DATASETS = [
         own_ordering,
         below("ordering textures/*"),
         ("datasets.textures.ordering",),
+    ),
+    Edit(
+        "datasets.textures.subset",
+        own_subset,
+        below("dataset textures"),
+        ("datasets.textures.subset",),
     ),
     put(
         "datasets.textures.source.kind",
