@@ -252,18 +252,20 @@ EVALUATION = [
     *each(
         "evaluation.collapse",
         {"bootstrap_resamples": 10, "alpha_first_rank": 5, "alpha_last_rank": 50,
-         "uniformity_samples": 100, "seed": 1},
+         "uniformity_samples": 100, "seed": 1, "std_vector": True},
         below("collapse *"),
     ),
     *each(
         "evaluation.knn",
-        {"k_max": 20, "temperature": 0.1, "metrics": ["cosine"], "votes": ["majority"]},
+        {"k_max": 20, "temperature": 0.1, "metrics": ["cosine"], "votes": ["majority"],
+         "neighbors": True},
         below("knn *"),
     ),
     *each(
         "evaluation.probe",
         {"optimizer": "lars", "base_lr": 0.2, "momentum": 0.8, "weight_decay": 0.001, "epochs": 6,
-         "batch_size": 4, "min_scale": 0.2, "flip_probability": 0.4, "seed": 1},
+         "batch_size": 4, "min_scale": 0.2, "flip_probability": 0.4, "seed": 1,
+         "train_accuracy": True, "classifier": True},
         below("probe *"),
     ),
     put("evaluation.probe.mode", {"evaluation.probe.mode": "cached"},

@@ -45,8 +45,17 @@ class Results:
         patterns = [paths.spectrum, paths.collapse, paths.knn_csv, paths.knn]
         if self.plan.experiment.evaluation.probe is not None:
             patterns.append(paths.probe)
+        patterns += [*self.kept("knn").values(), *self.kept("probe").values()]
         for pattern in patterns:
             yield self.at(pattern, point)
+
+    def kept(self, stage: str) -> dict[str, str]:
+        """What a stage keeps besides where it is asked to: option of its script -> pattern."""
+        evaluation = self.plan.experiment.evaluation
+        if stage == "knn":
+            return {"neighbors": self.paths.neighbors} if evaluation.knn.neighbors else {}
+        wanted = evaluation.probe is not None and evaluation.probe.classifier
+        return {"classifier": self.paths.classifier} if wanted else {}
 
     def at(self, pattern: str, point: Point, split: str = "") -> str:
         """A result of one analysed epoch."""
