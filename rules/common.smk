@@ -20,10 +20,11 @@ STAGES = Stages(
     interpreter(workflow),
     lambda: workflow.dryrun,
 )
-# Where the images of each dataset lie, and a user's own orderings: no part of any spec, since a
+# Where the images of each dataset lie, and a user's own orderings and subsets: no part of any spec, since a
 # dataset that has moved is the same.
 FOLDERS = RESULTS.plan.all_folders(f"{RESULTS_FOLDER}/data")
 ORDERINGS = RESULTS.plan.all_orderings()
+SUBSETS = RESULTS.plan.all_subsets()
 SCRIPTS = STAGES.scripts()
 
 

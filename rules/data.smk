@@ -43,7 +43,7 @@ rule dataset:
         spec=STAGES.spec("dataset", "dataset"),
         code=STAGES.code("dataset"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("dataset", folders=FOLDERS),
+        runtime=STAGES.runtime("dataset", folders=FOLDERS, subsets=SUBSETS),
     shell:
         "{params.scripts}/dataset.py --name {wildcards.dataset:q} --spec {params.spec:q}"
         " --output {output:q} --workers {threads} --log {log:q} {params.runtime}"
@@ -68,7 +68,7 @@ rule pack:
         spec=STAGES.spec("pack", "dataset"),
         code=STAGES.code("pack"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("pack", folders=FOLDERS),
+        runtime=STAGES.runtime("pack", folders=FOLDERS, subsets=SUBSETS),
     shell:
         "{params.scripts}/pack.py --split {wildcards.split} --spec {params.spec:q}"
         " --dataset {input.dataset:q} --workers {threads}"

@@ -3,6 +3,12 @@
 # requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
 # produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it
 
+# What is kept besides where the config asks for it, and the scripts' options for it.
+KEPT = {stage: RESULTS.kept(stage) for stage in ("knn", "probe")}
+KEEP = {
+    stage: "".join(f" --{name} {{output.{name}:q}}" for name in kept)
+    for stage, kept in KEPT.items()
+}
 EPOCH_LOG = f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}"
 
 
@@ -46,6 +52,7 @@ rule knn:
         train=PATHS.representations.replace("{split}", "train"),
         val=PATHS.representations.replace("{split}", "val"),
     output:
+        **KEPT["knn"],
         csv=PATHS.knn_csv,
         json=PATHS.knn,
     log:
@@ -65,6 +72,7 @@ rule knn:
     shell:
         "{params.scripts}/knn.py {input.train:q} {input.val:q} --spec {params.spec:q}"
         " --json {output.json:q} --csv {output.csv:q} --threads {threads} --log {log:q} {params.runtime}"
+        + KEEP["knn"]
 
 
 rule collapse:
@@ -97,7 +105,8 @@ rule probe:
     input:
         unpack(INPUTS.probed),
     output:
-        PATHS.probe,
+        **KEPT["probe"],
+        json=PATHS.probe,
     log:
         f"{EPOCH_LOG}/{{probe}}.log",
     conda:
@@ -121,4 +130,5 @@ rule probe:
     shell:
         "{params.scripts}/probe.py {input.representations:q} --spec {params.spec:q}"
         " --encoder {input.encoder:q} --images-train {input.train:q} --images-val {input.val:q}"
-        " --code {params.code} --json {output:q} --log {log:q} {params.runtime}"
+        " --code {params.code} --json {output.json:q} --log {log:q} {params.runtime}"
+        + KEEP["probe"]

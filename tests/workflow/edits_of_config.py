@@ -62,6 +62,12 @@ def own_ordering(experiment: Experiment) -> None:
     put("", {"datasets.textures.ordering": "mine.npy"}, NOTHING).apply(experiment)
 
 
+def own_subset(experiment: Experiment) -> None:
+    """Every second of the 400 texture images: those of each class."""
+    np.save(experiment.folder / "half.npy", np.arange(0, 400, 2))
+    put("", {"datasets.textures.subset": "half.npy"}, NOTHING).apply(experiment)
+
+
 def turn_round(config: dict) -> dict:
     """Every mapping the other way round, but not the lists of runs and figures."""
     turned = _turned(config)
@@ -141,6 +147,12 @@ DATASETS = [
         own_ordering,
         below("ordering textures/*"),
         ("datasets.textures.ordering",),
+    ),
+    Edit(
+        "datasets.textures.subset",
+        own_subset,
+        below("dataset textures"),
+        ("datasets.textures.subset",),
     ),
     put(
         "datasets.textures.source.kind",
@@ -240,18 +252,20 @@ EVALUATION = [
     *each(
         "evaluation.collapse",
         {"bootstrap_resamples": 10, "alpha_first_rank": 5, "alpha_last_rank": 50,
-         "uniformity_samples": 100, "seed": 1},
+         "uniformity_samples": 100, "seed": 1, "std_vector": True},
         below("collapse *"),
     ),
     *each(
         "evaluation.knn",
-        {"k_max": 20, "temperature": 0.1, "metrics": ["cosine"], "votes": ["majority"]},
+        {"k_max": 20, "temperature": 0.1, "metrics": ["cosine"], "votes": ["majority"],
+         "neighbors": True},
         below("knn *"),
     ),
     *each(
         "evaluation.probe",
         {"optimizer": "lars", "base_lr": 0.2, "momentum": 0.8, "weight_decay": 0.001, "epochs": 6,
-         "batch_size": 4, "min_scale": 0.2, "flip_probability": 0.4, "seed": 1},
+         "batch_size": 4, "min_scale": 0.2, "flip_probability": 0.4, "seed": 1,
+         "train_accuracy": True, "classifier": True},
         below("probe *"),
     ),
     put("evaluation.probe.mode", {"evaluation.probe.mode": "cached"},

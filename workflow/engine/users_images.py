@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from ssl_collapse.images.description import read_description
-from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.subset import list_source
 from ssl_collapse.plan.checks import check_size
 from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
@@ -45,9 +45,8 @@ class UsersImages:
                 return description.splits["train"].images
         if self.compare(name).away:
             return None
-        recipe = self.plan.dataset(name)
         places = {key: Path(path) for key, path in self.plan.folders(name, "").items()}
-        listing = list_dataset(places, recipe.get("val_fraction"), recipe.get("split_seed", 0))
+        listing = list_source(self.plan.dataset(name), places, self.plan.subset(name))
         return len(listing.splits["train"].paths)
 
     def refuse_small(self) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.images.description import describe_dataset
-from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK, list_dataset, read_folders
+from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK, read_folders
 from ssl_collapse.images.inspection import inspect_images
+from ssl_collapse.images.subset import list_source, read_subset
 from ssl_collapse.provenance.inventory import INVENTORY, Naming, list_files, write_inventory
 from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.errors import UserError
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
     )
+    p.add_argument("--subsets", default="{}", help="JSON: dataset -> numbers of images (.npy)")
     p.add_argument("--workers", type=int, default=1, help="processes that decode images")
     p.add_argument("--output", required=True, type=Path, help="dataset.json")
     return p
@@ -34,7 +36,7 @@ def main(args: argparse.Namespace) -> None:
     places = {name: str(path) for name, path in folders.items()}
     naming = Naming(passed_over=tuple(sorted(JUNK)), suffixes=tuple(sorted(EXTENSIONS)))
     present = list_files(places, naming)  # before the listing: what comes later is news
-    listing = list_dataset(folders, source.get("val_fraction"), source.get("split_seed", 0))
+    listing = list_source(source, folders, read_subset(args.subsets, args.name))
     inspections = inspect_images(listing, args.workers)
     description = describe_dataset(args.name, source, listing, inspections)
     write_json(args.output, description.model_dump())

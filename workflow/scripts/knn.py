@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from ssl_collapse.config.evaluation import KnnSpec
 from ssl_collapse.evaluation.knn import classify, table
 from ssl_collapse.evaluation.neighbors import Backend, CpuBackend
+from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
 from ssl_collapse.provenance.job import run
-from ssl_collapse.representations.file import open_representations
+from ssl_collapse.representations.file import open_representations, with_targets
 from ssl_collapse.runtime.command_line import positive
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import json_text
@@ -29,6 +30,8 @@ examples:
       searches on the GPU; also writes the accuracy of every k
   %(prog)s features.h5 features.h5 --spec '{"metrics": ["cosine"], "k_max": 20}'
       leave-one-out, cosine only, k from 1 to 20
+  %(prog)s train.npy val.npy --targets train_targets.npy val_targets.npy
+      for files without targets
   %(prog)s train.h5 val.h5 --spec '{"votes": ["weighted"], "temperature": 0.1}'
 
 reading the result:
@@ -49,12 +52,15 @@ def main(args: argparse.Namespace) -> None:
     direct = args.json is None
     path = beside(args.val, "knn") if direct else args.json
     train, val = open_representations(args.train), open_representations(args.val)
-    check_outputs(path, args.csv)
-    knn = classify(train, val, spec, _backend(args.device, args.threads))
-    texts = {path: json_text(knn.content)}
-    if args.csv:
-        texts[args.csv] = table(knn)
-    write_all(texts)
+    if args.targets:
+        train, val = map(with_targets, (train, val), args.targets)
+    check_outputs(path, args.csv, args.neighbors)
+    with keeping_neighbors(args.neighbors) as keep:
+        knn = classify(train, val, spec, _backend(args.device, args.threads), keep)
+        texts = {path: json_text(knn.content)}
+        if args.csv:
+            texts[args.csv] = table(knn)
+        write_all(texts)
     if direct:
         print(_readable(knn.content))
         print(f"\nwritten: {path}")
@@ -100,9 +106,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("train", type=Path, help="representations that vote, with targets")
     parser.add_argument("val", type=Path, help="representations to classify, with targets")
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        nargs=2,
+        metavar=("TRAIN.npy", "VAL.npy"),
+        help="class of every row, for files without targets or in their place",
+    )
     parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="CSV of the accuracy of every k")
+    parser.add_argument(
+        "--neighbors", type=Path, metavar="OUT", help="HDF5 of the neighbours and their distances"
+    )
     parser.add_argument(
         "--device", choices=("cpu", "cuda", "auto"), default="cpu", help="default: cpu"
     )

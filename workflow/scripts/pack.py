@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.description import read_description
-from ssl_collapse.images.imagefolder import list_dataset, read_folders
+from ssl_collapse.images.imagefolder import read_folders
 from ssl_collapse.images.packing import pack_split
+from ssl_collapse.images.subset import list_source, read_subset
 from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.errors import UserError
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--folders", required=True, help="JSON: dataset -> {train, val} or {root}, its folders"
     )
+    p.add_argument("--subsets", default="{}", help="JSON: dataset -> numbers of images (.npy)")
     p.add_argument("--workers", type=int, default=1, help="processes that decode images")
     p.add_argument("--output", required=True, type=Path, help="the HDF5 file to write")
     return p
@@ -34,9 +36,9 @@ def main(args: argparse.Namespace) -> None:
     except ValidationError as error:
         raise UserError(f"--spec: {error}") from None
     description = read_description(args.dataset)
-    source = description.source
     folders = read_folders(args.folders, description.dataset)
-    listing = list_dataset(folders, source.get("val_fraction"), source.get("split_seed", 0))
+    subset = read_subset(args.subsets, description.dataset)
+    listing = list_source(description.source, folders, subset)
     images = listing.splits[args.split]
     pack_split(args.split, images, description, spec.shorter_side, args.output, args.workers)
 

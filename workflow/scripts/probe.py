@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec
-from ssl_collapse.evaluation.probe import describe_failed
+from ssl_collapse.evaluation.probe import describe_failed, write_classifier
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, failed_files, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.images.packed import PackedImages
@@ -18,7 +18,7 @@ from ssl_collapse.models.encoder_file import read_encoder
 from ssl_collapse.provenance.content import content
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.extraction import FailedEncoderError
-from ssl_collapse.representations.file import open_representations
+from ssl_collapse.representations.file import open_representations, with_targets
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_json
@@ -39,6 +39,7 @@ examples:
       prints the accuracies and writes val.h5-probe.json beside val.h5
   %(prog)s train_reprs_e0.pt val_reprs_e0.pt --num-classes 1000 --json probe.json
       for files that do not state how many classes there are
+  %(prog)s train.npy val.npy --targets train_targets.npy val_targets.npy
   %(prog)s train.h5 val.h5 --spec '{"optimizer": "lars", "batch_size": 4096, "epochs": 50}'
   %(prog)s --encoder encoder.safetensors --images-train train.h5 --images-val val.h5 \\
       --device cuda --workers 8 --state unfinished --json probe.json
@@ -68,9 +69,11 @@ def main(args: argparse.Namespace) -> Callable[[], None] | None:
     files = [args.encoder, args.images_train, args.images_val] if full else args.representations
     path = beside(args.encoder if full else files[-1], "probe") if direct else args.json
     probe = _full(args) if full else _cached(args)
-    check_outputs(path)
+    check_outputs(path, args.classifier)
     with _state(args, files) as state:
         result = probe(state)
+        if args.classifier and "failure" in result:
+            write_classifier(args.classifier, None)
         write_json(path, result)
     if direct:
         print(_readable(result))
@@ -93,17 +96,20 @@ def _is_full(args: argparse.Namespace) -> bool:
 
 def _cached(args: argparse.Namespace) -> ProbeRun:
     spec = _parse(args.spec, ProbeSpec, "cached")
-    train, val = (open_representations(path) for path in args.representations)
+    train, val = map(open_representations, args.representations)
+    if args.targets:
+        train, val = map(with_targets, (train, val), args.targets)
     failed = failed_files(train, val, spec, args.num_classes)
     if failed is not None:
         return lambda state: failed
     source, device = CachedFeatures(train, val, spec, args.num_classes), choose_device(args.device)
-    return lambda state: probe_cached(source, device, state)
+    return lambda state: probe_cached(source, device, state, args.classifier)
 
 
 def _full(args: argparse.Namespace) -> ProbeRun:
-    if args.num_classes is not None:
-        raise UserError("--num-classes: packed images state their classes; leave it out")
+    if args.num_classes is not None or args.targets:
+        option = "--targets" if args.targets else "--num-classes"
+        raise UserError(f"{option}: packed images state their classes; leave it out")
     spec = _parse(args.spec, FullProbeSpec, "full")
     train, val = (
         PackedImages(on_scratch(path, args.scratch))
@@ -117,7 +123,7 @@ def _full(args: argparse.Namespace) -> ProbeRun:
         if "failure" in metadata:
             return describe_failed(source, spec, metadata["failure"])
         try:
-            return probe_images(source, state)
+            return probe_images(source, state, args.classifier)
         except FailedEncoderError as error:
             return describe_failed(source, spec, str(error))
 
@@ -144,7 +150,8 @@ def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState |
         return
     # All that decides the result is part of the path, so that nothing else can resume it.
     settings = ("probe", args.spec, args.code, str(args.num_classes))
-    state = SavedState(args.state / identity(*settings, *map(content, files)))
+    read = [*files, *(args.targets or ())]
+    state = SavedState(args.state / identity(*settings, *map(content, read)))
     with state.locked():
         yield state
 
@@ -181,6 +188,13 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="TRAIN VAL",
         help="representations to train on and to score, both with targets",
     )
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        nargs=2,
+        metavar=("TRAIN.npy", "VAL.npy"),
+        help="class of every row, for representations without targets or in their place",
+    )
     parser.add_argument("--encoder", type=Path, nargs="?", help="encoder.safetensors")
     parser.add_argument("--images-train", type=Path, nargs="?", help="packed images to train on")
     parser.add_argument("--images-val", type=Path, nargs="?", help="packed images to score")
@@ -189,6 +203,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--num-classes", type=int, metavar="C", help="for representations that do not state it"
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
+    parser.add_argument(
+        "--classifier", type=Path, metavar="OUT", help="safetensors of the trained classifier"
+    )
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder of unfinished probes")
     parser.add_argument("--code", default="", help="digest of the code: part of the state's name")
     parser.add_argument(

@@ -101,29 +101,32 @@ def test_whole_numbers_and_floats_of_the_same_value_are_the_same_spec():
     assert repr(one) == repr(other)
 
 
-def test_a_users_ordering_is_known_by_its_content(tmp_path):
+@pytest.mark.parametrize("key", ["ordering", "subset"])
+def test_a_users_ordering_or_subset_is_known_by_its_content(key: str, tmp_path: Path):
     dataset = {"source": {"kind": "textures", "train_images": 1000, "val_images": 100}}
     config = {**yaml.safe_load(BASE), "runs": {"a": {}}}
     specs = []
     for name, content in (("one", b"1"), ("copy", b"1"), ("other", b"2")):
         (tmp_path / name).write_bytes(content)
-        config["datasets"] = {"textures": {**dataset, "ordering": str(tmp_path / name)}}
-        specs.append(Plan(load_experiment(config)).ordering("textures", 0))
+        config["datasets"] = {"textures": {**dataset, key: str(tmp_path / name)}}
+        plan = Plan(load_experiment(config))
+        specs.append(
+            plan.ordering("textures", 0) if key == "ordering" else plan.dataset("textures")
+        )
     assert specs[0] == specs[1] != specs[2]
-    config["datasets"]["textures"]["ordering"] = str(tmp_path / "none")
-    with pytest.raises(UserError, match=r"datasets\.textures\.ordering: .*none cannot be read"):
+    config["datasets"]["textures"][key] = str(tmp_path / "none")
+    with pytest.raises(UserError, match=rf"datasets\.textures\.{key}: .*none cannot be read"):
         Plan(load_experiment(config))
 
 
+@pytest.mark.parametrize("key", ["ordering", "subset"])
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
-def test_an_ordering_that_is_no_file_is_refused_and_not_read(kind: str, tmp_path: Path):
+def test_an_ordering_or_subset_that_is_no_file_is_not_read(kind: str, key: str, tmp_path: Path):
     path = {"pipe": tmp_path / "pipe", "device": Path("/dev/zero"), "folder": tmp_path}[kind]
     if kind == "pipe":
         os.mkfifo(path)  # reading it would wait without end
     config = {**yaml.safe_load(BASE), "runs": {"a": {}}}
-    config["datasets"]["textures"]["ordering"] = str(path)
+    config["datasets"]["textures"][key] = str(path)
     with pytest.raises(UserError) as error:
         Plan(load_experiment(config))
-    assert (
-        str(error.value) == f"datasets.textures.ordering: {path} cannot be read: not a regular file"
-    )
+    assert str(error.value) == f"datasets.textures.{key}: {path} cannot be read: not a regular file"

@@ -88,6 +88,16 @@ def test_every_scalar_has_a_convention(tmp_path: Path) -> None:
     json.dumps(content, allow_nan=False)
 
 
+def test_the_std_of_every_dimension_where_asked_for(tmp_path: Path) -> None:
+    # (3, 0), (0, 4): std 1.5 and 2; normalised (1, 0), (0, 1): 0.5 and 0.5
+    np.save(tmp_path / "rows.npy", np.array([[3.0, 0.0], [0.0, 4.0]]))
+    rows = open_representations(tmp_path / "rows.npy")
+    content = measure_collapse(rows, CollapseSpec(std_vector=True)).content
+    assert content["std_vector"] == pytest.approx([1.5, 2.0])
+    assert content["std_vector_l2"] == pytest.approx([0.5, 0.5])
+    assert "std_vector" not in measure_collapse(rows, CollapseSpec()).content
+
+
 def test_spectrum_table(tmp_path: Path) -> None:
     rows = decaying(300, 6)
     rows[:, 4] = rows[:, 0] * 2  # exact in float32: one direction less

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from ssl_collapse.config.evaluation import KnnSpec, Metric
 from ssl_collapse.evaluation import knn as module
@@ -25,6 +26,7 @@ from ssl_collapse.evaluation.knn import (
     weighted_vote,
 )
 from ssl_collapse.evaluation.neighbors import CpuBackend
+from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
 from ssl_collapse.evaluation.neighbors_torch import TorchBackend
 from ssl_collapse.representations.file import (
     open_representations,
@@ -84,6 +86,21 @@ def test_weights_are_exp_of_similarity_over_temperature() -> None:
     np.testing.assert_allclose(weights, np.exp((cosine - 0.9) / 0.1))
     # the nearest always counts 1, however small the temperature
     assert vote_weights(2 - 2 * cosine, 1e-6, 1.0).tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_kept_neighbors_are_scikit_learns(tmp_path: Path) -> None:
+    rows, targets = clusters(300, seed=1)
+    queries, truth = clusters(40, seed=2)
+    train = open_representations(save(tmp_path / "train.h5", rows, targets))
+    val = open_representations(save(tmp_path / "val.h5", queries, truth))
+    with keeping_neighbors(tmp_path / "kept.h5") as keep:
+        classify(train, val, KnnSpec(k_max=7), CpuBackend(), keep)
+    with h5py.File(tmp_path / "kept.h5") as kept:
+        for metric, name in (("cosine", "cosine"), ("l2", "euclidean")):
+            oracle = NearestNeighbors(n_neighbors=7, metric=name, algorithm="brute")
+            distance, index = oracle.fit(rows.astype(float)).kneighbors(queries.astype(float))
+            assert np.array_equal(kept[metric]["index"], index)
+            np.testing.assert_allclose(kept[metric]["distance"], distance, rtol=1e-6)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
@@ -246,6 +263,20 @@ def test_script_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path)
         written.append(out.read_bytes() + rows.read_bytes())
     assert written[0] == written[1]
     assert str(tmp_path).encode() not in written[0]
+
+
+def test_targets_in_files_of_their_own_give_the_same_bytes(tmp_path: Path) -> None:
+    for name, n in (("train", 100), ("val", 50)):
+        rows, targets = clusters(n, seed=n)
+        save(tmp_path / f"{name}.h5", rows, targets)
+        np.save(tmp_path / f"{name}.npy", rows)
+        np.save(tmp_path / f"{name}_targets.npy", targets.astype(np.float32))  # as the reference
+    own = [tmp_path / f"{name}_targets.npy" for name in ("train", "val")]
+    for suffix, options in (("h5", []), ("npy", ["--targets", *own])):
+        files = [tmp_path / f"{name}.{suffix}" for name in ("train", "val")]
+        done = run(*files, "--json", tmp_path / f"{suffix}.json", *options)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "h5.json").read_bytes() == (tmp_path / "npy.json").read_bytes()
 
 
 def test_script_by_hand_prints_a_table_and_writes_beside_val(tmp_path: Path) -> None:

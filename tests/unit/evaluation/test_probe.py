@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -104,6 +105,22 @@ def test_the_minimum_that_scikit_learn_finds(files: tuple[Path, Path]):
     # the softmax knows weights up to a vector common to all classes, which decay takes away
     found = probe.classifier.weight.detach().numpy()
     np.testing.assert_allclose(found, oracle.coef_, atol=1e-4)
+
+
+def test_the_classifier_that_is_kept_has_the_accuracies_that_are_reported(
+    files: tuple[Path, Path], tmp_path: Path
+):
+    # A rate of 1e-9 leaves the classifier as it starts, so that the accuracy of the batches before
+    # their steps is that of the whole training set.
+    train, val = (open_representations(path) for path in files)
+    spec = ProbeSpec(mode="cached", batch_size=32, epochs=2, base_lr=1e-9, train_accuracy=True)
+    result = probe_cached(CachedFeatures(train, val, spec), CPU, None, tmp_path / "c.safetensors")
+    kept = load_file(tmp_path / "c.safetensors")
+    for file, name in ((train, "train_top1"), (val, "top1")):
+        scores = file.read(0, file.n) @ kept["weight"].T + kept["bias"]
+        hits = (scores.argmax(axis=1) == file.labels()).mean()
+        assert [row[name] for row in result["epochs"]] == pytest.approx([hits, hits])
+    assert [row["train_top5"] for row in result["epochs"]] == [1.0, 1.0]  # of three classes
 
 
 def test_ranks_by_hand():
@@ -353,6 +370,20 @@ def test_direct_use_prints_a_table_and_writes_the_json(files: tuple[Path, Path])
         *("format_version", "num_classes", "best_epoch"),
         *("top1_last", "top5_last", "top1_best", "top5_best"),
     }
+
+
+def test_targets_in_files_of_their_own_give_the_same_accuracies(files: tuple[Path, Path]):
+    folder, own = files[0].parent, []
+    for file in map(open_representations, files):
+        np.save(file.path.with_suffix(".npy"), file.read(0, file.n))
+        own.append(folder / f"{file.path.stem}_targets.npy")
+        np.save(own[-1], file.labels())
+    bare = [file.with_suffix(".npy") for file in files]
+    spec = ("--spec", '{"epochs": 2}', "--num-classes", 3)
+    done = command(*bare, "--targets", *own, *spec, "--json", folder / "own.json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((folder / "own.json").read_text())
+    assert result["epochs"] == cached(*files, epochs=2, batch_size=1024)["epochs"]
 
 
 def probe_encoder(

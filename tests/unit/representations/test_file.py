@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from ssl_collapse.representations.file import (
     open_representations,
+    with_targets,
     write_failed_representations,
     write_representations,
 )
@@ -246,3 +247,25 @@ def test_a_label_that_is_no_class_number_is_named(tmp_path: Path) -> None:
         file["targets"] = np.array([0, 2**63, 1], dtype=np.uint64)
     with pytest.raises(UserError, match="the label 9223372036854775808 in row 1"):
         open_representations(path)
+
+
+def test_targets_of_a_file_of_their_own(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.ones((3, 2), np.float32))
+    rows, path = open_representations(tmp_path / "rows.npy"), tmp_path / "t.npy"
+    np.save(path, np.array([0.0, 2.0, 1.0], np.float32))
+    assert with_targets(rows, path).labels().tolist() == [0, 2, 1]
+    for wrong, message in (
+        ([0, 1], r"shape \(2,\), but there are 3 representations"),
+        ([0, 0.5, 1], "0.5 in row 1, which is no class number"),
+        ([0, -1, 1], "negative label -1 in row 1"),
+        (["a", "b", "c"], "dtype <U1; expected integers"),
+    ):
+        np.save(path, np.array(wrong))
+        with pytest.raises(UserError, match=rf"t\.npy: .*{message}"):
+            with_targets(rows, path)
+    np.save(path, np.array([{}, {}, {}]), allow_pickle=True)
+    with pytest.raises(UserError, match=r"t\.npy: not a \.npy file of targets"):
+        with_targets(rows, path)
+    for irregular in (Path("/dev/zero"), tmp_path, tmp_path / "missing.npy"):
+        with pytest.raises(UserError, match="cannot be read"):
+            with_targets(rows, irregular)

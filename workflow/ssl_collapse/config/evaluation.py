@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ssl_collapse.config.types import Epochs, Probability, Seed, StrictModel, Triple
+from ssl_collapse.config.types import Epochs, Neutral, Probability, Seed, StrictModel, Triple
 
 Pixel = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -44,6 +44,9 @@ class KnnSpec(StrictModel):
     votes: Annotated[tuple[Vote, ...], Field(min_length=1, strict=False)] = ("majority", "weighted")
     """How neighbours vote: one vote each (`majority`), or by similarity (`weighted`)."""
 
+    neighbors: Annotated[bool, Neutral(False)] = False
+    """Whether the neighbours found and their distances are kept, in `neighbors.h5`."""
+
     @field_validator("metrics", "votes")
     @classmethod
     def _distinct(cls, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,6 +68,8 @@ class CollapseSpec(StrictModel):
     """Rows drawn at random to estimate uniformity."""
     seed: Seed = 0
     """Of the bootstrap and of the rows for uniformity."""
+    std_vector: Annotated[bool, Neutral(False)] = False
+    """Whether `collapse.json` also holds the standard deviation of every dimension."""
 
     @model_validator(mode="after")
     def _ranks_in_order(self) -> Self:
@@ -99,6 +104,10 @@ class ProbeSpec(StrictModel):
     """Probability of a horizontal flip; `full` only."""
     seed: Seed = 0
     """Of the classifier's start, the batches and the crops."""
+    train_accuracy: Annotated[bool, Neutral(False)] = False
+    """Whether `probe.json` also holds the accuracy on the training batches of every epoch."""
+    classifier: Annotated[bool, Neutral(False)] = False
+    """Whether the trained classifier is kept, in `probe.safetensors`."""
 
 
 class ProbeConfig(ProbeSpec):
@@ -120,6 +129,8 @@ class ProbeConfig(ProbeSpec):
         for mode, probe in (("cached", self.cached), ("full", self.full)):
             if "mode" in probe.model_fields_set and probe.mode != mode:
                 raise ValueError(f"{mode}.mode is {probe.mode!r}; leave it out")
+        if self.cached.classifier != self.full.classifier:
+            raise ValueError("`classifier` must be the same for `cached` and `full`")
         return self
 
     def probes(self) -> dict[str, ProbeSpec]:

@@ -43,6 +43,13 @@ class DatasetConfig(StrictModel):
     ordering: Folder | None = None
     """File (.npy) of the order in which schedules meet the training images; null: drawn by seed."""
 
+    subset: Folder | None = None
+    """File (.npy) of the numbers of the training images to use, of all in order; null: all."""
+
+    def known_train_images(self) -> int | None:
+        """Number of training images; None where the config alone does not tell it."""
+        return self.source.known_train_images() if self.subset is None else None
+
     def sizes(self) -> tuple[int, int]:
         """Shorter side and crop in px, with the defaults filled in."""
         return self.source.sizes(self.resize, self.crop)

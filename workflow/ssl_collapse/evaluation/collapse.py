@@ -74,6 +74,7 @@ def measure_collapse(
         **{measure.name: measure.value(measured) for measure in MEASURES},
         **_normalised(normalised),
         **{measure.name: measure.value(measured) for measure in ABOUT},
+        **(_std_vectors(passed) if spec.std_vector else {}),
         "notes": _notes(n, dim),
         "conventions": conventions(spec, len(passed.groups)),
     }
@@ -105,6 +106,8 @@ def _failed(representations: Representations, failure: str, spec: CollapseSpec) 
         "diverged": True,
         "failure": failure,
     }
+    if spec.std_vector:
+        content |= {"std_vector": None, "std_vector_l2": None}
     content |= {"n": representations.n, "dim": representations.dim, "dtype": representations.dtype}
     return Collapse(content, np.zeros(0), 0.0)
 
@@ -149,6 +152,12 @@ def _normalised(of: Measured | None) -> Numbers:
         f"{m.name}_l2": m.value(of) if of and some else None for m in MEASURES if m.normalised
     }
     return {**values, "noise_floor_l2": of.floor if of else None}
+
+
+def _std_vectors(passed: PassResult) -> dict[str, list[float]]:
+    """Standard deviation (divisor N) of every dimension, of rows as they are and L2-normalised."""
+    of = {"std_vector": passed.raw, "std_vector_l2": passed.unit}
+    return {name: np.sqrt(m.scatter.diagonal() / m.n).tolist() for name, m in of.items()}
 
 
 def _notes(n: int, dim: int) -> list[str]:

@@ -1,6 +1,6 @@
 """k-NN classification of one representation file by another: every k, two metrics, two votes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import KnnSpec, Metric, Vote
 from ssl_collapse.evaluation.accuracies import FIXED_K
-from ssl_collapse.evaluation.neighbors import Backend, find_neighbors
+from ssl_collapse.evaluation.neighbors import Backend, Neighbors, find_neighbors
 from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
@@ -17,6 +17,7 @@ from ssl_collapse.runtime.errors import UserError
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Keep = Callable[[Metric, Neighbors], None]
 
 VARIANCE_ROWS = 4096  # rows held in float64 at a time
 VOTE_ENTRIES = 2**24  # queries x classes counted at a time
@@ -35,13 +36,20 @@ class Knn:
     accuracy: dict[tuple[Metric, Vote], Float64Array]
 
 
-def classify(train: Representations, val: Representations, spec: KnnSpec, backend: Backend) -> Knn:
+def classify(
+    train: Representations,
+    val: Representations,
+    spec: KnnSpec,
+    backend: Backend,
+    keep: Keep = lambda metric, found: None,
+) -> Knn:
     """Classify `val` by its nearest neighbours in `train`, for every k up to `k_max`.
 
-    Both being the same file, each row is classified by the others (leave-one-out). k never
-    exceeds the rows that can be neighbours. Raises UserError for missing targets, unequal
-    dimensions or class counts, and a leave-one-out of a single row. If `represent` has marked one
-    of the files as failed, the content has `diverged`, the `failure` and no accuracy.
+    `keep` is given all neighbours, piece by piece. Both being the same file, each row is classified
+    by the others (leave-one-out). k never exceeds the rows that can be neighbours. Raises UserError
+    for missing targets, unequal dimensions or class counts, and a leave-one-out of a single row. If
+    `represent` has marked one of the files as failed, the content has `diverged`, the `failure` and
+    no accuracy.
     """
     _check(train, val)
     leave_one_out = train.path.samefile(val.path)
@@ -51,7 +59,7 @@ def classify(train: Representations, val: Representations, spec: KnnSpec, backen
     failure = train.failure or val.failure
     accuracy: dict[tuple[Metric, Vote], Float64Array] = {}
     for metric in spec.metrics if failure is None else ():
-        curves = _curves(train, val, metric, spec, k_max, leave_one_out, backend)
+        curves = _curves(train, val, metric, spec, k_max, leave_one_out, backend, keep)
         accuracy |= {(metric, vote): curve for vote, curve in curves.items()}
     return Knn(
         {
@@ -136,6 +144,7 @@ def _curves(
     k_max: int,
     leave_one_out: bool,
     backend: Backend,
+    keep: Keep,
 ) -> dict[Vote, Float64Array]:
     """Accuracy (k_max,) of each vote, from one search."""
     labels, truth = train.labels(), val.labels()
@@ -145,6 +154,7 @@ def _curves(
     correct = {vote: np.zeros(k_max, dtype=np.int64) for vote in spec.votes}
     step = max(VOTE_ENTRIES // num_classes, 1)
     for found in find_neighbors(train, val, metric, k_max, backend, leave_one_out):
+        keep(metric, found)
         for start in range(0, len(found.index), step):
             voters = labels[found.index[start : start + step]]
             actual = truth[found.start + start :][: len(voters)]

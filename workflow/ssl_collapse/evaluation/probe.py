@@ -9,12 +9,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ssl_collapse.config.evaluation import ProbeSpec
@@ -22,6 +24,7 @@ from ssl_collapse.evaluation.larc import Larc
 from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import atomic_path
 from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 
@@ -74,6 +77,7 @@ class Progress:
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0  # over the images of the epoch so far
+    hits: list[int] = field(default_factory=lambda: [0, 0])  # of them in the top 1 and top 5
     rows: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -112,7 +116,8 @@ class Probe:
     def run(self) -> list[dict[str, float]]:
         """Train to the last epoch; one row per epoch: epoch, lr, loss, top1, top5.
 
-        Loss is the mean over the epoch's training batches; top1 and top5 are fractions of val.
+        Loss is the mean over the epoch's training batches; top1 and top5 are fractions of val. With
+        `train_accuracy` also train_top1 and train_top5, of the batches before their steps.
         """
         features, targets = (part.to(self.device) for part in self.source.validation())
         # Without a state there is nothing to save, and a signal ends the probe.
@@ -134,8 +139,11 @@ class Probe:
         loss = progress.loss_sum / self.source.n_train
         top1, top5 = accuracy(self.classifier, val, val_targets)
         progress.epoch += 1
-        progress.step, progress.loss_sum = 0, 0.0
         row = {"epoch": progress.epoch, "lr": lr, "loss": loss, "top1": top1, "top5": top5}
+        if spec.train_accuracy:
+            train = [hits / self.source.n_train for hits in progress.hits]
+            row |= {"train_top1": train[0], "train_top5": train[1]}
+        progress.step, progress.loss_sum, progress.hits = 0, 0.0, [0, 0]
         progress.rows.append(row)
         logger.info(
             "epoch %d/%d loss %.5f top-1 %.4f top-5 %.4f",
@@ -147,13 +155,18 @@ class Probe:
     def _step(self, features: Tensor, targets: Tensor) -> float:
         """One step of the optimiser; returns the sum of the losses of the batch."""
         features, targets = features.to(self.device), targets.to(self.device)
-        loss = F.cross_entropy(self.classifier(features), targets)
+        scores = self.classifier(features)
+        loss = F.cross_entropy(scores, targets)
         value = loss.item()
         if not math.isfinite(value):
             raise UserError(
                 f"the probe's loss is {value} in epoch {self.progress.epoch + 1}, "
                 f"step {self.progress.step + 1}; lower base_lr"
             )
+        if self.spec.train_accuracy:
+            ranks = target_ranks(scores, targets)
+            hits = [int((ranks < top).sum()) for top in (1, TOP)]
+            self.progress.hits = [a + b for a, b in zip(self.progress.hits, hits, strict=True)]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -170,6 +183,13 @@ class Probe:
         assert self.state is not None
         save_checkpoint(self.state.file, self._content())
         leave(self.progress.epoch, self.progress.step)
+
+
+def write_classifier(path: Path, classifier: nn.Linear | None) -> None:
+    """Write `weight` (C, D) and `bias` (C,) as safetensors; of a failed encoder there are none."""
+    weights = {} if classifier is None else classifier.state_dict()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save({n: t.cpu().contiguous() for n, t in weights.items()}))
 
 
 def build_classifier(dim: int, num_classes: int, seed: int) -> nn.Linear:

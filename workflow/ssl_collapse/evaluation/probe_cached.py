@@ -1,6 +1,7 @@
 """The linear probe's cheap mode: on stored representations, without augmentation."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ssl_collapse.evaluation.probe import (
     describe,
     describe_failed,
     epoch_batches,
+    write_classifier,
 )
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
@@ -65,12 +67,17 @@ def failed_files(
 
 
 def probe_cached(
-    source: CachedFeatures, device: torch.device, state: SavedState | None = None
+    source: CachedFeatures,
+    device: torch.device,
+    state: SavedState | None = None,
+    classifier: Path | None = None,
 ) -> dict[str, Any]:
-    """Train and score a probe; returns what probe.json holds."""
+    """Train and score a probe; returns what probe.json holds. `classifier`: where it is written."""
     probe = Probe(source, source.spec, device, state)
     probe.resume()
     content = describe(source, source.spec, probe.run())
+    if classifier:
+        write_classifier(classifier, probe.classifier)
     content["protocol"] |= {
         "num_classes_from": source.classes_from,
         "features": "stored representations, as they are: no augmentation, no normalisation",

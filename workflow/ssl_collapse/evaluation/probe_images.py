@@ -1,6 +1,7 @@
 """The linear probe on images: random crops through a frozen encoder, in every epoch anew."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ssl_collapse.config.evaluation import FullProbeSpec
-from ssl_collapse.evaluation.probe import Probe, describe, epoch_batches
+from ssl_collapse.evaluation.probe import Probe, describe, epoch_batches, write_classifier
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.encoder_file import weights_digest
 from ssl_collapse.representations.extraction import represent, something_represented
@@ -112,8 +113,10 @@ class ImageFeatures:
         return torch.from_numpy(features), torch.from_numpy(self.val.targets)
 
 
-def probe_images(source: ImageFeatures, state: SavedState | None = None) -> dict[str, Any]:
-    """Train and score a probe; returns what probe.json holds.
+def probe_images(
+    source: ImageFeatures, state: SavedState | None = None, classifier: Path | None = None
+) -> dict[str, Any]:
+    """Train and score a probe; returns what probe.json holds. `classifier`: where it is written.
 
     Raises RuntimeError if a weight or a buffer of the backbone has moved meanwhile.
     """
@@ -128,6 +131,8 @@ def probe_images(source: ImageFeatures, state: SavedState | None = None) -> dict
             f"the backbone has moved during the probe (sha256 {before} before, {after} after): "
             "the result is not that of a linear probe"
         )
+    if classifier:
+        write_classifier(classifier, probe.classifier)
     content["protocol"] |= {
         "num_classes_from": "the dataset",
         "features": "pooled features of the frozen backbone in eval mode",

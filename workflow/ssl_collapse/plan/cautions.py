@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
+from ssl_collapse.config.dataset import ImageFolderSource
 from ssl_collapse.config.experiment import Experiment, RunConfig, RuntimeConfig
 from ssl_collapse.config.reading.messages import Problem
 from ssl_collapse.runtime.gpus import gpu_numbers
@@ -31,10 +31,8 @@ def cautions(
 
 def _steps(experiment: Experiment, run: RunConfig) -> int | None:
     """Steps per epoch, where they are known before the images are counted."""
-    source = experiment.datasets[run.dataset].source
-    if isinstance(source, TexturesSource):
-        return steps_per_epoch(run, source.train_images)
-    return run.steps_per_epoch
+    images = experiment.datasets[run.dataset].known_train_images()
+    return run.steps_per_epoch if images is None else steps_per_epoch(run, images)
 
 
 def _of_run(name: str, run: RunConfig, steps: int | None) -> Iterator[Problem]:

@@ -120,7 +120,7 @@ def _size_problem(run: RunConfig, n: int, start: int) -> str:
 
 
 def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
-    images = experiment.datasets[run.dataset].source.known_train_images()
+    images = experiment.datasets[run.dataset].known_train_images()
     if images is not None:
         yield from check_size(name, run, images)
 

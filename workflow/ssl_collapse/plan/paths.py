@@ -30,6 +30,8 @@ class Paths:
         self.collapse = f"{self.epoch}/collapse.json"
         self.knn_csv = f"{self.epoch}/knn.csv"
         self.knn = f"{self.epoch}/knn.json"
+        self.neighbors = f"{self.epoch}/neighbors.h5"
+        self.classifier = f"{self.epoch}/{{probe}}.safetensors"
         self.probe = f"{self.epoch}/{{probe}}.json"
 
         self.summary = f"{root}/tables/summary.csv"

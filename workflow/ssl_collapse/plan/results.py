@@ -49,15 +49,27 @@ class Results:
         yield self.at(paths.encoder, point)
         for split in SPLITS:
             yield self.at(paths.representations, point, split)
+        kept = [*self.kept("knn").values()]
+        for pattern in self.kept("probe").values():
+            kept += [pattern.replace("{probe}", name) for name in self.plan.probes]
         for pattern in (
             *(paths.spectrum, paths.collapse, paths.knn_csv, paths.knn),
             *self.probes(),
+            *kept,
         ):
             yield self.at(pattern, point)
 
     def probes(self) -> list[str]:
         """The pattern of each probe's result."""
         return [self.paths.probe.replace("{probe}", name) for name in self.plan.probes]
+
+    def kept(self, stage: str) -> dict[str, str]:
+        """What a stage keeps besides where it is asked to: option of its script -> pattern."""
+        if stage == "knn":
+            wanted = self.plan.experiment.evaluation.knn.neighbors
+            return {"neighbors": self.paths.neighbors} if wanted else {}
+        wanted = any(probe.classifier for probe in self.plan.probes.values())
+        return {"classifier": self.paths.classifier} if wanted else {}
 
     def at(self, pattern: str, point: Point, split: str = "") -> str:
         """A result of one analysed epoch."""

@@ -37,11 +37,8 @@ class Plan:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self._orderings = {
-            name: _ordering_digest(name, dataset.ordering)
-            for name, dataset in experiment.datasets.items()
-            if dataset.ordering is not None
-        }
+        self._orderings = self._digests("ordering")
+        self._subsets = self._digests("subset")
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
@@ -93,7 +90,9 @@ class Plan:
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
-        return self.experiment.datasets[dataset].source.recipe()
+        recipe = self.experiment.datasets[dataset].source.recipe()
+        subset = self._subsets.get(dataset)
+        return {**recipe, "subset": subset} if subset else recipe
 
     def folders(self, dataset: str, generated: str) -> dict[str, str]:
         """Where the images lie: `root`, or `train` and `val`."""
@@ -107,7 +106,24 @@ class Plan:
     def all_orderings(self) -> str:
         """JSON of the users' own orderings by dataset."""
         datasets = self.experiment.datasets.items()
-        return json.dumps({name: d.ordering for name, d in datasets if d.ordering})
+        return json.dumps(
+            {n: str(Path(d.ordering).expanduser()) for n, d in datasets if d.ordering}
+        )
+
+    def all_subsets(self) -> str:
+        """JSON of the files of subsets by dataset."""
+        return json.dumps({name: str(self.subset(name)) for name in self._subsets})
+
+    def subset(self, dataset: str) -> Path | None:
+        """The file of the numbers of the training images to use."""
+        path = self.experiment.datasets[dataset].subset
+        return Path(path).expanduser() if path else None
+
+    def _digests(self, key: str) -> dict[str, str]:
+        """sha256 of the files that datasets name under `key`, by dataset."""
+        datasets = self.experiment.datasets.items()
+        paths = {name: getattr(dataset, key) for name, dataset in datasets}
+        return {name: _file_digest(name, key, path) for name, path in paths.items() if path}
 
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
@@ -219,12 +235,12 @@ def _recipe(run: RunConfig) -> dict[str, Any]:
     return {name: getattr(run, name) for name in Recipe.model_fields}
 
 
-def _ordering_digest(dataset: str, path: str) -> str:
-    """sha256 of a user's ordering, which is small: an index of 8 bytes for each image."""
+def _file_digest(dataset: str, key: str, path: str) -> str:
+    """sha256 of a user's ordering or subset, small files: an index of 8 bytes for each image."""
     file = Path(path).expanduser()
     try:
         refuse_irregular(file)
         return file_sha256(file)
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}"
-        raise UserError(f"datasets.{dataset}.ordering: {text}") from None
+        raise UserError(f"datasets.{dataset}.{key}: {text}") from None

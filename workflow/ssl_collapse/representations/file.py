@@ -7,7 +7,7 @@ holds is ever executed: pickles are refused.
 import logging
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
+from ssl_collapse.runtime.folders import refuse_irregular
 
 logger = logging.getLogger("ssl_collapse")
 
@@ -82,7 +83,7 @@ class Representations:
         if self.targets is None:
             raise UserError(
                 f"{self.path}: has no targets; save them under the key 'targets' "
-                "in an .h5, .npz, .pt or .safetensors file"
+                "in an .h5, .npz, .pt or .safetensors file, or name .npy files with --targets"
             )
         return self.targets
 
@@ -185,6 +186,22 @@ def open_representations(path: Path) -> Representations:
             f"{path}: not a readable {path.suffix} file, perhaps truncated or of another kind "
             f"({reason or type(error).__name__}); write it again"
         ) from error
+
+
+def with_targets(representations: Representations, path: Path) -> Representations:
+    """The same representations with the targets (N,) of a .npy file instead of their own.
+
+    Integers, or whole numbers as floats. Raises UserError for anything else, and runs no code.
+    """
+    try:
+        refuse_irregular(path)
+        targets = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # a hostile header can fail in many ways
+        raise UserError(f"{path}: not a .npy file of targets ({error}); write it again") from None
+    labels = _checked_targets(path, representations.n, targets, representations.attrs)
+    return replace(representations, targets=labels)
 
 
 def _computing_dtype(stored: str) -> type[np.float32] | type[np.float64]:

@@ -13,7 +13,8 @@ from ssl_collapse.runtime.errors import FAILED, WRONG_INPUT, UserError
 logger = logging.getLogger("ssl_collapse")
 # Under torchrun one process of a training writes the log, and the one that started them the rest.
 RANK = os.environ.get("RANK")
-OUTPUTS = ("log", "json", "csv", "spectrum")  # of the scripts that people call
+# Of the scripts that people call.
+OUTPUTS = ("log", "json", "csv", "spectrum", "neighbors", "classifier")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

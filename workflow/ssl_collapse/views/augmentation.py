@@ -1,6 +1,7 @@
 """Colour jitter, greyscale, blur and normalisation of a batch, on the device that trains.
 
-The operations are torchvision's, applied to a whole batch at once with parameters per image.
+The colour operations are torchvision's, the blur is Pillow's, without rounding to 8 bits; applied
+to a whole batch at once with parameters per image.
 Parameters are drawn with NumPy on the CPU from a generator that the caller seeds per step, so
 that they depend neither on workers nor on the device.
 """
@@ -158,17 +159,40 @@ def adjust_hue(x: Tensor, shift: Tensor) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, sigma: Tensor, largest: Tensor) -> Tensor:
-    """Separable Gaussian blur of (B, 3, H, W), one sigma (B,) px per image, edges reflected.
+    """Separable blur of (B, 3, H, W), one sigma (B,) px per image, edge pixels repeated outwards.
 
-    The kernel reaches three of the `largest` sigma, at most the image's own size.
+    `largest` is a sigma that none of the batch exceeds; it decides the work, not the result.
     """
     batch, channels, height, width = x.shape
-    radius = min(int(torch.ceil(3 * largest).item()), height - 1, width - 1)
-    offsets = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma[:, None]) ** 2)  # (B, 2 radius + 1)
-    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
+    kernel = blur_kernel(sigma, int(_box_radius(largest).item()) + 1)
+    radius = kernel.shape[1] // 2
+    kernel = kernel.repeat_interleave(channels, dim=0)
     flat = x.reshape(1, batch * channels, height, width)
-    flat = F.pad(flat, (radius, radius, radius, radius), mode="reflect")
+    flat = F.pad(flat, (radius, radius, radius, radius), mode="replicate")
     flat = F.conv2d(flat, kernel[:, None, None, :], groups=batch * channels)
     flat = F.conv2d(flat, kernel[:, None, :, None], groups=batch * channels)
     return flat.reshape(batch, channels, height, width)
+
+
+def blur_kernel(sigma: Tensor, reach: int) -> Tensor:
+    """Pillow's approximation of a Gaussian: kernels (B, 6 reach + 1) of variance sigma^2 (B,).
+
+    A box of fractional radius r <= reach (weight 1 to |d| <= floor(r), the fraction just beyond),
+    three times in a row (Gwosdek et al. 2011, extended box filtering). Unlike a sampled Gaussian it
+    has the right variance at every sigma.
+    """
+    distance = torch.arange(-reach, reach + 1, device=sigma.device).abs()
+    radius = _box_radius(sigma)[:, None]
+    box = (radius + 1 - distance).clamp(0, 1) / (2 * radius + 1)  # (B, 2 reach + 1)
+    kernel = box
+    for _ in range(2):
+        kernel = F.conv1d(kernel, box[:, None], padding=2 * reach, groups=len(box))
+    return kernel
+
+
+def _box_radius(sigma: Tensor) -> Tensor:
+    """Radius of the box of variance sigma^2 / 3, as in Pillow's BoxBlur.c."""
+    variance = sigma**2 / 3
+    whole = torch.floor((torch.sqrt(12 * variance + 1) - 1) / 2)
+    fraction = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)
+    return whole + fraction / (6 * (variance - (whole + 1) ** 2))

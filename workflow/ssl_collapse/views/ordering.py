@@ -4,13 +4,11 @@ import io
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ssl_collapse.images.indices import Indices as Ordering
+from ssl_collapse.images.indices import read_indices
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
-from ssl_collapse.runtime.folders import refuse_irregular
-
-Ordering = npt.NDArray[np.int64]
 
 
 def make_ordering(n: int, seed: int) -> Ordering:
@@ -25,29 +23,12 @@ def read_ordering(path: Path, n: int) -> Ordering:
     Raises UserError naming what is wrong: a pipe or the like, no .npy file, not integers, not one
     axis of length n, a number out of range, or one that comes twice.
     """
-    try:
-        refuse_irregular(path)
-        # Mapping checks the announced size against the file's before any memory is taken.
-        stored = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{path}: cannot be read: {reason}; write it again") from None
-    except Exception as error:  # a hostile header can fail in many ways
-        raise UserError(f"{path}: not a .npy file of integers ({error}); write it again") from None
-    if not np.issubdtype(stored.dtype, np.integer):
+    ordering = read_indices(path, n)
+    if ordering.shape != (n,):
         raise UserError(
-            f"{path}: holds {stored.dtype}; an ordering is made of integers; save it as int64"
-        )
-    if stored.shape != (n,):
-        raise UserError(
-            f"{path}: has shape {stored.shape}; an ordering of this dataset is ({n},), every "
+            f"{path}: has shape {ordering.shape}; an ordering of this dataset is ({n},), every "
             "training image once"
         )
-    outside = np.flatnonzero((stored < 0) | (stored >= n))
-    if outside.size:
-        row = int(outside[0])
-        raise UserError(f"{path}: row {row} is {stored[row]}; the images are numbered 0 to {n - 1}")
-    ordering: Ordering = stored.astype(np.int64)
     counts = np.bincount(ordering, minlength=n)
     if (counts != 1).any():
         raise UserError(
