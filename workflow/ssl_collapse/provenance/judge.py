@@ -90,9 +90,11 @@ def spec_changes(before: str, now: str) -> Iterator[str]:
     if before == now:
         return
     old, new = (_flat(json.loads(text)) for text in (before, now))
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key, "(none)") != new.get(key, "(none)"):
-            yield f"{key} {old.get(key, '(none)')} -> {new.get(key, '(none)')}".strip()
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    for key in keys:
+        yield f"{key} {old.get(key, '(none)')} -> {new.get(key, '(none)')}".strip()
+    if not keys:
+        yield "the same rows in another order"
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
