@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns faults cluster why verify bench clean
+.PHONY: all test test-all check unit sample reruns faults cluster why verify equal bench clean
 
 all: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -53,6 +53,10 @@ why: .venv/installed
 # Read every image and result again, and name what is not as recorded
 verify: .venv/installed
 	@$(BIN)/python workflow/scripts/verify.py $(ARGS)
+
+# Which stages give the bytes of another commit still: REF=v0.1.0, and ARGS=--check to record nothing
+equal: .venv/installed
+	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF) $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py

@@ -58,7 +58,7 @@ def test_copied_results_are_current_and_a_dry_run_writes_nothing(copy: Path):
     assert tree(copy) == before
 
 
-def test_a_dry_run_writes_nothing_where_much_would_run(copy: Path, tmp_path: Path):
+def test_a_dry_run_writes_nothing_where_much_would_run(copy: Path):
     shutil.rmtree(copy / "results/runs/iid")
     (copy / "results/data/textures/dataset.json").write_text("{")
     before = tree(copy)
@@ -98,7 +98,7 @@ def test_a_job_that_had_to_run_again_and_failed_is_still_to_be_done(copy: Path, 
     assert "runs/iid/seed1/epoch0004/knn.csv: k_max 50 -> 40" in lines
 
 
-def test_swapped_epochs_and_edited_bytes_with_old_dates(copy: Path):
+def test_swapped_seeds_are_found_by_what_was_recorded(copy: Path):
     seeds = copy / "results/runs/iid"
     for source, target in (("seed0", "spare"), ("seed1", "seed0"), ("spare", "seed1")):
         (seeds / source / "epoch0004").rename(seeds / source / "moved")
