@@ -57,6 +57,10 @@ why verify:
 equal: .venv/installed
 	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF)
 
+# Which stages give the bytes of another commit still: REF=v0.1.0, and ARGS=--check to record nothing
+equal: .venv/installed
+	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF) $(ARGS)
+
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
 

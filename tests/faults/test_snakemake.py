@@ -1,4 +1,4 @@
-"""The whole pipeline from nothing, while Snakemake, its jobs, or all at once are killed."""
+"""A small pipeline from nothing, while Snakemake, its jobs, or all at once are killed."""
 
 import contextlib
 import os
@@ -10,37 +10,39 @@ from pathlib import Path
 
 import pytest
 from equal_results import contents, differences
-from snakemake_runs import SMOKE, snakemake, start
+from snakemake_runs import snakemake, start, succeed, write_config
+from toy import experiment
 
-SECONDS = (2.5, 9.0)  # from a start to the kill: Snakemake alone takes 2 to plan
-PATIENCE = 60  # invocations; each retry resumes what the last one left
+SECONDS = (2.0, 9.0)  # from a start to the kill: Snakemake alone takes 2 to plan
+PATIENCE = 60  # seconds in which Snakemake must end when asked to
 
 
 @pytest.mark.thorough
-def test_killed_pipelines_end_with_the_same_bytes(
-    expected: dict[str, bytes], tmp_path: Path, kills: int, first_seed: int
-):
-    wanted, struck, seed = max(kills // 5, 1), 0, first_seed
-    round_number = 0
-    while struck < wanted:  # a pipeline that ends before all kills are done begins anew
-        folder = tmp_path / f"round{round_number}"
+def test_killed_pipelines_end_with_the_same_bytes(tmp_path: Path, kills: int, first_seed: int):
+    config = write_config(tmp_path, experiment())
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    succeed(undisturbed, "--cores", "2", config=config)
+    expected = contents(undisturbed / "results")
+    struck, seed = 0, first_seed
+    while struck < max(kills // 5, 1):  # a pipeline that ends before all are done begins anew
+        folder = tmp_path / f"from seed {seed}"
         folder.mkdir()
-        for _ in range(PATIENCE):
-            rng = random.Random(seed)
+        while struck < max(kills // 5, 1):
+            hit = strike(folder, config, random.Random(seed))
             seed += 1
-            if struck >= wanted or not strike(folder, rng):
+            if not hit:
                 break
             struck += 1
-        finish(folder)
+        finish(folder, config)
         assert not differences(contents(folder / "results"), expected)
-        round_number += 1
 
 
-def strike(folder: Path, rng: random.Random) -> bool:
-    """Start Snakemake and kill something after a while; False if it was done before."""
-    running = start(folder, "--cores", "2", config=SMOKE)
+def strike(folder: Path, config: Path, rng: random.Random) -> bool:
+    """Start Snakemake and kill something after a while; False if it ended before."""
+    running = start(folder, "--cores", "2", config=config)
     time.sleep(rng.uniform(*SECONDS))
-    if running.poll() == 0:
+    if running.poll() is not None:
         return False
     victim = rng.choice(["snakemake", "snakemake", "all", "jobs", "term", "int"])
     if victim == "snakemake":  # its jobs live on as orphans
@@ -49,13 +51,14 @@ def strike(folder: Path, rng: random.Random) -> bool:
         os.killpg(running.pid, signal.SIGKILL)
     elif victim == "jobs":
         for pid in scripts_of(running.pid):
-            kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         running.terminate()
     else:
         os.killpg(running.pid, signal.SIGTERM if victim == "term" else signal.SIGINT)
-    running.wait(timeout=60)
+    running.wait(PATIENCE)
     if victim in ("snakemake", "all"):
-        snakemake(folder, "--unlock", config=SMOKE)
+        snakemake(folder, "--unlock", config=config)
     return True
 
 
@@ -67,15 +70,10 @@ def scripts_of(session: int) -> list[int]:
     return [int(x.split()[0]) for x in listed if "workflow/scripts/" in x and "bash" not in x]
 
 
-def kill(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def finish(folder: Path) -> None:
+def finish(folder: Path, config: Path) -> None:
     """Start it again, as a user would, until it ends; orphans may hold a lock for a while."""
     for _ in range(5):
-        run = snakemake(folder, "--cores", "2", config=SMOKE)
+        run = snakemake(folder, "--cores", "2", config=config)
         if run.returncode == 0:
             return
         time.sleep(3)

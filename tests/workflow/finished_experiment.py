@@ -76,9 +76,9 @@ def finished_experiment(folder: Path, snakemake: Server) -> Experiment:
 
 
 def draw_images(root: Path) -> None:
-    """Noise in two classes: 4 for training and 2 for validation, and 4 for both in one folder."""
+    """Noise in two classes: 8 for training and 2 for validation, and 8 for both in one folder."""
     rng = np.random.default_rng(0)
-    for part, images in (("photos/train", 4), ("photos/val", 2), ("scans", 4)):
+    for part, images in (("photos/train", 8), ("photos/val", 2), ("scans", 8)):
         for name in ("cat", "dog"):
             folder = root / part / name
             folder.mkdir(parents=True)

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 from safetensors import safe_open
-from snakemake_runs import SMOKE, succeed
 from torch import load
 
 SEEDS = {
@@ -138,7 +137,3 @@ def test_figures_and_report(results: Path):
         title, *paragraphs = base.with_suffix(".txt").read_text().split("\n\n")
         assert title in report and paragraphs
     assert report.count("data:image/png;base64,") == 3
-
-
-def test_a_second_run_has_nothing_to_do(smoke: Path):
-    assert "Nothing to be done" in succeed(smoke, "-n", config=SMOKE)

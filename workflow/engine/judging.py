@@ -119,14 +119,18 @@ class Judge:
             )
 
     def _report(self, dag: Any) -> None:
-        """Write the verdicts on all jobs of the plan, causes before what follows from them."""
+        """Write the verdicts on our jobs of the plan, causes before what follows from them.
+
+        Another module of the same workflow has a judge of its own, and adds to the same file.
+        """
         levels = [job for level in dag.toposorted() for job in level]
         jobs = [job for job in levels if job.rule in self.names]
-        rows = []
+        file = Path(os.environ[VERDICTS])
+        rows = json.loads(file.read_text("utf-8")) if file.exists() else []
         for job in jobs:
             planned = self.planned(job)
             row = {name: getattr(planned, name) for name in ("rule", "spec", "code")}
             row |= {"inputs": planned.inputs, "outputs": planned.outputs, "reason": self(job)}
             row["believed"] = self._believed.get(planned.outputs[0])
             rows.append(row)
-        Path(os.environ[VERDICTS]).write_text(json.dumps(rows), "utf-8")
+        file.write_text(json.dumps(rows), "utf-8")

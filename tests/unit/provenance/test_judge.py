@@ -260,7 +260,7 @@ def test_rows_in_another_order_are_another_spec():
     # the runs of a figure, [a, b] -> [b, a]: known by their names, and yet in an order
     one, other = (f'{{"runs":[{{"name":"{x}"}},{{"name":"{y}"}}]}}' for x, y in ("ab", "ba"))
     assert list(spec_changes(one, one)) == []
-    assert list(spec_changes(one, other)) == ["its rows stand in another order"]
+    assert list(spec_changes(one, other)) == ["the same rows in another order"]
 
 
 @pytest.mark.parametrize("edited", [False, True])

@@ -5,8 +5,12 @@ it, which Python itself is asked (`loaded_modules`). Nothing is run: digests are
 """
 
 import ast
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -279,8 +283,9 @@ def new_run_key(workflow: Path) -> None:
         workflow,
         "config/pretrain.py",
         "^    fix_pred_lr: bool = False",
-        "    n_views: int = 2\n    fix_pred_lr: bool = False",
+        "    n_views: Annotated[int, Neutral(2)] = 2\n    fix_pred_lr: bool = False",
     )
+    replace(workflow, "config/pretrain.py", "^    NotNegative,", "    Neutral,\n    NotNegative,")
 
 
 def new_method(workflow: Path) -> None:
@@ -291,7 +296,7 @@ def new_method(workflow: Path) -> None:
 
 
 def new_measure(workflow: Path) -> None:
-    with (workflow / "ssl_collapse/evaluation/measures.py").open("a") as file:
+    with (workflow / "ssl_collapse/evaluation/measures/spectral.py").open("a") as file:
         file.write("\n\ndef largest(sigma: FloatArray) -> float:\n    return float(sigma[0])\n")
 
 
@@ -320,6 +325,32 @@ def test_the_stages_that_a_typical_commit_makes_run(
     assert with_what_follows(changed) == MAINTENANCE[commit]
 
 
-# HERE: the other half of `new_run_key`. `code` is half of what a stage was given; with
-# `config.types.Neutral` in `new_run_key`, `spec` of every stage must be the same string as before,
-# and another where the key is set: in a process that plans `toy.experiment()` with the copy.
+_SPECS = """
+import sys
+from golden_specs import canonical, specs_of
+from pathlib import Path
+print(canonical(specs_of(Path(sys.argv[1]))))
+"""
+
+
+def specs(workflow: Path, config: Path) -> dict[str, dict]:
+    """Stage -> the specs of its jobs, as the library in a folder plans them."""
+    path = os.pathsep.join(map(str, (workflow, Path(__file__).parents[1] / "plan")))
+    told = subprocess.run(
+        [sys.executable, "-c", _SPECS, config],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return dict(json.loads(told.stdout))
+
+
+def test_a_new_run_key_changes_specs_only_where_it_is_set(fresh: Path, tmp_path: Path):
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(toy.experiment()))
+    before = specs(fresh, config)
+    new_run_key(fresh)
+    assert specs(fresh, config) == before
+    config.write_text(json.dumps(toy.experiment(runs={"iid": {"n_views": 4}})))
+    after = specs(fresh, config)
+    assert {stage for stage in before if after[stage] != before[stage]} == {"pretrain", "summarize"}

@@ -93,11 +93,11 @@ def spec_changes(before: str, now: str) -> Iterator[str]:
     if before == now:
         return
     old, new = (_flat(json.loads(text)) for text in (before, now))
-    keys = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
+    keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
     for key in keys:
         yield f"{key} {old.get(key, '(none)')} -> {new.get(key, '(none)')}".strip()
-    if not keys:  # rows are told apart by their names
-        yield "its rows stand in another order"
+    if not keys:
+        yield "the same rows in another order"
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
