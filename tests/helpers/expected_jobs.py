@@ -76,8 +76,11 @@ class Jobs:
                 measures = {f"knn {at}", f"collapse {at}"}
                 if probe:
                     full, cached = {encoder, *images.values()}, set(represented.values())
-                    self.above[f"probe {at}/probe"] = full if probe == "full" else cached
+                    self.above[f"probe {at}/probe"] = cached if probe == "cached" else full
                     measures.add(f"probe {at}/probe")
+                if probe == "both":
+                    self.above[f"probe {at}/probe-cached"] = set(represented.values())
+                    measures.add(f"probe {at}/probe-cached")
                 self.above["summarize"] |= measures | {trained, f"dataset {run.dataset}"}
 
     def matching(self, *patterns: str) -> frozenset[str]:

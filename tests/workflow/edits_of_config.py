@@ -270,6 +270,8 @@ EVALUATION = [
     ),
     put("evaluation.probe.mode", {"evaluation.probe.mode": "cached"},
         Jobs(probe="cached").below("probe *")),
+    put("both probes", {"evaluation.probe": {"full": {"epochs": 5}, "cached": {"epochs": 5}}},
+        Jobs(probe="both").below("probe */probe-cached")),
     put("no probe", {"evaluation.probe": None}, Jobs(probe=None).below("summarize")),
 ]  # fmt: skip
 

@@ -86,19 +86,21 @@ def check_request(workflow: Any, folder: str, results: Results | None) -> None:
                 "--rerun-triggers: results of this workflow are judged by what is recorded beside "
                 "them, never by dates; leave the option out"
             )
-        if not workflow.dryrun:
-            refuse_unwritable(Path(folder))
+        refuse_unwritable(Path(folder), workflow.dryrun)
         if results is not None:
             refuse_unknown_targets(workflow, results)
 
 
-def refuse_unwritable(folder: Path) -> None:
-    """UserError where results cannot be written into a folder, which need not be there yet."""
+def refuse_unwritable(folder: Path, dry: bool) -> None:
+    """UserError where results cannot lie in a folder, which need not be there yet.
+
+    dry: nothing will be written.
+    """
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     way_out = "move it away, or set `results:` in the config to another folder"
     if not there.is_dir():
         raise UserError(f"{there}: is no folder, and results are to lie in {folder}; {way_out}")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not dry and not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"{there}: cannot be written to, and results are to lie in {folder}")
 
 

@@ -41,6 +41,7 @@ verdicts = json.loads(Path("verdicts.json").read_text())
 let_judge(
     [rules.ours_one.rule, rules.ours_two.rule],
     lambda job: verdicts.get(job.rule.name),
+    lambda dag: Path("begun").write_text(str(sorted(job.rule.name for job in dag.jobs))),
 )
 asked = Path("asked")
 before_planning(workflow, lambda: asked.write_text(str(list(workflow.dag_settings.targets))))
@@ -111,6 +112,14 @@ def test_marks_of_incomplete_jobs_are_not_believed(miniature: Miniature):
 def test_what_was_asked_for_is_known_before_planning(miniature: Miniature):
     miniature.plan()
     assert (miniature.folder / "asked").read_text() == "['three']"
+
+
+def test_the_whole_plan_is_told_also_where_nothing_is_judged(miniature: Miniature):
+    one = miniature.folder / "one"
+    one.unlink()  # `ours_two` is made from it, and so nobody asks for a verdict on it
+    miniature.plan()
+    assert (miniature.folder / "begun").read_text() == "['ours_one', 'ours_two', 'theirs']"
+    miniature.snakemake("--cores", "1", "three")
 
 
 def test_a_version_without_these_names_is_refused(monkeypatch: pytest.MonkeyPatch):

@@ -1,10 +1,11 @@
-"""What `why` and `verify` print for given verdicts."""
+"""The plan in words, and what `why` and `verify` print of it."""
 
 import importlib
 
 import pytest
 
-from engine.words import Verdict
+from engine.words import Verdict, differing, explain, missing
+from ssl_collapse.provenance.judge import MISSING
 
 NOTE = "dataset mine: the folder /data is not on this machine; its results stay as they are"
 
@@ -21,3 +22,46 @@ def test_images_that_are_away_are_never_as_recorded(monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr().out.splitlines() == [NOTE]
     assert say(monkeypatch, "why", job) == 0
     assert capsys.readouterr().out.splitlines() == [NOTE, "nothing to do"]
+
+
+RUN = "results/runs/a/seed0"
+
+
+def job(rule: str, inputs: list[str], output: str, reason: str | None) -> Verdict:
+    return Verdict(rule, "{}", "0", inputs, [output], reason)
+
+
+PLAN = [
+    job("pack", [], "results/data/d/train.h5", None),
+    job("pretrain", ["results/data/d/train.h5"], f"{RUN}/training.csv", "base_lr 0.05 -> 0.1"),
+    job("collapse", [f"{RUN}/training.csv"], f"{RUN}/collapse.json", None),
+    job("knn", [f"{RUN}/training.csv"], f"{RUN}/knn.json", MISSING),
+    job("summarize", [f"{RUN}/{n}.json" for n in ("collapse", "knn")], "results/s.csv", None),
+]
+
+
+def test_every_job_that_would_run_with_its_cause_before_it():
+    assert list(explain(PLAN)) == [
+        "runs/a/seed0: base_lr 0.05 -> 0.1",
+        "runs/a/seed0/collapse.json: made from runs/a/seed0/training.csv, made again first",
+        "runs/a/seed0/knn.json: not there yet",
+        "s.csv: made from runs/a/seed0/collapse.json, runs/a/seed0/knn.json, made again first",
+    ]
+
+
+def test_many_causes_are_counted():
+    above = [job("knn", [], f"results/{i}", "k_max 2 -> 3") for i in range(5)]
+    table = job("summarize", [f"results/{i}" for i in range(5)], "results/s.csv", None)
+    *_, last = explain([*above, table])
+    assert last == "s.csv: made from 0, 1, 2 and 2 more, made again first"
+
+
+def test_what_differs_is_there_and_is_not_what_only_follows():
+    assert list(differing(PLAN)) == ["runs/a/seed0: base_lr 0.05 -> 0.1"]
+    assert missing(PLAN) == 1
+
+
+def test_nothing_to_do():
+    current = [job(v.rule, v.inputs, v.outputs[0], None) for v in PLAN]
+    assert list(explain(current)) == list(differing(current)) == []
+    assert missing(current) == 0

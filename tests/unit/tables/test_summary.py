@@ -207,6 +207,13 @@ def test_rows_with_different_measures_share_one_table(results: Path) -> None:
     assert list(table.columns[-3:]) == ["chance", "failure", "diverged"]
 
 
+def test_both_probes_have_columns_of_their_own(results: Path) -> None:
+    for name, top1 in (("probe", 0.4), ("probe-cached", 0.3)):
+        write_json(results / f"runs/iid/seed0/epoch0004/{name}.json", {"top1_last": top1})
+    table = summarize(rows(plan_row(probe=True, probe_cached=True)), results)
+    assert table[["probe_top1_last", "probe_cached_top1_last"]].values.tolist() == [[0.4, 0.3]]
+
+
 def test_it_reads_what_the_measurements_write(results: Path) -> None:
     rng = np.random.default_rng(0)
     folder = results / "runs/iid/seed0/epoch0004"

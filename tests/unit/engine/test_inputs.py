@@ -1,0 +1,76 @@
+"""What each stage reads, where the config decides."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from toy import experiment
+
+from engine.inputs import Inputs
+from ssl_collapse.plan.load import load_experiment
+from ssl_collapse.plan.results import Results
+from ssl_collapse.plan.specs import Plan
+
+EPOCH = {"run": "iid", "seed": "0", "epoch": "0001"}
+AT = "out/runs/iid/seed0/epoch0001"
+
+
+class Wildcards(SimpleNamespace):
+    """As Snakemake gives them: attributes that can also be unpacked."""
+
+    def keys(self) -> Any:
+        return vars(self).keys()
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+def inputs(**sections: Any) -> Inputs:
+    return Inputs(Results(Plan(load_experiment(experiment(results="out", **sections)))))
+
+
+@pytest.mark.parametrize(
+    ("probe", "name", "mode"),
+    [
+        ({"mode": "full"}, "probe", "full"),
+        ({"mode": "cached"}, "probe", "cached"),
+        ({"cached": {}, "full": {}}, "probe", "full"),
+        ({"cached": {}, "full": {}}, "probe-cached", "cached"),
+    ],
+)
+def test_a_probe_reads_representations_or_the_encoder_and_images(probe: Any, name: str, mode: str):
+    read = inputs(evaluation={"probe": probe}).probed(Wildcards(**EPOCH, probe=name))
+    files = [f"{AT}/representations-{split}.h5" for split in ("train", "val")]
+    assert read["representations"] == (files if mode == "cached" else [])
+    assert read["encoder"] == (f"{AT}/encoder.safetensors" if mode == "full" else [])
+    assert read["train"] == ("out/data/textures/train.h5" if mode == "full" else [])
+
+
+def test_the_table_is_made_from_every_measurement():
+    made_from = inputs(evaluation={"probe": {"cached": {}, "full": {}}}).summarized()
+    names = ("collapse", "knn", "probe", "probe-cached")
+    assert made_from == [
+        *(f"{AT}/{name}.json" for name in names),
+        "out/runs/iid/seed0/training.csv",
+        "out/data/textures/dataset.json",
+    ]
+
+
+def test_a_hybrid_starts_from_the_checkpoints_of_the_same_seed():
+    runs = {"iid": {"seeds": [0, 3], "epochs": 2}}
+    runs["hybrid"] = {"start": {"run": "iid", "epoch": 1}, "seeds": [3], "epochs": 2}
+    read = inputs(runs=runs)
+    assert read.start(Wildcards(run="iid", seed="3")) == []
+    assert read.start(Wildcards(run="hybrid", seed="3")) == "out/runs/iid/seed3/checkpoints"
+
+
+def test_only_generated_images_are_an_input():
+    assert inputs().images(Wildcards(dataset="textures")) == ["out/data/textures/images"]
+    source = {"kind": "imagefolder", "train": "/t", "val": "/v"}
+    own = inputs(datasets={"textures": {"source": source}})
+    assert own.images(Wildcards(dataset="textures")) == []
+
+
+def test_spectra_are_those_that_a_figure_draws():
+    assert inputs().spectra(Wildcards(figure="spectra")) == [f"{AT}/spectrum.csv"]
+    assert inputs().figures("png") == ["out/figures/spectra.png"]
