@@ -1,6 +1,7 @@
 """From the config to a plan that Snakemake can follow; a wrong config ends it with one message."""
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -77,8 +78,10 @@ def refuse_unknown_targets(workflow: Any, results: Results) -> None:
     """UserError for a target that is neither a rule nor a result of this plan nor a file."""
     known = [*(rule.name for rule in workflow.rules), *results.everything()]
     for target in map(str, workflow.dag_settings.targets):
-        path = str(Path(target))
-        if path not in known and not Path(path).exists() and not target.startswith("/"):
+        path = os.path.normpath(target)
+        ours = Path(path).parts[0] == results.paths.summary.split("/")[0]
+        other = target.startswith("/") or (Path(path).exists() and not ours)
+        if path not in known and not other:
             near = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else "; `snakemake --list` names the rules"
             raise UserError(f"{target}: nothing of this experiment is called so{hint}")
