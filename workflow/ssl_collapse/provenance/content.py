@@ -10,6 +10,7 @@ date of a folder's sidecar every file has its part: whole subfolders may change 
 import hashlib
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,10 +96,11 @@ def vouch(result: Path, state: State) -> None:
 def confirm(result: Path) -> None:
     """Read a result that is not provably unchanged, and if it is what its sidecar says, note so.
 
-    Then its bytes need not be read again: after copying, say.
+    Then its bytes need not be read again: after copying, say. In another user's folder they are.
     """
     sidecar, state = read_sidecar(result), look(result)
     if sidecar is None or is_unchanged(result, state, sidecar):
         return
     if content(result) == sidecar.sha256 and look(result) == state:
-        vouch(result, state)
+        with suppress(OSError):
+            vouch(result, state)
