@@ -149,6 +149,7 @@ def test_records_of_snakemake_are_not_needed_and_may_be_damaged(copy: Path):
             "results/runs/iid/seed00/training.csv",
             "did you mean results/runs/iid/seed0/training.csv?",
         ),
+        ("results/runs/iid/seed0/speed.csv", "speed.csv: nothing of this experiment is called so"),
         ("results/figures/share.pdf", "did you mean results/figures/shares.pdf?"),
         ("reprot", "did you mean report?"),
     ],

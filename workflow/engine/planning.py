@@ -114,7 +114,7 @@ def refuse_unknown_targets(workflow: Any, results: Results) -> None:
         return
     known = [*(rule.name for rule in workflow.rules), *results.everything(), *results.images()]
     for target in targets:
-        path = str(Path(target))
+        path = os.path.normpath(target)
         elsewhere = Path(path).exists() and not path.startswith(f"{results.paths.root}/")
         if path not in known and not elsewhere and not target.startswith("/"):
             near = difflib.get_close_matches(path, known, n=1, cutoff=0.5)

@@ -1,6 +1,9 @@
 """The plan in words, and what `why` and `verify` print of it."""
 
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +68,21 @@ def test_nothing_to_do():
     current = [job(v.rule, v.inputs, v.outputs[0], None) for v in PLAN]
     assert list(explain(current)) == list(differing(current)) == []
     assert missing(current) == 0
+
+
+def test_who_reads_only_the_first_lines_sees_no_failure():
+    # make why | head -1
+    script = Path(__file__).parents[3] / "workflow/scripts/why.py"
+    code = (
+        "import sys, runpy, engine.words as words; words.verdicts = lambda *a: []\n"
+        "words.believed = lambda plan: ['x' * 100] * 10_000\n"
+        f"sys.argv = ['why']; runpy.run_path({str(script)!r}, run_name='__main__')"
+    )
+    words = [sys.executable, "-c", code]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

@@ -14,7 +14,7 @@ import pytest
 from stub_workflow import StubWorkflow, request
 
 from ssl_collapse.provenance import job as jobs
-from ssl_collapse.provenance.content import Looks, content, digest, look, vouch
+from ssl_collapse.provenance.content import Look, Looks, content, digest, look, vouch
 from ssl_collapse.provenance.job import Record
 from ssl_collapse.provenance.judge import judge, spec_changes
 from ssl_collapse.provenance.sidecar import Sidecar, path_of
@@ -294,3 +294,16 @@ def test_a_training_keeps_its_state_until_its_results_count(
         assert not state.exists()
         monkeypatch.setattr("ssl_collapse.provenance.content.digest", None)  # nothing is read
         assert judge(planned, Looks()) is None
+
+
+def test_results_in_a_folder_of_another_user_are_read_and_not_dated(
+    done: StubWorkflow, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    result = done.path("train", "a")
+    result.touch()
+    monkeypatch.setattr(os, "utime", refuse)
+    Look.at(result).confirm()
+    assert done.plan() == []

@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,12 +103,13 @@ class Look:
     def confirm(self) -> None:
         """Read a result that is not provably unchanged; if it is what its sidecar says, note so.
 
-        Then its bytes need not be read again: after copying, say.
+        Then its bytes need not be read again: after copying, say. In another user's folder they are.
         """
         if self.sidecar is None or self.is_unchanged():
             return
         if self.content() == self.sidecar.sha256 and look(self.result) == self.state:
-            vouch(self.result, self.state)
+            with suppress(OSError):
+                vouch(self.result, self.state)
 
 
 class Looks:

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -137,9 +138,13 @@ def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comp
 
 
 def save(inventory: Path, comparison: Comparison) -> None:
-    """Keep what a comparison has learnt of touched files, so that they are not read again."""
+    """Keep what a comparison has learnt of touched files, so that they are not read again.
+
+    In another user's folder they are.
+    """
     if comparison.fresh is not None:
-        write_text(inventory, _as_text(comparison.fresh))
+        with suppress(OSError):
+            write_text(inventory, _as_text(comparison.fresh))
 
 
 def _why_away(folders: Folders) -> str:

@@ -99,5 +99,8 @@ def report_command(purpose: str | None, main: Callable[[list[str]], int]) -> int
     set_up_logging(None)
     try:
         return main(sys.argv[1:])
+    except BrokenPipeError:  # who reads has seen enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         return explain(error)
