@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns faults cluster why verify equal bench clean
+.PHONY: all test test-all check unit sample reruns events faults cluster release why verify equal bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -21,7 +21,7 @@ all: .venv/installed
 
 test: check unit sample
 
-test-all: reruns faults cluster
+test-all: reruns events faults cluster release
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -40,6 +40,16 @@ sample: .venv/installed
 reruns: .venv/installed
 	$(BIN)/pytest -q -m thorough tests/workflow tests/unit
 
+# A thousand sequences of what befalls results
+events: .venv/installed
+	$(BIN)/pytest -q tests/unit/provenance/test_never_silently_wrong.py --sequences 1000
+
+# Equal code gives the bytes of the last release: the newest commit that changed the version
+release: .venv/installed
+	ref=$$(git log -1 --format=%h -G'^version = ' -- pyproject.toml 2>/dev/null); if [ -n "$$ref" ]; \
+	then PYTHONPATH=workflow $(BIN)/python -m engine.equal $$ref --check; \
+	else echo "skipped: no history of releases here"; fi
+
 # For longer: ARGS="--kills 1000"
 faults: .venv/installed
 	$(BIN)/pytest -q -m "thorough or not thorough" tests/faults $(or $(ARGS),--kills 100)
@@ -53,11 +63,7 @@ why verify:
 	@test -e .venv/installed || { echo "there is no .venv yet: \`make\` sets it up (about 6 GB) and runs the experiment" >&2; exit 2; }
 	@$(BIN)/python workflow/scripts/$@.py $(ARGS)
 
-# Which stages give the same bytes with this code and with that of REF, a commit or tag
-equal: .venv/installed
-	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF)
-
-# Which stages give the bytes of another commit still: REF=v0.1.0, and ARGS=--check to record nothing
+# Which stages give the bytes of REF, a commit or tag, still; ARGS=--check records nothing
 equal: .venv/installed
 	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF) $(ARGS)
 

@@ -103,7 +103,7 @@ class Look:
     def confirm(self) -> None:
         """Read a result that is not provably unchanged; if it is what its sidecar says, note so.
 
-        Then its bytes need not be read again: after copying, say. In another user's folder they are.
+        Then its bytes need not be read again: after copying, say. In others' folders they are.
         """
         if self.sidecar is None or self.is_unchanged():
             return
