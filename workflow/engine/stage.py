@@ -25,16 +25,16 @@ class Stages:
 
     Args:
         plan: what each stage is given.
-        library: the folder that holds `scripts/` and the packages.
+        folder: the one that holds `scripts/` and the packages.
         results: the folder of results, from the working directory.
         interpreter: the Python that runs the scripts.
         dry: whether this is a dry run, which writes nothing; asked when a command is written.
     """
 
     def __init__(
-        self, plan: Plan, library: Path, results: str, interpreter: str, dry: Callable[[], bool]
+        self, plan: Plan, folder: Path, results: str, interpreter: str, dry: Callable[[], bool]
     ) -> None:
-        self.plan, self.library, self.results = plan, library, results
+        self.plan, self.folder, self.results = plan, folder, results
         self.interpreter, self._dry = interpreter, dry
         # Modules that a script imports by computed name, and package files that it reads.
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
@@ -63,14 +63,14 @@ class Stages:
 
         def digest(wildcards: Any) -> str:
             modules = self.plugins(stage, wildcards)
-            return equal_code(stage, code_digest(self.script(stage), self.library, modules))
+            return equal_code(stage, code_digest(self.script(stage), self.folder, modules))
 
         self.codes[stage] = once_per(names, digest)
         return self.codes[stage]
 
     def script(self, stage: str) -> Path:
         """The script of a stage."""
-        return self.library / "scripts" / f"{stage}.py"
+        return self.folder / "scripts" / f"{stage}.py"
 
     def plugins(self, stage: str, wildcards: Any) -> tuple[str, ...]:
         """What the script uses and does not name in an import statement."""
@@ -82,8 +82,8 @@ class Stages:
         exec: no shell stays between Snakemake and the job that a signal is meant for. PYTHONPATH:
         jobs run the code that was digested, wherever the package is installed from.
         """
-        words = ["exec", "env", f"PYTHONPATH={self.library}", self.interpreter]
-        text = f"{shlex.join(words)} {shlex.quote(str(self.library / 'scripts'))}"
+        words = ["exec", "env", f"PYTHONPATH={self.folder}", self.interpreter]
+        text = f"{shlex.join(words)} {shlex.quote(str(self.folder / 'scripts'))}"
         return answered(lambda wildcards, output: text)
 
     def runtime(self, stage: str, **options: Any) -> Param:
