@@ -1,5 +1,6 @@
 """What is remembered of a source file: by its content, never by its name or date."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -44,3 +45,15 @@ def test_nothing_is_written_where_snakemake_has_no_folder(tmp_path: Path):
     sources.look(path, "")
     sources.save()
     assert not (tmp_path / "none").exists()
+
+
+def test_the_digest_is_the_same_in_every_python(tmp_path: Path):
+    # Versions differ in the fields that are absent (a default, type parameters): they are left out.
+    path = tmp_path / "a.py"
+    path.write_text("def f(x=None):\n    return [x]\n")
+    text = (
+        "FunctionDef(name='f', args=arguments(args=[arg(arg='x')], defaults=[Constant()]), "
+        "body=[Return(value=List(elts=[Name(id='x', ctx=Load())], ctx=Load()))])"
+    )
+    digest = Sources(tmp_path / "none").look(path, "").digest
+    assert digest == hashlib.sha256(text.encode()).hexdigest()

@@ -7,16 +7,15 @@ found is remembered in `.snakemake/`, by the content of each file: another conte
 import ast
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ssl_collapse.runtime.files import write_text
 
 MEMORY = Path(".snakemake/sources.json")
-# Another version of Python writes the same tree in another way, and so do other rules of this file.
-RULES = f"2 {sys.version_info.major}.{sys.version_info.minor}"
+RULES = "3"  # of this file: others write the same tree in another way
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,18 @@ def _normalized(tree: ast.Module, carries: Callable[[str], bool]) -> str:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             imports.extend(_single_imports(statement))
         else:
-            rest.append(ast.dump(statement))
+            rest.append(_text(statement))
     return "\n".join([*sorted(imports), *rest])
+
+
+def _text(node: Any) -> str:
+    """A syntax tree as text. What is absent is left out: every Python has its own fields for it."""
+    if isinstance(node, ast.AST):
+        present = [(n, v) for n, v in ast.iter_fields(node) if v is not None and v != []]
+        return f"{type(node).__name__}({', '.join(f'{n}={_text(v)}' for n, v in present)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_text, node))}]"
+    return repr(node)
 
 
 def _single_imports(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
