@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_collapse.provenance.sidecar import Sidecar, path_of, read_sidecar
+from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, path_of, read_sidecar
 
 # A sidecar is dated this much before its result: a touch would give both the same date.
 BEFORE = 997 * 10**9  # ns
@@ -98,7 +98,8 @@ class Look:
         """Whether the result is what its sidecar says, as far as that shows without reading it."""
         if self.sidecar is None or self.state.bytes != self.sidecar.bytes:
             return False
-        return self.state.date == path_of(self.result).stat().st_mtime_ns
+        noted = os.stat(f"{self.result}{SUFFIX}")  # noqa: PTH116
+        return self.state.date == noted.st_mtime_ns
 
     def confirm(self) -> None:
         """Read a result that is not provably unchanged; if it is what its sidecar says, note so.

@@ -45,13 +45,14 @@ def named(path: str, results: str) -> str:
 
 def path_of(result: Path) -> Path:
     """Where the sidecar of a result lies."""
-    return result.with_name(result.name + SUFFIX)
+    return Path(f"{result}{SUFFIX}")
 
 
 def read_sidecar(result: Path) -> Sidecar | None:
     """The sidecar of a result; None if there is none that this version understands."""
     try:
-        return Sidecar.model_validate_json(path_of(result).read_bytes())
+        with open(f"{result}{SUFFIX}", "rb") as file:  # noqa: PTH123  a plan reads thousands
+            return Sidecar.model_validate_json(file.read())
     except (OSError, ValidationError):
         return None
 
