@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from toy import RECIPE
 
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
@@ -26,17 +27,7 @@ from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.loop import Trainer
 
 SCRIPT = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
-SPEC = {
-    "backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]},
-    "method": {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4},
-    "schedule": "current",  # so that the ordering counts
-    "epochs": 3,
-    "batch_size": 4,
-    "seed": 0,
-    "crop": 8,
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.25, 0.25, 0.25],
-}
+SPEC = {**RECIPE, "schedule": "current"}  # so that the ordering counts
 
 
 @pytest.fixture(scope="module")
