@@ -28,9 +28,9 @@ from ssl_collapse.runtime.scratch import on_scratch
 
 EPILOG = """\
 Two ways to the features:
-  cached   TRAIN VAL are files of representations (.h5, .pt, .safetensors): `representations`
-           (rows, dimensions) and integer `targets` (rows,). No augmentation; seconds to minutes.
-           Both files are held in memory.
+  cached   TRAIN VAL are files of representations (.h5, .npz, .pt, .safetensors, .npy):
+           `representations` (rows, dimensions) and integer `targets` (rows,), which may lie in
+           files of their own. No augmentation; seconds to minutes. Both files are held in memory.
   full     --encoder, --images-train and --images-val: random crops and flips of the packed
            images go through the frozen encoder in every epoch; val by its centre crops.
 
@@ -192,8 +192,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--targets",
         type=Path,
         nargs=2,
-        metavar=("TRAIN.npy", "VAL.npy"),
-        help="class of every row, for representations without targets or in their place",
+        metavar=("TRAIN", "VAL"),
+        help="files (any form) with the class of every row, for files without, or in their place",
     )
     parser.add_argument("--encoder", type=Path, nargs="?", help="encoder.safetensors")
     parser.add_argument("--images-train", type=Path, nargs="?", help="packed images to train on")
