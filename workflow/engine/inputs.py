@@ -1,9 +1,11 @@
 """The inputs of rules that depend on the config, as functions of the wildcards."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ssl_collapse.plan.paths import fill
 from ssl_collapse.plan.results import SPLITS, Results
+from ssl_collapse.plan.specs import Point
 
 
 class Inputs:
@@ -31,6 +33,10 @@ class Inputs:
         start = self.plan.run(wildcards.run).start
         return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
 
+    def brought(self, key: str) -> Callable[[Any], str]:
+        """Where a file of a run of files lies, by the wildcards: no part of any spec."""
+        return lambda w: self.plan.file(w.run, key, w.get("split", ""))
+
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
         return self.results.packed(self.plan.run(wildcards.run).dataset, wildcards.split)
@@ -47,14 +53,20 @@ class Inputs:
 
     def summarized(self) -> list[str]:
         """All that the table is made from."""
-        paths, points = self.paths, self.plan.points
-        patterns = [paths.collapse, paths.knn, *self.results.probes()]
-        trainings = sorted({self.results.at(paths.training, point) for point in points})
+        points, results = self.plan.points, self.results
+        trained = {results.at(self.paths.training, p) for p in points if results.has(p, "encoder")}
+        trainings = sorted(trained)
         return [
-            *(self.results.at(pattern, point) for pattern in patterns for point in points),
+            *(path for point in points for path in self._measured(point)),
             *trainings,
             *self.descriptions(),
         ]
+
+    def _measured(self, point: Point) -> list[str]:
+        """The numbers of one analysed epoch."""
+        knn = [self.paths.knn] if self.results.has(point, "val") else []
+        patterns = [self.paths.collapse, *knn, *self.results.probes(point.run)]
+        return [self.results.at(pattern, point) for pattern in patterns]
 
     def descriptions(self) -> list[str]:
         """dataset.json of every dataset that a run uses."""

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from ssl_collapse.config.dataset import Source
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeConfig
 from ssl_collapse.config.figures import Figure
+from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import (
     Folder,
@@ -164,9 +165,9 @@ class Experiment(StrictModel):
     """Heading of the report."""
     description: FreeText = ""
     """What the report says of the experiment."""
-    datasets: Annotated[dict[Name, DatasetConfig], Field(min_length=1)]
+    datasets: dict[Name, DatasetConfig] = {}
     """Images, by a name of your choice."""
-    runs: Annotated[dict[Name, RunConfig], Field(min_length=1)]
+    runs: dict[Name, RunConfig] = {}
     """Trainings, by a name of your choice."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured on the representations."""
@@ -178,3 +179,9 @@ class Experiment(StrictModel):
     """Folder of all results, from where Snakemake runs; part of no result."""
     sweeps: dict[str, list[str]] = {}
     """Filled in when the config is read: a run as it was written -> the runs that it stands for."""
+    files: dict[Name, FileRun] = {}
+    """Filled in when the config is read: the runs that are files."""
+
+    def all_runs(self) -> list[str]:
+        """The names of all runs: trainings, then files."""
+        return [*self.runs, *self.files]

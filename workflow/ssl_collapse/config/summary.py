@@ -19,10 +19,10 @@ class SummaryRow(StrictModel):
     """Finished epochs."""
     final: bool
     """Whether it is the run's last epoch."""
-    dataset: Text
-    """Name of the dataset."""
-    recipe: Recipe
-    """The run's recipe."""
+    dataset: Text | None
+    """Name of the dataset; none of files."""
+    recipe: Recipe | None
+    """The run's recipe; none of files."""
     start_run: Text | None = None
     """The run that a hybrid starts from."""
     start_epoch: NotNegative | None = None
@@ -31,6 +31,10 @@ class SummaryRow(StrictModel):
     """Whether the epoch has a probe.json."""
     probe_cached: Annotated[bool, Neutral(False)] = False
     """Whether it has a probe-cached.json beside it."""
+    share: Annotated[float | None, Neutral(None)] = None
+    """Percent of the training images that the encoder of a run of files has seen."""
+    knn: Annotated[bool, Neutral(True)] = True
+    """Whether it has a knn.json."""
 
     @model_validator(mode="after")
     def _whole_start(self) -> Self:

@@ -64,7 +64,9 @@ def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) ->
         f"{accuracy.name}, and {measure.name}, at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
-        f"Every run trains for {steps[0]:,} steps."
+        "Not all numbers of training steps are known."
+        if rows["steps"].isna().any()
+        else f"Every run trains for {steps[0]:,} steps."
         if len(steps) == 1
         else f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,}).",
     ]

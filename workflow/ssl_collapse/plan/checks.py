@@ -45,7 +45,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
 
 def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> Iterator[Problem]:
     wrong = left_out.get("runs", ())
-    known = [*experiment.runs, *experiment.sweeps, *wrong]
+    known = [*experiment.all_runs(), *experiment.sweeps, *wrong]
     names: list[str] = []
     for plotted in figure.runs:
         if plotted.name in wrong:
@@ -58,7 +58,7 @@ def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> 
             if run in names:
                 text = f"run {run!r} appears twice, once in a sweep; name each run once"
                 yield Problem(("runs",), text)
-            elif run not in wrong and isinstance(figure, SpectraFigure):
+            elif run in experiment.runs and isinstance(figure, SpectraFigure):
                 yield from _check_epoch(run, experiment.runs[run], figure)
         names += runs
     if not isinstance(figure, SpectraFigure) and "evaluation" not in left_out:

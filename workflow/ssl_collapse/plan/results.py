@@ -1,5 +1,6 @@
 """Every result of an experiment, and what each is made from: paths, from the plan."""
 
+import re
 from collections.abc import Iterator
 
 from ssl_collapse.plan.paths import FIGURE_FILES, Paths, fill
@@ -46,22 +47,41 @@ class Results:
     def of_point(self, point: Point) -> Iterator[str]:
         """Encoder, representations and measurements of one analysed epoch."""
         paths = self.paths
-        yield self.at(paths.encoder, point)
+        if self.has(point, "encoder"):
+            yield self.at(paths.encoder, point)
         for split in SPLITS:
-            yield self.at(paths.representations, point, split)
-        kept = [*self.kept("knn").values()]
+            if self.has(point, split):
+                yield self.at(paths.representations, point, split)
+        patterns = [paths.spectrum, paths.collapse]
+        if self.has(point, "val"):
+            patterns += [paths.knn_csv, paths.knn, *self.probes(point.run)]
+            patterns += self.kept("knn").values()
         for pattern in self.kept("probe").values():
-            kept += [pattern.replace("{probe}", name) for name in self.plan.probes]
-        for pattern in (
-            *(paths.spectrum, paths.collapse, paths.knn_csv, paths.knn),
-            *self.probes(),
-            *kept,
-        ):
+            probes = self.plan.probes_of(point.run)
+            patterns += [pattern.replace("{probe}", name) for name in probes]
+        for pattern in patterns:
             yield self.at(pattern, point)
 
-    def probes(self) -> list[str]:
-        """The pattern of each probe's result."""
-        return [self.paths.probe.replace("{probe}", name) for name in self.plan.probes]
+    def has(self, point: Point, what: str) -> bool:
+        """Whether there is an encoder, or representations of `train` or `val`: files lack some."""
+        files = self.plan.experiment.files.get(point.run)
+        if files is None or what == "encoder":
+            return files is None
+        return files.has_val if what == "val" else files.representations is not None
+
+    def probes(self, run: str) -> list[str]:
+        """The pattern of each of a run's probes."""
+        return [self.paths.probe.replace("{probe}", name) for name in self.plan.probes_of(run)]
+
+    def names(self, kind: str) -> str:
+        """A pattern of the wildcard `run`: of the runs that are files of this kind."""
+        runs = self.plan.experiment.files.items()
+        names = [re.escape(name) for name, run in runs if getattr(run, kind) is not None]
+        return "|".join(names) or "(?!)"  # which nothing fits
+
+    def not_named(self, kind: str) -> str:
+        """A pattern of the wildcard `run`: of all other runs."""
+        return f"(?!(?:{self.names(kind)})/)[A-Za-z0-9][A-Za-z0-9_.-]*"
 
     def kept(self, stage: str) -> dict[str, str]:
         """What a stage keeps besides where it is asked to: option of its script -> pattern."""

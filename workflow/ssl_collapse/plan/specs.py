@@ -13,9 +13,13 @@ from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import file_sha256
-from ssl_collapse.runtime.folders import refuse_irregular
+
+# Where a run of files may have one: key of the config, and split
+FILES = [("representations", "train"), ("representations", "val"), ("targets", "train")]
+FILES += [("targets", "val"), ("spectrum", "")]
+FILE_EPOCH = 1  # files are measured as if they were the only epoch of a training
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class Plan:
         self.experiment = experiment
         self._orderings = self._digests("ordering")
         self._subsets = self._digests("subset")
+        self._files = {
+            (name, key, split): _file_digest(("runs", name, key, *filter(None, [split])), path)
+            for name, run in experiment.files.items()
+            for key, split in FILES
+            if (path := run.path(key, split)) is not None
+        }
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
@@ -50,13 +60,26 @@ class Plan:
 
     @cached_property
     def points(self) -> list[Point]:
-        """Every analysed epoch of every seed of every run, in the config's order."""
+        """Every analysed epoch of every seed of every run, in the config's order; then files."""
         return [
-            Point(name, seed, epoch)
-            for name, run in self.experiment.runs.items()
-            for seed in run.seeds
-            for epoch in run.analyzed_epochs()
+            *(
+                Point(name, seed, epoch)
+                for name, run in self.experiment.runs.items()
+                for seed in run.seeds
+                for epoch in run.analyzed_epochs()
+            ),
+            *(Point(name, 0, FILE_EPOCH) for name in self.experiment.files),
         ]
+
+    def last_epoch(self, run: str) -> int:
+        """The epoch that a run ends with; a run of files has but one."""
+        runs = self.experiment.runs
+        return runs[run].epochs if run in runs else FILE_EPOCH
+
+    def file(self, run: str, key: str, split: str = "") -> str:
+        """Where a file of a run of files lies; "" where there is none."""
+        path = self.experiment.files[run].path(key, split)
+        return "" if path is None else str(path)
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
@@ -78,7 +101,8 @@ class Plan:
             for run in wanted
             for point in self.points
             if point.run == run
-            and point.epoch == (self.run(run).epochs if figure.epoch == "last" else figure.epoch)
+            and figure.epoch in ("last", point.epoch)
+            and (figure.epoch != "last" or point.epoch == self.last_epoch(run))
         ]
 
     def textures(self, dataset: str) -> dict[str, Any]:
@@ -123,7 +147,11 @@ class Plan:
         """sha256 of the files that datasets name under `key`, by dataset."""
         datasets = self.experiment.datasets.items()
         paths = {name: getattr(dataset, key) for name, dataset in datasets}
-        return {name: _file_digest(name, key, path) for name, path in paths.items() if path}
+        return {
+            name: _file_digest(("datasets", name, key), Path(path).expanduser())
+            for name, path in paths.items()
+            if path
+        }
 
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
@@ -158,6 +186,15 @@ class Plan:
         """How images are prepared for the encoder."""
         return RepresentSpec(**self._prepared(run)).to_spec()
 
+    def import_representations(self, run: str, split: str) -> dict[str, Any]:
+        """The digests of a run's files of one split."""
+        keys = ("representations", "targets")
+        return {k: self._files[run, k, split] for k in keys if (run, k, split) in self._files}
+
+    def import_spectrum(self, run: str) -> dict[str, Any]:
+        """The digest of a run's spectrum, and the settings of the measures."""
+        return {"spectrum": self._files[run, "spectrum", ""], **self.collapse()}
+
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
         return self.experiment.evaluation.collapse.to_spec()
@@ -171,6 +208,13 @@ class Plan:
         """The linear probes, by the names of their results."""
         probe = self.experiment.evaluation.probe
         return probe.probes() if probe else {}
+
+    def probes_of(self, run: str) -> dict[str, ProbeSpec]:
+        """Those of them that a run has: of files, that on representations alone."""
+        files = self.experiment.files.get(run)
+        if files is None:
+            return self.probes
+        return {n: p for n, p in self.probes.items() if p.mode == "cached" and files.has_val}
 
     def probe(self, run: str, name: str = "probe") -> dict[str, Any]:
         """A linear probe's settings, in full mode with how its images are prepared."""
@@ -186,7 +230,25 @@ class Plan:
 
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
-        return [self._row(point) for point in self.points]
+        return [
+            self._row(point) if point.run in self.experiment.runs else self._file_row(point)
+            for point in self.points
+        ]
+
+    def _file_row(self, point: Point) -> dict[str, Any]:
+        run = self.experiment.files[point.run]
+        return SummaryRow(
+            run=point.run,
+            seed=point.seed,
+            epoch=point.epoch,
+            final=True,
+            dataset=None,
+            recipe=None,
+            share=run.share,
+            knn=run.has_val,
+            probe="probe" in self.probes_of(point.run),
+            probe_cached="probe-cached" in self.probes_of(point.run),
+        ).to_spec()
 
     def _row(self, point: Point) -> dict[str, Any]:
         run = self.run(point.run)
@@ -213,7 +275,7 @@ class Plan:
         return ReportSpec(
             title=experiment.title,
             description=experiment.description,
-            runs=list(experiment.runs),
+            runs=experiment.all_runs(),
             figures=list(experiment.figures),  # the order of the page
         ).to_spec()
 
@@ -222,7 +284,9 @@ class Plan:
         return self._modules(self.run(run).backbone, self.run(run).method)
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
-        """Modules that rebuilding a run's encoder imports by computed name."""
+        """Modules that rebuilding a run's encoder imports by computed name; files have none."""
+        if run in self.experiment.files:
+            return ()
         return self._modules(self.run(run).backbone)
 
     @staticmethod
@@ -235,12 +299,12 @@ def _recipe(run: RunConfig) -> dict[str, Any]:
     return {name: getattr(run, name) for name in Recipe.model_fields}
 
 
-def _file_digest(dataset: str, key: str, path: str) -> str:
-    """sha256 of a user's ordering or subset, small files: an index of 8 bytes for each image."""
-    file = Path(path).expanduser()
+def _file_digest(key: tuple[str, ...], file: Path) -> str:
+    """sha256 of a user's file; UserError names its key in the config where it cannot be read."""
     try:
-        refuse_irregular(file)
-        return file_sha256(file)
+        return digest_of(file)
     except OSError as error:
-        text = f"{path} cannot be read: {error.strerror}"
-        raise UserError(f"datasets.{dataset}.{key}: {text}") from None
+        text = f"{'.'.join(key)}: {file} cannot be read: {error.strerror}"
+        if key[0] == "runs":
+            text += "; `folder`, of the run or under `defaults`, says where files lie"
+        raise UserError(text) from None

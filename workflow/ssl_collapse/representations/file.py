@@ -22,6 +22,7 @@ logger = logging.getLogger("ssl_collapse")
 FORMAT_VERSION = 1
 FLOATS = ("float16", "float32", "float64")
 MOST_CLASSES = 1_000_000  # a larger label is no class number, and would fill the memory
+ROWS_COPIED = 4096  # at a time
 # What the targets are called, the first name that is there
 TARGETS = ("targets", "labels", "y")
 
@@ -143,6 +144,25 @@ def write_representations(
                 start = stop
         if start != n:
             raise ValueError(f"{start} rows came, {n} were announced")
+
+
+def copy_representations(
+    representations: Representations, path: Path, attrs: Mapping[str, Any]
+) -> None:
+    """Write representations of any form as HDF5, in their own dtype, with the targets they have.
+
+    `attrs` are added to what they say of themselves. Raises UserError for NaN or infinity.
+    """
+    start = 0
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        _write_attrs(file, {**representations.attrs, **attrs})
+        shape = (representations.n, representations.dim)
+        rows = file.create_dataset("representations", shape, representations.dtype)
+        for chunk in representations.chunks(ROWS_COPIED):
+            rows[start : start + len(chunk)] = chunk
+            start += len(chunk)
+        if representations.targets is not None:
+            file.create_dataset("targets", data=representations.targets, dtype=np.int64)
 
 
 def write_failed_representations(

@@ -1,6 +1,6 @@
 """From the YAML's mapping to a validated `Experiment`, or one message with every error."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.figures import with_concrete_runs
+from ssl_collapse.config.files import KINDS
 from ssl_collapse.config.reading.messages import Problem, describe, shown
 from ssl_collapse.config.reading.sweeps import combinations, expand, merge
 from ssl_collapse.config.reading.written import Place, traps, with_text_keys, without_blame
@@ -36,9 +37,10 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
         raise UserError("the config is nested without end: an anchor holds itself") from None
     if not isinstance(written, dict):
         raise UserError(f"the config is {shown(written)}; it must be a mapping of keys")
-    runs, sweeps = _expanded_runs(written, problems)
+    runs, sweeps, files = _expanded_runs(written, problems)
     raw = {key: value for key, value in written.items() if key != "defaults"}
-    raw |= {"sweeps": sweeps, **({} if runs is None else {"runs": runs})}
+    raw |= {"sweeps": sweeps, "files": files, **({} if runs is None else {"runs": runs})}
+    problems += _without_entry(raw)
     experiment = None
     try:
         experiment = Experiment.model_validate(raw)
@@ -60,8 +62,12 @@ def _check_sound_part(
     left_out: dict[str, list[str]] = {}
     for item in error.errors(include_url=False):
         section, *names = map(str, item["loc"] or ("",))
-        left_out.setdefault(section, []).extend(names[:1])
-        if names and section in ("datasets", "runs", "figures") and isinstance(raw[section], dict):
+        left_out.setdefault("runs" if section == "files" else section, []).extend(names[:1])
+        if (
+            names
+            and section in ("datasets", "runs", "files", "figures")
+            and isinstance(raw[section], dict)
+        ):
             rest[section] = {k: v for k, v in rest[section].items() if k != names[0]}
         else:
             rest.pop(section, None)
@@ -69,25 +75,47 @@ def _check_sound_part(
         sound = Experiment.model_validate(rest)
     except ValidationError:
         return ()
-    return check(sound, left_out)
+    return check(sound, left_out) if sound.datasets or sound.files else ()
 
 
-def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any]:
-    """The runs with defaults merged and sweeps expanded, and the names that each sweep made."""
-    if "sweeps" in config:
-        text = "unknown key; for a sweep write a list where a run has a single value"
-        problems.append(Problem(("sweeps",), text))
+def _without_entry(raw: dict[str, Any]) -> Iterator[Problem]:
+    """Datasets and trainings are needed, but where all runs are files."""
+    for section in ("datasets", "runs"):
+        if not raw["files"] and section not in raw:
+            yield Problem((section,), "missing; this key is required")
+        elif not raw["files"] and raw[section] == {}:
+            yield Problem((section,), "{} is empty; give at least 1 entry")
+
+
+def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any, Any]:
+    """The runs with defaults merged and sweeps expanded, the names that each sweep made, and the
+    runs that are files.
+    """
+    for section, way_out in (
+        ("sweeps", "for a sweep write a list where a run has a single value"),
+        ("files", "a run of files has `representations` or `spectrum` under `runs`"),
+    ):
+        if section in config:
+            problems.append(Problem((section,), f"unknown key; {way_out}"))
     written, defaults = config.get("runs"), config.get("defaults")
     if defaults is not None and not isinstance(defaults, dict):
         text = f"{shown(defaults)} is not allowed; it must be a mapping with the keys of a run"
         problems.append(Problem(("defaults",), text))
         defaults = {}
     if not isinstance(written, dict):
-        return written, {}  # validation says what is wrong with it
+        return written, {}, {}  # validation says what is wrong with it
+    files = {
+        name: merge({k: v for k, v in (defaults or {}).items() if k in ("folder", "share")}, run)
+        for name, run in written.items()
+        if isinstance(run, dict) and KINDS & run.keys()
+    }
+    defaults = {k: v for k, v in (defaults or {}).items() if k != "folder"}
     runs: dict[str, Any] = {}
     sweeps: dict[str, list[str]] = {}
     for name, run in written.items():
-        merged = merge(defaults or {}, {} if run is None else run)
+        if name in files:
+            continue
+        merged = merge(defaults, {} if run is None else run)
         if (count := combinations(merged)) > MOST_RUNS:
             problems.append(Problem(("runs", name), f"its lists make {count} runs; give fewer"))
         pairs = list(islice(expand(name, merged), 1 if count > MOST_RUNS else count))
@@ -98,15 +126,17 @@ def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any
             runs[expanded] = content
         if [expanded for expanded, _ in pairs] != [name]:
             sweeps[name] = [expanded for expanded, _ in pairs]
-    return runs, sweeps
+    return runs, sweeps, files
 
 
 def _bases(experiment: Experiment) -> dict[str, list[str]]:
-    return {**{name: [name] for name in experiment.runs}, **experiment.sweeps}
+    return {**{name: [name] for name in experiment.all_runs()}, **experiment.sweeps}
 
 
 def _by_written_name(problem: Problem, sweeps: dict[str, list[str]]) -> Problem:
-    """The same problem, at the sweep that made the run."""
+    """The same problem, at the sweep that made the run, or at the run that is files."""
+    if problem.path[:1] == ("files",):
+        return replace(problem, path=("runs", *problem.path[1:]))
     base = {name: written for written, names in sweeps.items() for name in names}
     if problem.path[:1] != ("runs",) or len(problem.path) < 2:
         return problem

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.config.experiment import Experiment
+from ssl_collapse.config.files import FileRun
 
 Node = dict[str, Any]
 SCHEMA, REFERENCE = "config.schema.json", "docs/CONFIG.md"
@@ -33,10 +34,10 @@ def config_schema() -> Node:
         properties[section]["additionalProperties"] = False
     ((pattern, run),) = properties["runs"]["patternProperties"].items()
     run = {**_swept(run), "type": ["object", "null"]}
+    run["properties"] = {**_of_files()["properties"], **run["properties"]}
     properties["runs"]["patternProperties"] = {pattern: {"$ref": "#/$defs/run"}}
     about = "Keys of a run that lie under every run."
     properties["defaults"] = {"$ref": "#/$defs/run", "description": about}
-    del schema["required"]
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, **schema, "$defs": {"run": run}}
 
@@ -45,9 +46,16 @@ def _models() -> Node:
     """The schema of the models, with its definitions where they are used."""
     schema = Experiment.model_json_schema()
     definitions = schema.pop("$defs")
-    del schema["properties"]["sweeps"]  # filled in, not written
+    del schema["properties"]["sweeps"], schema["properties"]["files"]  # filled in, not written
     node: Node = _inlined(schema, definitions)
     return {**node, "description": "The sections of a config file."}
+
+
+def _of_files() -> Node:
+    """The schema of a run that is files."""
+    schema = FileRun.model_json_schema()
+    node: Node = _inlined(schema, schema.pop("$defs"))
+    return node
 
 
 def _inlined(node: Any, definitions: Node) -> Any:
@@ -91,9 +99,10 @@ def _members(node: Node) -> list[Node]:
 
 def reference() -> str:
     """A table of the keys of every mapping of the config, as Markdown."""
+    mappings = {**dict(_mappings("", _models())), **dict(_mappings("runs.NAME ", _of_files()))}
     tables = [
         "\n".join([f"\n## {heading}\n", node["description"], "", *_table(node)])
-        for heading, node in dict(_mappings("", _models())).items()
+        for heading, node in mappings.items()
     ]
     return "\n".join([_INTRODUCTION.rstrip("\n"), *tables]) + "\n"
 
