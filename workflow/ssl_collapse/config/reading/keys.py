@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ssl_collapse.config.backbones.timm_model import PREFIX
 from ssl_collapse.config.experiment import Experiment
 
 MOST_LISTED = 50
@@ -30,7 +31,8 @@ def allowed_keys(path: Sequence[str], raw: Any) -> list[str]:
 def tags(path: Sequence[str], raw: Any) -> list[str]:
     """The values that the key at `path` may have, over all members of a union."""
     found, _ = _at(path, raw)
-    return [str(value) for annotation in found for value in typing.get_args(annotation)]
+    values = [str(value) for annotation in found for value in typing.get_args(annotation)]
+    return [*values, f"{PREFIX}NAME"] if path[-1] == "arch" else values
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -102,7 +104,8 @@ def _has_tag(model: type[BaseModel], raw: Any) -> bool:
     for tag in ("kind", "arch", "name"):
         if tag in model.model_fields and isinstance(raw, dict):
             values = typing.get_args(model.model_fields[tag].annotation)
-            if isinstance(raw.get(tag), str) and raw[tag] in values:
+            named = raw[tag] if isinstance(raw.get(tag), str) else ""
+            if named in values or (not values and named.startswith(PREFIX)):
                 return True
     return False
 

@@ -109,7 +109,8 @@ def _wrong_tag(path: tuple[str, ...], item: Any, raw: dict[str, Any]) -> Problem
     path = (*path, tag)
     if item["type"] == "union_tag_not_found":
         return Problem(path, f"missing; it must be one of {', '.join(tags(path, raw))}")
-    return Problem(path, _choice(value.get(tag), _words(context["expected_tags"])))
+    allowed = dict.fromkeys([*_words(context["expected_tags"]), *tags(path, raw)])
+    return Problem(path, _choice(value.get(tag), list(allowed)))
 
 
 def _text(items: list[Any], keys: Sequence[str]) -> str:

@@ -94,7 +94,8 @@ def _with_sweep(node: Node) -> Node:
 
 
 def _members(node: Node) -> list[Node]:
-    return node.get("anyOf") or node.get("oneOf") or [node]
+    inner = node.get("anyOf") or node.get("oneOf") or []
+    return [member for one in inner for member in _members(one)] or [node]
 
 
 def reference() -> str:
