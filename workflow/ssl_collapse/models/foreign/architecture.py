@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from ssl_collapse.config.backbones.timm_model import PREFIX, timm_names
+from ssl_collapse.config.backbones.vit import PATCH
 from ssl_collapse.models.backbones.torchvision_resnet import RESNETS, Shape
-from ssl_collapse.models.backbones.vit import PATCH, WIDTHS, sincos_positions
+from ssl_collapse.models.backbones.vit import WIDTHS, sincos_positions
 from ssl_collapse.models.foreign.content import Tensors
 from ssl_collapse.models.foreign.layouts import Layout
 
