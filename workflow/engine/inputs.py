@@ -37,16 +37,20 @@ class Inputs:
         """Where a file of a run of files lies, by the wildcards: no part of any spec."""
         return lambda w: self.plan.file(w.run, key, w.get("split", ""))
 
+    def checkpoint(self, wildcards: Any) -> str:
+        """Where the file of an epoch of a run of checkpoints lies: no part of any spec."""
+        return str(self.plan.checkpoint(wildcards.run, int(wildcards.epoch)))
+
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
-        return self.results.packed(self.plan.run(wildcards.run).dataset, wildcards.split)
+        return self.results.packed(self.plan.dataset_name(wildcards.run), wildcards.split)
 
     def probed(self, wildcards: Any) -> dict[str, str | list[str]]:
         """What a linear probe reads: representations, or in full mode the encoder and images."""
         if self.plan.probes[wildcards.probe].mode == "cached":
             files = [fill(self.paths.representations, **wildcards, split=s) for s in SPLITS]
             return {"representations": files, "encoder": [], "train": [], "val": []}
-        dataset = self.plan.run(wildcards.run).dataset
+        dataset = self.plan.dataset_name(wildcards.run)
         images: dict[str, str | list[str]] = {s: self.results.packed(dataset, s) for s in SPLITS}
         encoder = fill(self.paths.encoder, **wildcards)
         return {"representations": [], "encoder": encoder, **images}
@@ -54,7 +58,7 @@ class Inputs:
     def summarized(self) -> list[str]:
         """All that the table is made from."""
         points, results = self.plan.points, self.results
-        trained = {results.at(self.paths.training, p) for p in points if results.has(p, "encoder")}
+        trained = {results.at(self.paths.training, p) for p in points if results.has(p, "training")}
         trainings = sorted(trained)
         return [
             *(path for point in points for path in self._measured(point)),

@@ -40,6 +40,7 @@ class Stages:
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
             "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
             "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
+            "import_encoder": lambda wildcards: plan.backbone_modules(wildcards.run),
             "represent": lambda wildcards: plan.backbone_modules(wildcards.run),
             "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),

@@ -14,7 +14,7 @@ from ssl_collapse.evaluation.probe import describe_failed, write_classifier
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, failed_files, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.models.encoder_file import read_encoder
+from ssl_collapse.models.encoder_file import prepared, read_encoder
 from ssl_collapse.provenance.content import content
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.extraction import FailedEncoderError
@@ -116,6 +116,7 @@ def _full(args: argparse.Namespace) -> ProbeRun:
         for path in (args.images_train, args.images_val)
     )
     encoder, metadata = read_encoder(args.encoder)
+    spec = prepared(spec, metadata)
     device, dim = choose_device(args.device), int(metadata["feature_dim"])
     source = ImageFeatures(encoder, dim, train, val, spec, device, args.workers)
 

@@ -19,7 +19,10 @@ from torch import Tensor, nn
 from toy import pretrain_spec
 
 from ssl_collapse.config.families import backbone_of
+from ssl_collapse.models.build import build_backbone
+from ssl_collapse.models.foreign.architecture import architecture
 from ssl_collapse.models.foreign.encoder import ForeignEncoder, read_foreign
+from ssl_collapse.models.foreign.layouts import Layout
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.training.export import export_encoder
 
@@ -527,3 +530,52 @@ def test_what_is_no_checkpoint_gets_one_message(name: str, tmp_path: Path):
         (tmp_path / text).write_text("no tensors")
     with pytest.raises(UserError, match=name):
         read_foreign(tmp_path / name)
+
+
+def shapes_of(name: str, **options: Any) -> tuple[nn.Module, Tensors]:
+    with torch.device("meta"):
+        model = timm.create_model(name, num_classes=0, **options)
+    return model, {n: torch.zeros(()).expand(t.shape) for n, t in model.state_dict().items()}
+
+
+IMAGES_ONLY = {"class_token": False, "global_pool": "avg", "fc_norm": False}  # I-JEPA's
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((f"vit_{size}_patch{p}_224", {}) for size in ("small", "base") for p in (8, 16)),
+        *(("vit_large_patch16_224", {}), ("vit_huge_patch14_224", {})),
+        *(("vit_huge_patch14_224", IMAGES_ONLY), ("vit_giant_patch16_gap_224", {})),
+        *((f"vit_{size}_patch14_dinov2", {}) for size in ("small", "base", "large", "giant")),
+        *((f"vit_{size}_patch14_reg4_dinov2", {}) for size in ("small", "giant")),
+        *((f"vit_{size}_patch16_dinov3", {}) for size in ("small_plus", "base", "huge_plus")),
+        ("vit_large_patch16_dinov3_qkvb", {}),
+        *((f"convnext_{size}", {}) for size in ("tiny", "small", "base", "large")),
+    ],
+)
+def test_published_sizes_are_known_by_their_shapes(name: str, options: dict[str, Any]):
+    oracle, tensors = shapes_of(name, **options)
+    keys = architecture(tensors, Layout("any of them"), {})
+    with torch.device("meta"):
+        built, _ = build_backbone(backbone_of(keys))
+    assert {n: t.shape for n, t in built.state_dict().items()} == {
+        n: t.shape for n, t in tensors.items()
+    }
+    if hasattr(oracle, "blocks"):
+        assert built.blocks[0].attn.num_heads == oracle.blocks[0].attn.num_heads
+        assert keys["pooling"] == ("token" if "cls_token" in tensors else "patch_mean")
+
+
+def test_dinov3s_convnext_is_read(tmp_path: Path):
+    oracle = random_weights(timm.create_model("convnext_tiny", num_classes=0))
+    tensors = spelled(
+        oracle.state_dict(),
+        ("stem.", "downsample_layers.0."),
+        *((f"stages.{i}.downsample.", f"downsample_layers.{i}.") for i in (1, 2, 3)),
+        *((".blocks.", "."), ("conv_dw", "dwconv"), ("mlp.fc", "pwconv"), ("head.norm", "norm")),
+    )
+    content = {**tensors, "norms.3.weight": tensors["norm.weight"], "norms.3.bias": HEAD}
+    encoder = read_foreign(written(tmp_path, content))
+    assert encoder.said == "DINOv3 hub file, flat, timm:convnext_tiny, 180 of 180 tensors"
+    assert same_features(encoder, oracle)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.dataset import Source
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeConfig
 from ssl_collapse.config.figures import Figure
@@ -54,6 +55,11 @@ class DatasetConfig(StrictModel):
     def sizes(self) -> tuple[int, int]:
         """Shorter side and crop in px, with the defaults filled in."""
         return self.source.sizes(self.resize, self.crop)
+
+    def written_sizes(self) -> tuple[int | None, int | None]:
+        """The sizes where the config, or a source of a size of its own, says them; else None."""
+        said = self.resize or self.crop or not self.source.users_own
+        return self.sizes() if said else (None, None)
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
@@ -182,6 +188,9 @@ class Experiment(StrictModel):
     files: dict[Name, FileRun] = {}
     """Filled in when the config is read: the runs that are files."""
 
+    checkpoints: dict[Name, CheckpointRun] = {}
+    """Filled in when the config is read: the runs that are checkpoints."""
+
     def all_runs(self) -> list[str]:
-        """The names of all runs: trainings, then files."""
-        return [*self.runs, *self.files]
+        """The names of all runs: trainings, then checkpoints, then files."""
+        return [*self.runs, *self.checkpoints, *self.files]

@@ -49,7 +49,17 @@ def backbone_of(keys: dict[str, Any]) -> Any:
 
 def model_module(config: StrictModel) -> str:
     """Name of the module that builds what `config` describes."""
-    return type(config).__module__.replace("ssl_collapse.config.", "ssl_collapse.models.")
+    return _builder(type(config))
+
+
+def _builder(config: type[StrictModel]) -> str:
+    return config.__module__.replace("ssl_collapse.config.", "ssl_collapse.models.")
+
+
+def all_backbone_modules() -> tuple[str, ...]:
+    """The modules of every family, config and builder: of an encoder that may be of any."""
+    configs = _configs("ssl_collapse.config.backbones")
+    return tuple(name for c in configs for name in (c.__module__, _builder(c)))
 
 
 def default_method() -> Any:

@@ -174,7 +174,7 @@ def caption(
     """Title line, then what is shown, what is hidden, and what the AUC says of the claims."""
     epochs = sorted(set(rows["epoch"]))
     when = f"at epoch {epochs[0]}" if len(epochs) == 1 else "at each run's last epoch"
-    if rows["schedule"].isna().all():  # files, which were one epoch of a training elsewhere
+    if rows["schedule"].isna().all() and epochs == [1]:  # files, of a training elsewhere
         when = "as their files hold them"
     banded = (points.of(numbers, "auc", "mean")["seeds"] > 1).any()
     shown = [

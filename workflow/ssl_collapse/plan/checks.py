@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ssl_collapse.config.backbones import vit
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
+from ssl_collapse.plan.checkpoints import UnclearError, analyzed_epochs
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch
@@ -30,6 +32,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             yield Problem(("runs", name, "dataset"), text)
         else:
             yield from _check_subset(experiment, name, run)
+            yield from _check_patches(experiment, name, run)
         if run.batch_size % experiment.runtime.gpus:
             yield Problem(
                 ("runs", name, "batch_size"),
@@ -38,6 +41,14 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
         if run.start and run.start.run not in left_out.get("runs", ()):
             yield from _check_start(experiment, name, run, left_out)
     yield from _check_cycles(experiment)
+    for name, brought in experiment.checkpoints.items():
+        if brought.dataset not in {*experiment.datasets, *left_out.get("datasets", ())}:
+            text = _unknown("dataset", brought.dataset, experiment.datasets)
+            yield Problem(("checkpoints", name, "dataset"), text)
+        try:
+            analyzed_epochs(brought)
+        except UnclearError as error:
+            yield Problem(("checkpoints", name, "checkpoint"), str(error))
     for name, figure in experiment.figures.items():
         for problem in _check_figure(experiment, figure, left_out):
             yield Problem(("figures", name, *problem.path), problem.text)
@@ -58,15 +69,23 @@ def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> 
             if run in names:
                 text = f"run {run!r} appears twice, once in a sweep; name each run once"
                 yield Problem(("runs",), text)
-            elif run in experiment.runs and isinstance(figure, SpectraFigure):
-                yield from _check_epoch(run, experiment.runs[run], figure)
+            elif isinstance(figure, SpectraFigure):
+                yield from _check_epoch(experiment, run, figure)
         names += runs
     if not isinstance(figure, SpectraFigure) and "evaluation" not in left_out:
         yield from _check_columns(figure, experiment.evaluation)
 
 
-def _check_epoch(name: str, run: RunConfig, figure: SpectraFigure) -> Iterator[Problem]:
-    analyzed = run.analyzed_epochs()
+def _check_epoch(experiment: Experiment, name: str, figure: SpectraFigure) -> Iterator[Problem]:
+    if name in experiment.runs:
+        analyzed = experiment.runs[name].analyzed_epochs()
+    elif name in experiment.checkpoints:
+        try:
+            analyzed = analyzed_epochs(experiment.checkpoints[name])
+        except UnclearError:  # which is reported of the run
+            return
+    else:
+        return
     if figure.epoch != "last" and figure.epoch not in analyzed:
         text = f"`{name}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
         yield Problem(("epoch",), f"{figure.epoch}: {text}")
@@ -123,6 +142,13 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
     images = experiment.datasets[run.dataset].known_train_images()
     if images is not None:
         yield from check_size(name, run, images)
+
+
+def _check_patches(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
+    crop = experiment.datasets[run.dataset].sizes()[1]
+    if isinstance(run.backbone, vit.Config) and crop % vit.PATCH:
+        text = f"{run.backbone.arch} takes patches of {vit.PATCH} px, and the crop is {crop}"
+        yield Problem(("runs", name, "backbone"), f"{text}; set the dataset's `crop` to a multiple")
 
 
 def _check_start(

@@ -63,8 +63,10 @@ class Results:
             yield self.at(pattern, point)
 
     def has(self, point: Point, what: str) -> bool:
-        """Whether there is an encoder, or representations of `train` or `val`: files lack some."""
+        """Whether there is a training, an encoder, or representations of `train` or `val`."""
         files = self.plan.experiment.files.get(point.run)
+        if what == "training":
+            return point.run in self.plan.experiment.runs
         if files is None or what == "encoder":
             return files is None
         return files.has_val if what == "val" else files.representations is not None
@@ -75,8 +77,9 @@ class Results:
 
     def names(self, kind: str) -> str:
         """A pattern of the wildcard `run`: of the runs that are files of this kind."""
-        runs = self.plan.experiment.files.items()
-        names = [re.escape(name) for name, run in runs if getattr(run, kind) is not None]
+        experiment = self.plan.experiment
+        runs = {**experiment.files, **experiment.checkpoints}.items()
+        names = [re.escape(name) for name, run in runs if getattr(run, kind, None) is not None]
         return "|".join(names) or "(?!)"  # which nothing fits
 
     def not_named(self, kind: str) -> str:

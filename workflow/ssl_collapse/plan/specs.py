@@ -6,13 +6,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ssl_collapse.config.checkpoints import ImportEncoderSpec, PreprocessingConfig
 from ssl_collapse.config.dataset import OrderingSpec, PackSpec
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
-from ssl_collapse.config.families import model_module
+from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.plan.checkpoints import analyzed_epochs, files_of
 from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
 
@@ -49,6 +51,7 @@ class Plan:
             for key, split in FILES
             if (path := run.path(key, split)) is not None
         }
+        self._checkpoints = {n: files_of(run) for n, run in experiment.checkpoints.items()}
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
@@ -56,7 +59,13 @@ class Plan:
 
     def dataset_of(self, run: str) -> DatasetConfig:
         """The dataset that a run trains and is evaluated on."""
-        return self.experiment.datasets[self.run(run).dataset]
+        return self.experiment.datasets[self.dataset_name(run)]
+
+    def dataset_name(self, run: str) -> str:
+        """What that dataset is called."""
+        if run in self.experiment.checkpoints:
+            return self.experiment.checkpoints[run].dataset
+        return self.run(run).dataset
 
     @cached_property
     def points(self) -> list[Point]:
@@ -68,11 +77,18 @@ class Plan:
                 for seed in run.seeds
                 for epoch in run.analyzed_epochs()
             ),
+            *(
+                Point(name, 0, epoch)
+                for name, run in self.experiment.checkpoints.items()
+                for epoch in analyzed_epochs(run)
+            ),
             *(Point(name, 0, FILE_EPOCH) for name in self.experiment.files),
         ]
 
     def last_epoch(self, run: str) -> int:
         """The epoch that a run ends with; a run of files has but one."""
+        if run in self.experiment.checkpoints:
+            return max(self._checkpoints[run])
         runs = self.experiment.runs
         return runs[run].epochs if run in runs else FILE_EPOCH
 
@@ -83,7 +99,9 @@ class Plan:
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
-        return sorted({run.dataset for run in self.experiment.runs.values()})
+        experiment = self.experiment
+        runs = [*experiment.runs.values(), *experiment.checkpoints.values()]
+        return sorted({run.dataset for run in runs})
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
@@ -195,6 +213,29 @@ class Plan:
         """The digest of a run's spectrum, and the settings of the measures."""
         return {"spectrum": self._files[run, "spectrum", ""], **self.collapse()}
 
+    def checkpoint(self, run: str, epoch: int) -> Path:
+        """The file that an epoch of a run of checkpoints is in; of epoch 0, the last one."""
+        files = self._checkpoints[run]
+        return files.get(epoch) or files[max(files)]
+
+    def import_encoder(self, run: str, epoch: int) -> dict[str, Any]:
+        """The digest of a checkpoint, and what was written of its encoder and its images."""
+        config, dataset = self.experiment.checkpoints[run], self.dataset_of(run)
+        resize, crop = dataset.written_sizes()
+        written = {key: getattr(dataset, key) for key in ("mean", "std")}
+        under = PreprocessingConfig(
+            resize=resize,
+            crop=crop,
+            **{key: v for key, v in written.items() if key in dataset.model_fields_set},
+        )
+        path = self.checkpoint(run, epoch)
+        return ImportEncoderSpec(
+            checkpoint=_file_digest(("runs", run, "checkpoint"), path),
+            epoch=epoch,
+            backbone=config.backbone,
+            preprocessing=config.preprocessing.over(under),
+        ).to_spec()
+
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
         return self.experiment.evaluation.collapse.to_spec()
@@ -231,21 +272,23 @@ class Plan:
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
         return [
-            self._row(point) if point.run in self.experiment.runs else self._file_row(point)
+            self._row(point) if point.run in self.experiment.runs else self._brought_row(point)
             for point in self.points
         ]
 
-    def _file_row(self, point: Point) -> dict[str, Any]:
-        run = self.experiment.files[point.run]
+    def _brought_row(self, point: Point) -> dict[str, Any]:
+        """Of what was trained elsewhere: it has no recipe."""
+        files = self.experiment.files.get(point.run)
+        run = files or self.experiment.checkpoints[point.run]
         return SummaryRow(
             run=point.run,
             seed=point.seed,
             epoch=point.epoch,
-            final=True,
-            dataset=None,
+            final=point.epoch == self.last_epoch(point.run),
+            dataset=None if files else self.dataset_name(point.run),
             recipe=None,
             share=run.share,
-            knn=run.has_val,
+            knn=files is None or files.has_val,
             probe="probe" in self.probes_of(point.run),
             probe_cached="probe-cached" in self.probes_of(point.run),
         ).to_spec()
@@ -287,6 +330,8 @@ class Plan:
         """Modules that rebuilding a run's encoder imports by computed name; files have none."""
         if run in self.experiment.files:
             return ()
+        if run in self.experiment.checkpoints:  # whose files may hold any
+            return all_backbone_modules()
         return self._modules(self.run(run).backbone)
 
     @staticmethod

@@ -50,7 +50,7 @@ class CentralCrops(Dataset[Tensor]):
 def central_crop(image: NDArray[np.uint8], spec: RepresentSpec) -> NDArray[np.uint8]:
     """Resize the shorter side and cut the centre: (H, W, 3) -> (crop, crop, 3) uint8."""
     if min(image.shape[:2]) != spec.resize:
-        image = resize_shorter_side(image, spec.resize)
+        image = resize_shorter_side(image, spec.resize, spec.interpolation)
     height, width = image.shape[:2]
     # torchvision's CenterCrop rounds the corner half to even
     top, left = round((height - spec.crop) / 2), round((width - spec.crop) / 2)

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from ssl_collapse.config.types import Blocks, StrictModel
 
+PATCH = 16  # px
+
 
 class Config(StrictModel):
     """A ViT of 16 px patches with fixed 2-D sin-cos positions, as MoCo v3 trains it.

@@ -24,7 +24,7 @@ def allowed_keys(path: Sequence[str], raw: Any) -> list[str]:
     models = _meant([p for annotation in found for p in parts(annotation)], raw)
     keys = dict.fromkeys(key for model in models for key in model.model_fields)
     if not path:
-        return [*(key for key in keys if key not in ("sweeps", "files")), "defaults"]
+        return [*(key for key in keys if key not in ("sweeps", "files", "checkpoints")), "defaults"]
     return list(keys)
 
 

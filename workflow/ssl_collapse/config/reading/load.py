@@ -17,6 +17,11 @@ from ssl_collapse.config.reading.written import Place, traps, with_text_keys, wi
 from ssl_collapse.runtime.errors import UserError
 
 Check = Callable[[Experiment, Mapping[str, Sequence[str]]], Iterable[Problem]]
+# Runs that were trained elsewhere: section -> keys that tell them, keys of `defaults` they take
+_BROUGHT = {
+    "files": (KINDS, ("folder", "share")),
+    "checkpoints": ({"checkpoint"}, ("folder", "dataset")),
+}
 MOST_RUNS = 10_000  # of one sweep: more is a slip of the keyboard
 
 
@@ -37,9 +42,9 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
         raise UserError("the config is nested without end: an anchor holds itself") from None
     if not isinstance(written, dict):
         raise UserError(f"the config is {shown(written)}; it must be a mapping of keys")
-    runs, sweeps, files = _expanded_runs(written, problems)
+    runs, sweeps, brought = _expanded_runs(written, problems)
     raw = {key: value for key, value in written.items() if key != "defaults"}
-    raw |= {"sweeps": sweeps, "files": files, **({} if runs is None else {"runs": runs})}
+    raw |= {"sweeps": sweeps, **brought, **({} if runs is None else {"runs": runs})}
     problems += _without_entry(raw)
     experiment = None
     try:
@@ -62,12 +67,9 @@ def _check_sound_part(
     left_out: dict[str, list[str]] = {}
     for item in error.errors(include_url=False):
         section, *names = map(str, item["loc"] or ("",))
-        left_out.setdefault("runs" if section == "files" else section, []).extend(names[:1])
-        if (
-            names
-            and section in ("datasets", "runs", "files", "figures")
-            and isinstance(raw[section], dict)
-        ):
+        left_out.setdefault("runs" if section in _BROUGHT else section, []).extend(names[:1])
+        mappings = ("datasets", "runs", *_BROUGHT, "figures")
+        if names and section in mappings and isinstance(raw[section], dict):
             rest[section] = {k: v for k, v in rest[section].items() if k != names[0]}
         else:
             rest.pop(section, None)
@@ -80,21 +82,22 @@ def _check_sound_part(
 
 def _without_entry(raw: dict[str, Any]) -> Iterator[Problem]:
     """Datasets and trainings are needed, but where all runs are files."""
-    for section in ("datasets", "runs"):
-        if not raw["files"] and section not in raw:
+    for section, instead in (("datasets", ["files"]), ("runs", _BROUGHT)):
+        if any(raw[other] for other in instead):
+            continue
+        if section not in raw:
             yield Problem((section,), "missing; this key is required")
-        elif not raw["files"] and raw[section] == {}:
+        elif raw[section] == {}:
             yield Problem((section,), "{} is empty; give at least 1 entry")
 
 
 def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any, Any]:
     """The runs with defaults merged and sweeps expanded, the names that each sweep made, and the
-    runs that are files.
+    runs that were trained elsewhere, by their section.
     """
-    for section, way_out in (
-        ("sweeps", "for a sweep write a list where a run has a single value"),
-        ("files", "a run of files has `representations` or `spectrum` under `runs`"),
-    ):
+    elsewhere = "a run of them has `representations`, `spectrum` or `checkpoint` under `runs`"
+    sweep = "for a sweep write a list where a run has a single value"
+    for section, way_out in {"sweeps": sweep, **dict.fromkeys(_BROUGHT, elsewhere)}.items():
         if section in config:
             problems.append(Problem((section,), f"unknown key; {way_out}"))
     written, defaults = config.get("runs"), config.get("defaults")
@@ -102,18 +105,20 @@ def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any
         text = f"{shown(defaults)} is not allowed; it must be a mapping with the keys of a run"
         problems.append(Problem(("defaults",), text))
         defaults = {}
+    brought: dict[str, dict[str, Any]] = {section: {} for section in _BROUGHT}
     if not isinstance(written, dict):
-        return written, {}, {}  # validation says what is wrong with it
-    files = {
-        name: merge({k: v for k, v in (defaults or {}).items() if k in ("folder", "share")}, run)
-        for name, run in written.items()
-        if isinstance(run, dict) and KINDS & run.keys()
-    }
+        return written, {}, brought  # validation says what is wrong with it
+    for name, run in written.items():
+        for section, (kinds, shared) in _BROUGHT.items():
+            if isinstance(run, dict) and kinds & run.keys():
+                under = {k: v for k, v in (defaults or {}).items() if k in shared}
+                brought[section][name] = merge(under, run)
+                break
     defaults = {k: v for k, v in (defaults or {}).items() if k != "folder"}
     runs: dict[str, Any] = {}
     sweeps: dict[str, list[str]] = {}
     for name, run in written.items():
-        if name in files:
+        if any(name in section for section in brought.values()):
             continue
         merged = merge(defaults, {} if run is None else run)
         if (count := combinations(merged)) > MOST_RUNS:
@@ -126,7 +131,7 @@ def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any
             runs[expanded] = content
         if [expanded for expanded, _ in pairs] != [name]:
             sweeps[name] = [expanded for expanded, _ in pairs]
-    return runs, sweeps, files
+    return runs, sweeps, brought
 
 
 def _bases(experiment: Experiment) -> dict[str, list[str]]:
@@ -134,8 +139,8 @@ def _bases(experiment: Experiment) -> dict[str, list[str]]:
 
 
 def _by_written_name(problem: Problem, sweeps: dict[str, list[str]]) -> Problem:
-    """The same problem, at the sweep that made the run, or at the run that is files."""
-    if problem.path[:1] == ("files",):
+    """The same problem, at the sweep that made the run, or at the run trained elsewhere."""
+    if problem.path[:1] and problem.path[0] in _BROUGHT:
         return replace(problem, path=("runs", *problem.path[1:]))
     base = {name: written for written, names in sweeps.items() for name in names}
     if problem.path[:1] != ("runs",) or len(problem.path) < 2:

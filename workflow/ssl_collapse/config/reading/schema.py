@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.files import FileRun
 
@@ -34,7 +35,8 @@ def config_schema() -> Node:
         properties[section]["additionalProperties"] = False
     ((pattern, run),) = properties["runs"]["patternProperties"].items()
     run = {**_swept(run), "type": ["object", "null"]}
-    run["properties"] = {**_of_files()["properties"], **run["properties"]}
+    for brought in (CheckpointRun, FileRun):
+        run["properties"] = {**_brought(brought)["properties"], **run["properties"]}
     properties["runs"]["patternProperties"] = {pattern: {"$ref": "#/$defs/run"}}
     about = "Keys of a run that lie under every run."
     properties["defaults"] = {"$ref": "#/$defs/run", "description": about}
@@ -46,14 +48,15 @@ def _models() -> Node:
     """The schema of the models, with its definitions where they are used."""
     schema = Experiment.model_json_schema()
     definitions = schema.pop("$defs")
-    del schema["properties"]["sweeps"], schema["properties"]["files"]  # filled in, not written
+    for section in ("sweeps", "files", "checkpoints"):
+        del schema["properties"][section]  # filled in, not written
     node: Node = _inlined(schema, definitions)
     return {**node, "description": "The sections of a config file."}
 
 
-def _of_files() -> Node:
-    """The schema of a run that is files."""
-    schema = FileRun.model_json_schema()
+def _brought(model: type[CheckpointRun] | type[FileRun]) -> Node:
+    """The schema of a run that was trained elsewhere."""
+    schema = model.model_json_schema()
     node: Node = _inlined(schema, schema.pop("$defs"))
     return node
 
@@ -100,7 +103,9 @@ def _members(node: Node) -> list[Node]:
 
 def reference() -> str:
     """A table of the keys of every mapping of the config, as Markdown."""
-    mappings = {**dict(_mappings("", _models())), **dict(_mappings("runs.NAME ", _of_files()))}
+    mappings = dict(_mappings("", _models()))
+    for key, brought in (("checkpoint", CheckpointRun), ("representations", FileRun)):
+        mappings |= _mappings(f"runs.NAME with {key}", _brought(brought))
     tables = [
         "\n".join([f"\n## {heading}\n", node["description"], "", *_table(node)])
         for heading, node in mappings.items()

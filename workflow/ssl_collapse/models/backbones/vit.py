@@ -7,9 +7,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from ssl_collapse.config.backbones.vit import Config
+from ssl_collapse.config.backbones.vit import PATCH, Config
 
-PATCH = 16
 WIDTHS = {"vit_small": 384, "vit_base": 768}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from ssl_collapse.config.backbones.timm_model import PREFIX, timm_names
+from ssl_collapse.config.backbones.vit import PATCH
 from ssl_collapse.models.backbones.torchvision_resnet import RESNETS, Shape
-from ssl_collapse.models.backbones.vit import PATCH, WIDTHS, sincos_positions
+from ssl_collapse.models.backbones.vit import WIDTHS, sincos_positions
 from ssl_collapse.models.foreign.content import Tensors
 from ssl_collapse.models.foreign.layouts import Layout
 
@@ -25,6 +26,13 @@ _VITS = {
     1536: ("giant", 40, 24),
 }
 _DINOV3_HEADS = {1280: 20}
+# width of the first stage, blocks of the third -> timm's name
+_CONVNEXTS = {
+    (96, 9): "convnext_tiny",
+    (96, 27): "convnext_small",
+    (128, 27): "convnext_base",
+    (192, 27): "convnext_large",
+}
 
 
 class UndeterminedError(Exception):
@@ -49,6 +57,8 @@ def architecture(tensors: Tensors, layout: Layout, given: Mapping[str, Any]) -> 
         return dict(given)
     if {"conv1.weight", "layer1.0.conv1.weight"} <= tensors.keys():
         return _resnet(tensors, layout)
+    if (name := _convnext(tensors)) in _CONVNEXTS:
+        return {"arch": f"{PREFIX}{_CONVNEXTS[name]}", "pooling": "avgpool"}
     some = ", ".join(sorted(tensors)[:4])
     raise UndeterminedError(
         f"names such as {some} are of no ResNet and no ViT; give `backbone: {{arch: timm:NAME}}` "
@@ -81,6 +91,12 @@ def _resnet(tensors: Tensors, layout: Layout) -> Keys:
             "`stem_relu: false` as in lightly's CIFAR ResNets"
         )
     return {**keys, **layout.small_stem}
+
+
+def _convnext(tensors: Tensors) -> tuple[int, int]:
+    """Width of the first stage and blocks of the third."""
+    stem = tensors.get("stem.0.weight", torch.empty(0))
+    return stem.shape[0], _blocks(tensors, r"stages\.2\.blocks\.(\d+)\.")
 
 
 def _blocks(tensors: Tensors, pattern: str) -> int:

@@ -21,6 +21,7 @@ from ssl_collapse.models.foreign.preprocessing import (
     Preprocessing,
 )
 
+PLACES = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state_dict")
 _RESNET, _VIT = r"conv1\.weight$", r"patch_embed\.proj\.weight$"
 
 
@@ -100,7 +101,7 @@ LAYOUTS = (
     Layout(
         "lightly Lightning",
         ("state_dict",),
-        ("backbone.",),
+        ("backbone.vit.", "backbone."),
         marks=(r"(?:projection|prediction)_head\.",),
         convert=names.sequential_resnet,
         heads=False,
@@ -199,6 +200,14 @@ LAYOUTS = (
     ),
     Layout(
         "DINOv3 hub",
+        marks=(r"downsample_layers\.0\.", r"norms\.3\."),
+        leave_out=(),
+        convert=names.convnext,
+        preprocessing=BICUBIC,
+        pooling="avgpool",
+    ),
+    Layout(
+        "DINOv3 hub",
         marks=(r"storage_tokens$", r"rope_embed\."),
         leave_out=("mask_token", "head."),
         convert=names.dinov3,
@@ -227,15 +236,23 @@ LAYOUTS = (
         leave_out=("masked_embed",),
         preprocessing=BICUBIC,
     ),
+    Layout(
+        "unnamed",
+        ("", "model"),
+        ("backbone.", "encoder."),
+        convert=lambda tensors: names.hugging_face(names.sequential_resnet(tensors)),
+        preprocessing=UNKNOWN,
+        heads=False,
+    ),
     # also the hub files of Barlow Twins, VICReg, DINO's ResNet-50 and what was distilled
     Layout(
         "torchvision",
-        ("state_dict_ema", "model_ema", "state_dict", "model", ""),
+        (*PLACES, ""),
         marks=(_RESNET, r"layer1\.0\.conv1\.weight$"),
     ),
     Layout(
         "timm",
-        ("state_dict_ema", "model_ema", "state_dict", "model", ""),
+        (*PLACES, ""),
         marks=(r".*\.weight$",),
         leave_out=(),
         preprocessing=UNKNOWN,

@@ -142,6 +142,22 @@ def dinov3(tensors: Tensors) -> Tensors:
     return tensors
 
 
+def convnext(tensors: Tensors) -> Tensors:
+    """The ConvNeXt of its authors and of DINOv3 -> timm's names; DINOv3 has its last norm twice."""
+    block = r"stages\.(\d+)\.(\d+)\."
+    return renamed(
+        without(tensors, ["norms."]),
+        [
+            (r"downsample_layers\.0\.", "stem."),
+            (r"downsample_layers\.(\d+)\.", r"stages.\1.downsample."),
+            (block + r"dwconv\.", r"stages.\1.blocks.\2.conv_dw."),
+            (block + r"pwconv([12])\.", r"stages.\1.blocks.\2.mlp.fc\3."),
+            (block, r"stages.\1.blocks.\2."),
+            (r"norm\.", "head.norm."),
+        ],
+    )
+
+
 def open_clip(tensors: Tensors) -> Tensors:
     """OpenCLIP's own ViT -> timm's names; the projection into the space of texts goes."""
     if "class_embedding" not in tensors:
