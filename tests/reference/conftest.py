@@ -68,9 +68,13 @@ class Reference:
                 self._monkeypatch.setitem(sys.modules, part, ModuleType(part))
         vars(sys.modules[name]).update(content)
 
-    def module(self, name: str) -> Any:
+    def file(self, name: str) -> Path:
         if not (self.folder / name).is_file():
             pytest.skip(f"the checkout in REFERENCE_DIR has no {name}")
+        return self.folder / name
+
+    def module(self, name: str) -> Any:
+        self.file(name)
         module = importlib.import_module(name.removesuffix(".py").replace("/", "."))
         # it writes its ResNets into torchvision's module, and that one's name and path with them
         vars(models).update(self._models)
