@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Reference
+from authors_code import Reference
 
 PAGE = (Path(__file__).parents[2] / "docs/REFERENCE.md").read_text("utf-8")
 SECTIONS = {  # program -> heading

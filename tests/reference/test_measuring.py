@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import Reference
+from authors_code import Reference
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from torchvision.models.resnet import ResNet
+from torchvision.models.resnet import ResNet, resnet18
 
 from ssl_collapse.config.backbones.torchvision_resnet import Config as Backbone
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec, RepresentSpec
@@ -66,17 +65,11 @@ def checkpoint(reference: Reference) -> Path:
     """A checkpoint of SimSiam as the authors save it, its statistics moved by one batch."""
     builder = reference.module("autolearn/simsiam/builder.py")
     torch.manual_seed(0)
-    network = builder.SimSiam(partial(ResNet, *_resnet18()), 16, 8)
+    network = builder.SimSiam(resnet18, 16, 8)
     network(torch.randn(8, 3, 64, 64))
     path = reference.output / "checkpoint_0099.pth.tar"
     torch.save({"epoch": 100, "arch": "resnet18", "state_dict": network.state_dict()}, path)
     return path
-
-
-def _resnet18() -> tuple[Any, list[int]]:
-    from torchvision.models.resnet import BasicBlock
-
-    return BasicBlock, [2, 2, 2, 2]
 
 
 def backbone_of(checkpoint: Path) -> nn.Module:
@@ -138,9 +131,8 @@ def write_representations(path: Path, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     targets = rng.integers(10, size=n)
     rows = 0.5 + centres[targets] + 1.5 * rng.standard_normal((n, 16))
-    content = {"representations": torch.tensor(rows), "targets": torch.tensor(targets)}
-    content["representations"] = content["representations"].to(torch.get_default_dtype())
-    torch.save({**content, "targets": content["targets"].float()}, path)
+    representations = torch.tensor(rows, dtype=torch.get_default_dtype())
+    torch.save({"representations": representations, "targets": torch.tensor(targets).float()}, path)
 
 
 @pytest.mark.parametrize("metric", ["cos", "l2"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Reference
+from authors_code import Reference
 from pydantic import ValidationError
 from torchvision.models import resnet18
 

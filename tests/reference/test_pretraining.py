@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Reference
+from authors_code import Reference
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -160,8 +160,8 @@ RUNS = [
     ("", {}),
     ("--wd 0.01 --momentum 0.5", {"weight_decay": 0.01, "momentum": 0.5}),
     (
-        "--fix-pred-lr --warmup_epochs 2 --final_lr 0.64",
-        {"fix_pred_lr": True, "warmup_epochs": 2, "final_lr": 0.64},
+        "--fix-pred-lr --warmup_epochs 1 --final_lr 0.64",
+        {"fix_pred_lr": True, "warmup_epochs": 1, "final_lr": 0.64},
     ),
     ("--fix-pred-lr --n_warmup_steps 2", {"fix_pred_lr": True, "n_warmup_steps": 2}),
     ("--optimizer adamw --lr 0.064", {"optimizer": "adamw", "base_lr": 0.064}),
