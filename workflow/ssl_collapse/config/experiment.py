@@ -147,6 +147,8 @@ class RuntimeConfig(StrictModel):
     """Images per batch when representations are taken on a GPU."""
     log_every: Positive = 100
     """Steps from one log line to the next."""
+    save_minutes: Annotated[float, Field(gt=0, le=100_000)] = 10.0
+    """Minutes between two saves of an unfinished training or probe; also saved at every epoch."""
     scratch: Folder | None = None
     """Folder on the node's own disk for copies of packed images; null: read in place."""
 
