@@ -66,6 +66,11 @@ class Inputs:
         points = self.plan.figure_points(wildcards.figure)
         return [self.results.at(self.paths.spectrum, point) for point in points]
 
+    def trainings(self, wildcards: Any) -> list[str]:
+        """The training.csv files that a figure draws."""
+        points = self.plan.figure_trainings(wildcards.figure)
+        return [self.results.at(self.paths.training, point) for point in points]
+
     def figures(self, kind: str) -> list[str]:
         """One file of every figure."""
         names = self.plan.experiment.figures

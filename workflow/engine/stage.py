@@ -42,6 +42,7 @@ class Stages:
             "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
             "represent": lambda wildcards: plan.backbone_modules(wildcards.run),
             "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "figure": lambda wildcards: plan.figure_modules(wildcards.figure),
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
         self.specs: dict[str, Param] = {}
@@ -59,7 +60,8 @@ class Stages:
 
     def code(self, stage: str) -> Param:
         """The `code` param of a stage: the digest of what decides its result."""
-        names = ("run",) if stage in self._plugins and stage != "report" else ()
+        names = {"report": (), "figure": ("figure",)}.get(stage, ("run",))
+        names = names if stage in self._plugins else ()
 
         def digest(wildcards: Any) -> str:
             modules = self.plugins(stage, wildcards)

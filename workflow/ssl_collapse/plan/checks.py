@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
-from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
+from ssl_collapse.config.figures import Figure, SpectraFigure
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.tables.columns import TRAINING
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch
 
 LeftOut = Mapping[str, Sequence[str]]
@@ -61,7 +62,7 @@ def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> 
             elif run not in wrong and isinstance(figure, SpectraFigure):
                 yield from _check_epoch(run, experiment.runs[run], figure)
         names += runs
-    if not isinstance(figure, SpectraFigure) and "evaluation" not in left_out:
+    if "evaluation" not in left_out:
         yield from _check_columns(figure, experiment.evaluation)
 
 
@@ -72,16 +73,21 @@ def _check_epoch(name: str, run: RunConfig, figure: SpectraFigure) -> Iterator[P
         yield Problem(("epoch",), f"{figure.epoch}: {text}")
 
 
-def _check_columns(
-    figure: SharesFigure | SchedulesFigure, evaluation: EvaluationConfig
-) -> Iterator[Problem]:
-    if figure.accuracy.startswith("probe_") and not evaluation.probe:
-        text = f"{shown(figure.accuracy)} needs a linear probe; set evaluation.probe"
-        yield Problem(("accuracy",), text)
-    elif text := _no_column(figure.accuracy, accuracy_columns(evaluation), ACCURACIES):
-        yield Problem(("accuracy",), text)
-    if text := _no_column(figure.measure, measure_columns(evaluation.collapse), MEASURES):
+def _check_columns(figure: Figure, evaluation: EvaluationConfig) -> Iterator[Problem]:
+    accuracies, measures = accuracy_columns(evaluation), measure_columns(evaluation.collapse)
+    if accuracy := getattr(figure, "accuracy", None):
+        if accuracy.startswith("probe_") and not evaluation.probe:
+            text = f"{shown(accuracy)} needs a linear probe; set evaluation.probe"
+            yield Problem(("accuracy",), text)
+        elif text := _no_column(accuracy, accuracies, ACCURACIES):
+            yield Problem(("accuracy",), text)
+    measure = getattr(figure, "measure", None)
+    if measure and (text := _no_column(measure, measures, MEASURES)):
         yield Problem(("measure",), text)
+    for column in getattr(figure, "columns", ()):
+        known = [*TRAINING, *measures, *accuracies]
+        if text := _no_column(column, known, [*TRAINING, *MEASURES, *ACCURACIES]):
+            yield Problem(("columns",), text)
 
 
 def _no_column(column: str, columns: Sequence[str], possible: Sequence[str]) -> str:

@@ -81,6 +81,18 @@ class Plan:
             and point.epoch == (self.run(run).epochs if figure.epoch == "last" else figure.epoch)
         ]
 
+    def figure_trainings(self, name: str) -> list[Point]:
+        """One point of each training whose training.csv a figure reads."""
+        figure = self.experiment.figures[name]
+        if figure.kind != "curves":
+            return []
+        wanted = {plotted.name for plotted in figure.runs}
+        return list({(p.run, p.seed): p for p in self.points if p.run in wanted}.values())
+
+    def figure_modules(self, name: str) -> tuple[str, ...]:
+        """Modules that drawing a figure imports by computed name."""
+        return (f"ssl_collapse.figures.{self.experiment.figures[name].kind}",)
+
     def textures(self, dataset: str) -> dict[str, Any]:
         """The generator's parameters."""
         source = self.experiment.datasets[dataset].source
