@@ -155,7 +155,7 @@ def test_in_print_nothing_is_smaller_than_7_pt_and_the_width_is_the_columns(
     columns = {"columns": ["auc", "knn_cosine_k20"]} if kind == "curves" else {}
     keys = {"width": width, "show_title": False, "letters": True, **columns}
     spec = spec_of(kind, RUNS, **keys)
-    rows = planes.assign(share=np.repeat([1.0, 2, 5, 10, 50, 100], 2))
+    rows = planes.assign(share=np.repeat([1.0, 2, 5, 10, 50, 100], 2), chance=0.1)
     _, figure, _ = make(spec, rows, [])
     save(spec, figure, [tmp_path / "drawn.pdf"])
     assert figure.get_figwidth() == {"column": 3.3, "page": 6.9}[width]

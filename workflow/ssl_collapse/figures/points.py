@@ -169,7 +169,8 @@ def legend_below(figure: Figure) -> None:
     ]
     if "95 % interval" in used:
         handles.insert(1, Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+    columns = 2 if figure.get_figwidth() < 4 else 5
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def caption_text(title: str, *paragraphs: Sequence[str]) -> str:
