@@ -171,7 +171,7 @@ class Experiment(StrictModel):
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured on the representations."""
     figures: dict[Name, Figure] = {}
-    """Figures, by a name of your choice."""
+    """Figures, by a name of your choice; or `paper`: all of the paper's that the runs allow."""
     runtime: RuntimeConfig = RuntimeConfig()
     """What changes the speed and never a result."""
     results: RelativeFolder = "results"

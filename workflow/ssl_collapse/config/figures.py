@@ -201,5 +201,7 @@ class ReportSpec(StrictModel):
     """The runs of the table, in their order."""
     figures: list[Text] = []
     """The figures in their order; their files come by argument."""
+    missing: Annotated[list[Text], Neutral([])] = []
+    """Figures of the paper that the runs do not allow, with what would bring each."""
     accuracy: Annotated[AccuracyColumn, Neutral("knn_cosine_k20")] = "knn_cosine_k20"
     """Column of summary.csv that the table shows."""

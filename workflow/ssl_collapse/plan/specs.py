@@ -11,6 +11,7 @@ from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSp
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.paper import missing_figures, paper_figures
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.runtime.errors import UserError
@@ -222,11 +223,13 @@ class Plan:
     def report(self) -> dict[str, Any]:
         """Heading, description and runs of the report."""
         experiment = self.experiment
+        story = paper_figures(experiment.runs)
         return ReportSpec(
             title=experiment.title,
             description=experiment.description,
             runs=list(experiment.runs),
             figures=list(experiment.figures),  # the order of the page
+            missing=missing_figures(experiment.figures) if experiment.figures == story else [],
         ).to_spec()
 
     def model_modules(self, run: str) -> tuple[str, ...]:
