@@ -25,6 +25,7 @@ STAGES = Stages(
 FOLDERS = RESULTS.plan.all_folders(f"{RESULTS_FOLDER}/data")
 ORDERINGS = RESULTS.plan.all_orderings()
 SUBSETS = RESULTS.plan.all_subsets()
+SOURCES = RESULTS.plan.all_sources()
 SCRIPTS = STAGES.scripts()
 
 

@@ -12,7 +12,7 @@ from ssl_collapse.config.figures import PlottedRun
 from ssl_collapse.runtime.errors import UserError
 
 # Names of people's choosing: a run may be called "001" or "None".
-_TEXT = ("run", "dataset", "method", "arch", "schedule", "start_run", "failure")
+_TEXT = ("run", "dataset", "evaluated_on", "method", "arch", "schedule", "start_run", "failure")
 _NEEDED = ("run", "seed", "epoch", "final", "schedule", "share", "start_run", "steps")
 _SPECTRUM = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/epoch(?P<epoch>\d+)/[^/]+$")
 

@@ -30,6 +30,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             yield Problem(("runs", name, "dataset"), text)
         else:
             yield from _check_subset(experiment, name, run)
+            yield from _check_evaluation(experiment, name, run, left_out)
         if run.batch_size % experiment.runtime.gpus:
             yield Problem(
                 ("runs", name, "batch_size"),
@@ -123,6 +124,19 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
     images = experiment.datasets[run.dataset].known_train_images()
     if images is not None:
         yield from check_size(name, run, images)
+
+
+def _check_evaluation(
+    experiment: Experiment, name: str, run: RunConfig, left_out: LeftOut
+) -> Iterator[Problem]:
+    path, on = ("runs", name, "evaluate_on"), run.evaluate_on
+    if on in left_out.get("datasets", ()):
+        return
+    if on is not None and on not in experiment.datasets:
+        yield Problem(path, _unknown("dataset", on, experiment.datasets))
+    elif not experiment.datasets[on or run.dataset].source.labelled:
+        text = f"dataset `{on or run.dataset}` has no labels to measure accuracy with"
+        yield Problem(path, f"{text}; name one that has")
 
 
 def _check_start(
