@@ -8,6 +8,7 @@ os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import argparse
+import json
 import logging
 from collections import Counter
 from pathlib import Path
@@ -78,7 +79,7 @@ def main(args: argparse.Namespace) -> None:
     prepared, assumed = _prepared(foreign, args)
     chosen = f"{len(sample.paths):,} of {sample.there:,} images"
     logger.info("%s, %d classes; %s", chosen, len(sample.classes), prepared)
-    images = ImageFiles(sample.paths, prepared["resize"], prepared["interpolation"])
+    images = ImageFiles(sample.paths)
     content = {
         "format_version": 1,
         **audit(
@@ -146,9 +147,8 @@ def _represented(
     module: nn.Module, images: ImageFiles, prepared: dict[str, Any], args: argparse.Namespace
 ) -> NDArray[np.float32] | str:
     """Representations (N, D), or why there is nothing to measure."""
-    values = {key: prepared[key] for key in ("resize", "crop")}
-    colours = {key: list(prepared[key]) for key in ("mean", "std")}
-    spec, device = RepresentSpec(**values, **colours), choose_device(args.device)
+    spec = RepresentSpec.from_spec(json.dumps(prepared))
+    device = choose_device(args.device)
     module = module.to(memory_format=torch.channels_last)  # a quarter faster on the CPU
     blocks = represent(module, images, spec, device, 128, threads=args.threads)
     try:

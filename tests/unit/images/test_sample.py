@@ -44,9 +44,9 @@ def test_a_seeded_draw(tmp_path: Path):
     assert [one.classes[t] for t in one.targets] == [path.parent.name for path in one.paths]
 
 
-def test_images_are_resized_and_a_broken_one_is_named(tmp_path: Path):
-    files = ImageFiles((write(tmp_path, "a.png") / "a.png",), 5, "bicubic")
-    assert files.image(0).shape == (5, 10, 3) and files.image(0).dtype == np.uint8
+def test_images_are_decoded_and_a_broken_one_is_named(tmp_path: Path):
+    files = ImageFiles((write(tmp_path, "a.png") / "a.png",))
+    assert files.image(0).shape == (10, 20, 3) and files.image(0).dtype == np.uint8
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"a\.png: not an image .*; take it away, or repair it"):
         files.image(0)

@@ -31,12 +31,12 @@ def audit(
         seed: of the Gaussian and the random halves behind the intervals.
         threads: cores to use.
     """
-    shapes = [rows.shape for rows in (trained, untrained) if not isinstance(rows, str)]
-    flat = gaussian(*shapes[0], seed) if shapes else None
+    shape = next((rows.shape for rows in (trained, untrained) if not isinstance(rows, str)), None)
+    flat = gaussian(shape[0], shape[1], seed) if shape else "no rows"
     sides = {
         "encoder": _side(trained, targets, seed, threads, resamples=50),
         "untrained": _side(untrained, targets, seed, threads),
-        "gaussian": _side("no rows" if flat is None else flat, targets, seed, threads),
+        "gaussian": _side(flat, targets, seed, threads),
     }
     found = _verdict(sides)
     return {

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.evaluation.baseline import UNTRAINED
 from ssl_collapse.evaluation.measures.measure import Measure
 from ssl_collapse.evaluation.measures.registry import MEASURES
 from ssl_collapse.evaluation.spectrum import explained
-from ssl_collapse.figures.theme import DPI, GREY, categorical, new_figure, sequential, style
+from ssl_collapse.figures.theme import DPI, GREY, categorical, new_panels, sequential, style
 from ssl_collapse.tables.columns import quantity
 
 TEMPLATE = "audit.html.jinja"
@@ -30,6 +31,7 @@ PUBLISHED = {
     50: (0.871, 161.3),
     100: (0.858, 165.6),
 }
+LOOK = SpectraFigure.model_validate({"kind": "spectra", "runs": ["encoder"]})
 SIDES = {"encoder": "this encoder", "untrained": "random weights", "gaussian": "flat (Gaussian)"}
 
 Spectra = Mapping[int, NDArray[np.float64]]  # percent of ImageNet -> singular values
@@ -63,16 +65,15 @@ def page(content: Mapping[str, Any], published: Spectra) -> str:
 
 def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
-    with style():
+    with style(LOOK):
         figure.savefig(buffer, format="png", dpi=DPI)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def draw(content: Mapping[str, Any], published: Spectra) -> Figure:
     """Spectra divided by their largest value, and their cumulative shares, over the part of D."""
-    with style():
-        figure = new_figure(1, 2, "Spectrum of the representations")
-        panels = figure.subplots(1, 2)
+    with style(LOOK):
+        figure, panels = new_panels(LOOK, "Spectrum of the representations", 2)
         for share, color in zip(published, sequential(len(published)), strict=False):
             _line(panels, published[share], f"published, {share} %", color=color, linewidth=0.9)
         colors = dict(zip(SIDES, (categorical(1)[0], "#000000", GREY), strict=True))

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ssl_collapse.images.decoding import RGB, DecodeError, decode, resized_shape
+from ssl_collapse.images.decoding import RGB, DecodeError, decode
 from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK
 from ssl_collapse.runtime.errors import UserError
 
 SPLITS = ("train", "val", "test")
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,9 @@ def sample_images(folder: Path, at_most: int, seed: int) -> Sample:
     if len(found) < 2:
         kinds = ", ".join(sorted(EXTENSIONS))
         raise UserError(f"{folder}: {len(found)} images in it ({kinds}); give at least two")
-    drawn = range(len(found))
+    drawn = np.arange(len(found))
     if len(found) > at_most:
-        drawn = sorted(np.random.default_rng([seed, 4]).permutation(len(found))[:at_most].tolist())
+        drawn = np.sort(np.random.default_rng([seed, 4]).permutation(len(found))[:at_most])
     paths = tuple(folder / found[number] for number in drawn)
     names = [_class(found[number]) for number in drawn]
     classes = tuple(sorted(set(names)))
@@ -78,16 +76,10 @@ def _class(path: Path) -> str:
 
 
 class ImageFiles:
-    """Image files, decoded and resized when they are asked for.
+    """Image files, decoded when they are asked for."""
 
-    Args:
-        paths: where they lie.
-        shorter_side: in px, after resizing.
-        interpolation: "bilinear" or "bicubic", with antialiasing.
-    """
-
-    def __init__(self, paths: tuple[Path, ...], shorter_side: int, interpolation: str) -> None:
-        self.paths, self.side, self.filter = paths, shorter_side, FILTERS[interpolation]
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.paths = paths
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -95,9 +87,7 @@ class ImageFiles:
     def image(self, i: int) -> RGB:
         """uint8 (height, width, 3); UserError names a file that is no readable image."""
         try:
-            pixels = decode(self.paths[i].read_bytes())
+            return decode(self.paths[i].read_bytes())
         except (DecodeError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(f"{self.paths[i]}: {reason}; take it away, or repair it") from None
-        height, width = resized_shape((pixels.shape[0], pixels.shape[1]), self.side)
-        return np.asarray(Image.fromarray(pixels).resize((width, height), self.filter))
