@@ -13,7 +13,7 @@ from pathlib import Path
 
 _FORKS = """
 import gc, importlib.util, json, os, re, runpy, sys
-import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, torch, torchvision
+import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, timm, torch, torchvision
 
 OURS = r"(ssl_collapse\\S*)"
 INDENTED = re.compile(rf"^ +(?:from {OURS} import (\\w+)|import {OURS})", re.MULTILINE)
@@ -25,7 +25,8 @@ def import_what_functions_import(script):
     before = None
     while before != len(ours()):
         before = len(ours())
-        for path in [script, *(sys.modules[name].__file__ for name in ours())]:
+        modules = [sys.modules[name].__file__ for name in ours() if name != "ssl_collapse"]
+        for path in [script, *modules]:  # the package itself imports for people alone
             with open(path) as file:
                 for package, attribute, module in INDENTED.findall(file.read()):
                     importlib.import_module(package or module)
@@ -43,10 +44,10 @@ def build(spec, method):
         build_method(*built, spec.method)
 
 gc.freeze()
-for stage, (script, spec, method) in json.loads(sys.stdin.read()).items():
+for stage, (script, specs, method) in json.loads(sys.stdin.read()).items():
     if os.fork() == 0:
         runpy.run_path(script, run_name="imported")
-        if spec:
+        for spec in specs:
             build(spec, method)
         import_what_functions_import(script)
         print(json.dumps([stage, ours()]), flush=True)
@@ -57,17 +58,17 @@ os._exit(0)
 
 
 def loaded_modules(
-    workflow: Path, stages: Mapping[str, tuple[str, object, bool]]
+    workflow: Path, stages: Mapping[str, tuple[str, list[object], bool]]
 ) -> dict[str, set[str]]:
     """Stage -> names of the library's modules that it loads.
 
     Args:
         workflow: the folder of scripts and library.
-        stages: name -> (script, spec of the model that it builds or None, whether with its method).
+        stages: name -> (script, specs of the models that it builds, whether with their methods).
     """
     asked = {
-        name: (str(workflow / "scripts" / f"{script}.py"), spec, method)
-        for name, (script, spec, method) in stages.items()
+        name: (str(workflow / "scripts" / f"{script}.py"), specs, method)
+        for name, (script, specs, method) in stages.items()
     }
     answer = subprocess.run(
         [sys.executable, "-c", _FORKS],

@@ -20,15 +20,22 @@ import toy
 from expected_jobs import ALL
 from loaded_modules import loaded_modules
 
+from ssl_collapse.config.families import all_backbone_modules
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.code import carries, code_digest
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
+BACKBONES = {
+    "small": toy.MODEL["backbone"],
+    "large": {"arch": "resnet18"},
+    "vit": {"arch": "vit_small", "depth": 1},
+    "timm": {"arch": "timm:resnet18"},
+}
 PLAN = Plan(
     load_experiment(
         toy.experiment(
-            runs={"small": {}, "large": {"backbone": {"arch": "resnet18"}}},
+            runs={name: {"backbone": backbone} for name, backbone in BACKBONES.items()},
             figures={"spectra": {"kind": "spectra", "runs": ["small"]}},
         )
     )
@@ -53,6 +60,8 @@ def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
         if stage in WITH_MODEL:
             for run in PLAN.experiment.runs:
                 found[f"{stage} {run}"] = (stage, WITH_MODEL[stage](run))
+        elif stage == "import_encoder":  # a file may hold any backbone
+            found[stage] = (stage, all_backbone_modules())
         elif stage not in NO_STAGES:
             found[stage] = (stage, (PAGE,) if stage == "report" else ())
     return found
@@ -115,11 +124,13 @@ def fresh(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def loaded() -> dict[str, set[str]]:
     """Stage -> the modules that it loads, as Python says."""
-    runs = {"small": toy.RECIPE, "large": {**toy.RECIPE, "backbone": {"arch": "resnet18"}}}
+    recipes = {name: {**toy.RECIPE, "backbone": arch} for name, arch in BACKBONES.items()}
     stages = {}
     for name, (script, _) in VARIANTS.items():
-        spec = runs.get(name.partition(" ")[2])
-        stages[name] = (script, spec, script in ("pretrain", "export_checkpoint"))
+        run = name.partition(" ")[2]
+        every = script == "import_encoder"
+        built = [recipe for at, recipe in recipes.items() if every or at == run]
+        stages[name] = (script, built, script in ("pretrain", "export_checkpoint"))
     return loaded_modules(WORKFLOW, stages)
 
 
@@ -307,13 +318,14 @@ MAINTENANCE: dict[Callable[[Path], None], set[str]] = {
     moved_carrying_module: set(),
     new_run_key: set(),
     new_method: set(),
-    new_measure: {"collapse", "summarize", "figure", "report"},
+    new_measure: {"import_spectrum", "collapse", "summarize", "figure", "report"},
 }
 
 
 def with_what_follows(stages: set[str]) -> set[str]:
-    """Stages, and all that are made from what they make."""
-    return {job.split()[0] for stage in stages for job in ALL.below(f"{stage}*")}
+    """Stages, and all that are made from what they make; files of others are not in `ALL`."""
+    ours = [stage for stage in stages if not stage.startswith("import_")]
+    return stages | {job.split()[0] for stage in ours for job in ALL.below(f"{stage}*")}
 
 
 @pytest.mark.parametrize("commit", MAINTENANCE)
