@@ -318,13 +318,13 @@ MAINTENANCE: dict[Callable[[Path], None], set[str]] = {
     moved_carrying_module: set(),
     new_run_key: set(),
     new_method: set(),
-    new_measure: {"import_spectrum", "collapse", "summarize", "figure", "report"},
+    new_measure: {"audit", "import_spectrum", "collapse", "summarize", "figure", "report"},
 }
 
 
 def with_what_follows(stages: set[str]) -> set[str]:
     """Stages, and all that are made from what they make; files of others are not in `ALL`."""
-    ours = [stage for stage in stages if not stage.startswith("import_")]
+    ours = [stage for stage in stages if not stage.startswith(("import_", "audit"))]
     return stages | {job.split()[0] for stage in ours for job in ALL.below(f"{stage}*")}
 
 
