@@ -100,8 +100,8 @@ class Plan:
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
         experiment = self.experiment
-        runs = [*experiment.runs.values(), *experiment.checkpoints.values()]
-        return sorted({run.dataset for run in runs})
+        names = {run.dataset for run in experiment.runs.values()}
+        return sorted(names | {run.dataset for run in experiment.checkpoints.values()})
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""

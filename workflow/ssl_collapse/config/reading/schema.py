@@ -105,7 +105,8 @@ def reference() -> str:
     """A table of the keys of every mapping of the config, as Markdown."""
     mappings = dict(_mappings("", _models()))
     for key, brought in (("checkpoint", CheckpointRun), ("representations", FileRun)):
-        mappings |= _mappings(f"runs.NAME with {key}", _brought(brought))
+        of_it = _mappings(f"runs.NAME with {key}", _brought(brought))
+        mappings |= {name: node for name, node in of_it if ".backbone`" not in name}
     tables = [
         "\n".join([f"\n## {heading}\n", node["description"], "", *_table(node)])
         for heading, node in mappings.items()
