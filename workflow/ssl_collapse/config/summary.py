@@ -20,7 +20,9 @@ class SummaryRow(StrictModel):
     final: bool
     """Whether it is the run's last epoch."""
     dataset: Text | None
-    """Name of the dataset; none of files."""
+    """Name of the dataset that it trains on, or of checkpoints is measured on; none of files."""
+    evaluated_on: Annotated[Text | None, Neutral(None)] = None
+    """Name of the dataset that is measured; null: the same."""
     recipe: Recipe | None
     """The run's recipe; none of files."""
     start_run: Text | None = None

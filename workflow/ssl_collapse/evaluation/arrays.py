@@ -14,11 +14,14 @@ from ssl_collapse.representations.file import of_arrays
 from ssl_collapse.runtime.errors import UserError
 
 
-def measure(X: Any, *, threads: int = 1, baseline: bool = False, **settings: Any) -> dict[str, Any]:
+def measure(
+    X: Any, y: Any = None, *, threads: int = 1, baseline: bool = False, **settings: Any
+) -> dict[str, Any]:
     """Every label-free measure of collapse: the content of collapse.json.
 
     Args:
         X: representations, an array or tensor of shape (N, D), floating point, N >= 2.
+        y: the class of every row, (N,), for measures that need classes.
         threads: cores to use. Results agree to the last bit where the linear algebra library
             itself runs on one thread (OPENBLAS_NUM_THREADS=1).
         baseline: also measure an isotropic Gaussian of the same N and D, under "baseline".
@@ -41,7 +44,7 @@ def measure(X: Any, *, threads: int = 1, baseline: bool = False, **settings: Any
     0.84
     """
     spec = _spec(CollapseSpec, settings)
-    rows = of_arrays(X)
+    rows = of_arrays(X, y)
     content = measure_collapse(rows, spec, threads).content
     return beside_baseline(content, spec, threads) if baseline else content
 

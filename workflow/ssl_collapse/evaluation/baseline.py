@@ -51,6 +51,12 @@ def baseline(n: int, dim: int, spec: CollapseSpec, threads: int = 1) -> dict[str
     }
 
 
+def gaussian(n: int, dim: int, seed: int) -> NDArray[np.float32]:
+    """N rows of a D-dimensional standard normal, (N, D), in memory."""
+    blocks = [_block(number, seed, dim) for number in range(-(-n // BLOCK))]
+    return np.concatenate(blocks)[:n]
+
+
 def _block(number: int, seed: int, dim: int) -> NDArray[np.float32]:
     rng = np.random.default_rng([seed, 3, number])
     return rng.standard_normal((BLOCK, dim), dtype=np.float32)

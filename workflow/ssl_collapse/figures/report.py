@@ -174,5 +174,6 @@ def render(
         figures=figures,
         table=run_table(spec, summary),
         datasets=datasets,
+        missing=spec.missing,
         summary_link=summary_link,
     )

@@ -38,6 +38,10 @@ class Results:
             if dataset not in users:
                 yield fill(self.paths.images, dataset=dataset)
 
+    def images_made_by(self, rule: str) -> str:
+        """A pattern of the names of datasets whose images a rule makes; it may fit none."""
+        return "|".join(map(re.escape, self.plan.made_by(rule))) or "(?!)"
+
     def of_dataset(self, dataset: str) -> Iterator[str]:
         """Description and packed images of a dataset."""
         yield fill(self.paths.description, dataset=dataset)

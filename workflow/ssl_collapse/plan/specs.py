@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.config.checkpoints import ImportEncoderSpec, PreprocessingConfig
-from ssl_collapse.config.dataset import OrderingSpec, PackSpec
+from ssl_collapse.config.dataset import ImageSource, OrderingSpec, PackSpec
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.paper import missing_figures, paper_figures
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.plan.checkpoints import analyzed_epochs, files_of
@@ -46,6 +47,11 @@ class Plan:
         self._orderings = self._digests("ordering")
         self._subsets = self._digests("subset")
         self._files = {
+            name: _stored_digests(name, config.source)
+            for name, config in experiment.datasets.items()
+            if config.source.files()
+        }
+        self._brought = {
             (name, key, split): _file_digest(("runs", name, key, *filter(None, [split])), path)
             for name, run in experiment.files.items()
             for key, split in FILES
@@ -58,7 +64,7 @@ class Plan:
         return self.experiment.runs[name]
 
     def dataset_of(self, run: str) -> DatasetConfig:
-        """The dataset that a run trains and is evaluated on."""
+        """The dataset that a run trains on, or of checkpoints is measured on."""
         return self.experiment.datasets[self.dataset_name(run)]
 
     def dataset_name(self, run: str) -> str:
@@ -66,6 +72,11 @@ class Plan:
         if run in self.experiment.checkpoints:
             return self.experiment.checkpoints[run].dataset
         return self.run(run).dataset
+
+    def evaluated_on(self, run: str) -> str:
+        """The name of the dataset whose representations are measured."""
+        asked = None if run in self.experiment.checkpoints else self.run(run).evaluate_on
+        return asked or self.dataset_name(run)
 
     @cached_property
     def points(self) -> list[Point]:
@@ -100,8 +111,8 @@ class Plan:
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
         experiment = self.experiment
-        names = {run.dataset for run in experiment.runs.values()}
-        return sorted(names | {run.dataset for run in experiment.checkpoints.values()})
+        runs = [*experiment.runs, *experiment.checkpoints]
+        return sorted({of(run) for run in runs for of in (self.dataset_name, self.evaluated_on)})
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
@@ -123,12 +134,39 @@ class Plan:
             and (figure.epoch != "last" or point.epoch == self.last_epoch(run))
         ]
 
+    def figure_trainings(self, name: str) -> list[Point]:
+        """One point of each training whose training.csv a figure reads."""
+        figure = self.experiment.figures[name]
+        if figure.kind != "curves":
+            return []
+        wanted = {plotted.name for plotted in figure.runs}
+        return list({(p.run, p.seed): p for p in self.points if p.run in wanted}.values())
+
+    def figure_modules(self, name: str) -> tuple[str, ...]:
+        """Modules that drawing a figure imports by computed name."""
+        return (f"ssl_collapse.figures.{self.experiment.figures[name].kind}",)
+
     def textures(self, dataset: str) -> dict[str, Any]:
         """The generator's parameters."""
         source = self.experiment.datasets[dataset].source
         if source.users_own:
             raise KeyError(f"{dataset} is not generated")
         return source.recipe()
+
+    def unpack(self, dataset: str) -> dict[str, Any]:
+        """How stored images are read, and the digests of the files that hold them."""
+        recipe = self.experiment.datasets[dataset].source.recipe()
+        return {**recipe, "files": self._files[dataset]} if dataset in self._files else recipe
+
+    def made_by(self, rule: str) -> list[str]:
+        """The datasets whose images a rule makes."""
+        sources = ((n, self.experiment.datasets[n].source) for n in self.used_datasets())
+        return [name for name, source in sources if not source.users_own and source.made_by == rule]
+
+    def all_sources(self) -> str:
+        """JSON of the sources of the datasets that `unpack` makes, with where their files lie."""
+        datasets = self.experiment.datasets
+        return json.dumps({n: datasets[n].source.to_spec() for n in self.made_by("unpack")})
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
@@ -186,7 +224,7 @@ class Plan:
     def pretrain(self, run: str, seed: int) -> dict[str, Any]:
         """The recipe of one seed, resolved against its dataset."""
         config = self.run(run)
-        prepared = self._prepared(run)
+        prepared = self._prepared(config.dataset)
         return PretrainSpec(
             **_recipe(config),
             seed=seed,
@@ -202,16 +240,16 @@ class Plan:
 
     def represent(self, run: str) -> dict[str, Any]:
         """How images are prepared for the encoder."""
-        return RepresentSpec(**self._prepared(run)).to_spec()
+        return RepresentSpec(**self._prepared(self.evaluated_on(run))).to_spec()
 
     def import_representations(self, run: str, split: str) -> dict[str, Any]:
         """The digests of a run's files of one split."""
         keys = ("representations", "targets")
-        return {k: self._files[run, k, split] for k in keys if (run, k, split) in self._files}
+        return {k: self._brought[run, k, split] for k in keys if (run, k, split) in self._brought}
 
     def import_spectrum(self, run: str) -> dict[str, Any]:
         """The digest of a run's spectrum, and the settings of the measures."""
-        return {"spectrum": self._files[run, "spectrum", ""], **self.collapse()}
+        return {"spectrum": self._brought[run, "spectrum", ""], **self.collapse()}
 
     def checkpoint(self, run: str, epoch: int) -> Path:
         """The file that an epoch of a run of checkpoints is in; of epoch 0, the last one."""
@@ -262,10 +300,10 @@ class Plan:
         probe = self.probes[name]
         if probe.mode == "cached":
             return probe.to_spec()
-        return FullProbeSpec(**dict(probe), **self._prepared(run)).to_spec()
+        return FullProbeSpec(**dict(probe), **self._prepared(self.evaluated_on(run))).to_spec()
 
-    def _prepared(self, run: str) -> dict[str, Any]:
-        dataset = self.dataset_of(run)
+    def _prepared(self, name: str) -> dict[str, Any]:
+        dataset = self.experiment.datasets[name]
         resize, crop = dataset.sizes()
         return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
 
@@ -301,6 +339,7 @@ class Plan:
             epoch=point.epoch,
             final=point.epoch == run.epochs,
             dataset=run.dataset,
+            evaluated_on=run.evaluate_on,
             recipe=Recipe(**_recipe(run)),
             start_run=run.start.run if run.start else None,
             start_epoch=run.start.epoch if run.start else None,
@@ -315,11 +354,13 @@ class Plan:
     def report(self) -> dict[str, Any]:
         """Heading, description and runs of the report."""
         experiment = self.experiment
+        story = paper_figures(experiment.runs)
         return ReportSpec(
             title=experiment.title,
             description=experiment.description,
             runs=experiment.all_runs(),
             figures=list(experiment.figures),  # the order of the page
+            missing=missing_figures(experiment.figures) if experiment.figures == story else [],
         ).to_spec()
 
     def model_modules(self, run: str) -> tuple[str, ...]:
@@ -342,6 +383,19 @@ class Plan:
 def _recipe(run: RunConfig) -> dict[str, Any]:
     """The keys of a run that change the trained weights."""
     return {name: getattr(run, name) for name in Recipe.model_fields}
+
+
+def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
+    """sha256 of every file of a source, per split, in the order in which they are read."""
+    from ssl_collapse.images.stored import stored_files  # with its libraries, where it is needed
+
+    try:
+        return {
+            split: [digest_of(path) for path in stored_files(source.kind, patterns)]
+            for split, patterns in source.files().items()
+        }
+    except (OSError, UserError) as error:
+        raise UserError(f"datasets.{dataset}.source: {error}") from None
 
 
 def _file_digest(key: tuple[str, ...], file: Path) -> str:

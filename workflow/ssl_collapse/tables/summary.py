@@ -38,17 +38,14 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
-        for name in dict.fromkeys(row.dataset for row in rows if row.dataset is not None)
+        for name in dict.fromkeys(n for row in rows for n in (row.dataset, _measured(row)) if n)
     }
     training = {
         folder: read_losses(results / folder / "training.csv")
         for folder in dict.fromkeys(row.seed_folder for row in rows if row.recipe is not None)
     }
     table = pd.DataFrame(
-        [
-            _record(row, results, datasets.get(row.dataset or ""), training.get(row.seed_folder))
-            for row in rows
-        ]
+        [_record(row, results, datasets, training.get(row.seed_folder)) for row in rows]
     )
     # Rows may differ in their measures: what every row has comes last, in one place.
     last = [str(name) for name in table if str(name).startswith(("knn_", "probe_"))]
@@ -63,11 +60,11 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
 def _record(
     row: SummaryRow,
     results: Path,
-    dataset: Mapping[str, Any] | None,
+    datasets: Mapping[str, Mapping[str, Any]],
     losses: Mapping[int, float] | None,
 ) -> dict[str, Any]:
     folder = results / row.folder
-    plan = _plan_columns(row, None if dataset is None else _train_images(row.dataset, dataset))
+    plan = _plan_columns(row, datasets)
     loss = None if losses is None else _loss(row, losses, results)
     collapse = read_json(folder / "collapse.json")
     knn = read_json(folder / "knn.json") if row.knn else {}
@@ -79,9 +76,20 @@ def _record(
     for prefix, probe in probed.items():
         record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
     failure = _failure(loss, collapse, knn, *probed.values())
-    classes = len(dataset["classes"]) if dataset else knn.get("protocol", {}).get("num_classes")
+    measured = datasets.get(_measured(row) or "")
+    classes = len(measured["classes"]) if measured else _classes_of(knn)
     chance = 1 / classes if classes else None
     return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
+
+
+def _measured(row: SummaryRow) -> str | None:
+    return row.evaluated_on or row.dataset
+
+
+def _classes_of(knn: Mapping[str, Any]) -> int | None:
+    """How many classes files have, which are of no dataset."""
+    classes: int | None = knn.get("protocol", {}).get("num_classes")
+    return classes
 
 
 def _measures(content: Mapping[str, Any]) -> dict[str, float]:
@@ -101,7 +109,7 @@ def _failure(loss: float | None, *contents: Mapping[str, Any]) -> str | None:
     return None if loss is None or math.isfinite(loss) else f"the loss is {loss}"
 
 
-def _plan_columns(row: SummaryRow, train_images: int | None) -> dict[str, Any]:
+def _plan_columns(row: SummaryRow, datasets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What the recipe says of a run: `share` in percent of the dataset, as it was configured.
     Of files, which have no recipe, their `share` alone.
 
@@ -110,10 +118,12 @@ def _plan_columns(row: SummaryRow, train_images: int | None) -> dict[str, Any]:
     """
     recipe = row.recipe
     head = {name: getattr(row, name) for name in ("run", "seed", "epoch", "final", "dataset")}
-    if recipe is None or train_images is None:
+    if recipe is None or row.dataset is None:
         return {**head, **dict.fromkeys(OF_RECIPE), "share": row.share}
+    train_images = _train_images(row.dataset, datasets[row.dataset])
     return {
         **head,
+        **({"evaluated_on": row.evaluated_on} if row.evaluated_on else {}),
         "method": recipe.method.name,
         "arch": recipe.backbone.arch,
         "schedule": recipe.schedule,
@@ -138,7 +148,7 @@ def share(recipe: Recipe, start_epoch: int = 0) -> float:
     return 100 * images_used(recipe, parts, start_epoch) / parts
 
 
-def _train_images(name: str | None, dataset: Mapping[str, Any]) -> int:
+def _train_images(name: str, dataset: Mapping[str, Any]) -> int:
     try:
         images = int(dataset["splits"]["train"]["images"])
         if images < 1 or not dataset["classes"]:
