@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ssl_collapse.config.figures import parse_figure
+from ssl_collapse.config.summary import epoch_folder
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
@@ -23,7 +24,7 @@ def main(args: argparse.Namespace) -> None:
     try:
         summary = read_summary(args.summary)
         spectra = [
-            args.results / f"runs/{row.run}/seed{row.seed}/epoch{row.epoch:04d}/spectrum.csv"
+            args.results / epoch_folder(row.run, row.seed, row.epoch) / "spectrum.csv"
             for row in summary.itertuples()
         ]
         numbers, figure, caption = make(spec, summary, spectra)

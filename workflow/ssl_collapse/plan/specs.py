@@ -26,11 +26,6 @@ class Point:
     seed: int
     epoch: int
 
-    @property
-    def folder(self) -> str:
-        """Its folder under results/."""
-        return f"runs/{self.run}/seed{self.seed}/epoch{self.epoch:04d}"
-
 
 class Plan:
     """The specs of all stages, as plain data ready for JSON."""
