@@ -24,8 +24,10 @@ def main(args: argparse.Namespace) -> None:
     try:
         summary = read_summary(args.summary)
         spectra = [
-            args.results / epoch_folder(row.run, row.seed, row.epoch) / "spectrum.csv"
-            for row in summary.itertuples()
+            args.results / epoch_folder(run, seed, epoch) / "spectrum.csv"
+            for run, seed, epoch in zip(
+                summary["run"], summary["seed"], summary["epoch"], strict=True
+            )
         ]
         numbers, figure, caption = make(spec, summary, spectra)
     except UserError as error:

@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 
 QUERY_ENTRIES = 2**25  # entries of a piece of queries: 65,536 rows at D = 512
 BLOCK_ENTRIES = 2**27  # entries of a block of training rows: 262,144 rows at D = 512
-STEP_ENTRIES = 2**17  # held in float64 at a time: a MiB, which stays in the cache
+STEP_ENTRIES = 2**16  # held in float64 at a time: half a MiB, which stays in the cache
 CENTRE_ROWS = 4096
 # Float32 knows a squared distance to this fraction of the squared lengths, and no better than LEAST
 RESOLUTION, LEAST = 1e-5, 1e-30
@@ -83,7 +83,8 @@ def find_neighbors(
                 # ties stand in order of row numbers, which a stable sort keeps
                 index, squared = np.hstack([index, near + first]), np.hstack([squared, far])
                 order = np.argsort(squared, axis=1, kind="stable")[:, :k]
-                index, squared = (np.take_along_axis(part, order, 1) for part in (index, squared))
+                index = np.take_along_axis(index, order, 1)
+                squared = np.take_along_axis(squared, order, 1)
                 first += len(rows)
             yield Neighbors(start, index, squared)
             start += len(piece)
@@ -172,7 +173,7 @@ def _nearest(
         index[query], squared[query] = chosen[order], found[order]
 
     parts = np.array_split(np.arange(len(itself)), 4 * backend.threads)
-    list(pool.map(lambda part: [measure(query) for query in part], parts))
+    list(pool.map(lambda part: list(map(measure, part)), parts))
     return index, squared
 
 

@@ -50,7 +50,7 @@ class TorchBackend:
         block = torch.from_numpy(rows).to(self._device)
         found = [
             (piece.to(self._device) @ block.T).topk(count, dim=1).indices.cpu()
-            for piece in torch.from_numpy(queries).split(max(PIECE_ENTRIES // len(rows), 1))
+            for piece in torch.split(torch.from_numpy(queries), max(PIECE_ENTRIES // len(rows), 1))
         ]
         numbers: IntArray = torch.cat(found).numpy()
         return numbers

@@ -62,7 +62,8 @@ def _yaml(path: Path, text: str) -> Any:
             raise UserError(f"{path}: line {line}: {problem}")
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+        problem: Any = getattr(error, "problem", None)
+        mark = getattr(error, "problem_mark", None)
         if mark is None:
             raise UserError(f"{path}: {problem or 'not YAML'}") from None
         lines = text.split("\n")
@@ -89,7 +90,7 @@ def _excesses(text: str) -> Iterator[tuple[int, str]]:
         if isinstance(event, yaml.AliasEvent):
             if anchor in (name for name, _ in open_nodes):
                 yield line, f"the anchor {anchor!r} holds itself"
-            values += sizes.get(anchor, 1)
+            values += sizes.get(anchor or "", 1)
         elif isinstance(event, yaml.NodeEvent):
             values += 1
             if isinstance(event, yaml.CollectionStartEvent):
