@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.figures import with_concrete_runs
+from ssl_collapse.config.paper import PAPER, paper_figures
 from ssl_collapse.config.reading.messages import Problem, describe, shown
 from ssl_collapse.config.reading.sweeps import combinations, expand, merge
 from ssl_collapse.config.reading.written import traps, with_text_keys
@@ -37,6 +38,9 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
     runs, sweeps = _expanded_runs(written, problems)
     raw = {key: value for key, value in written.items() if key != "defaults"}
     raw |= {"sweeps": sweeps, **({} if runs is None else {"runs": runs})}
+    whole_story = raw.get("figures") == PAPER
+    if whole_story:
+        raw |= {"figures": {}}
     experiment = None
     try:
         experiment = Experiment.model_validate(raw)
@@ -49,6 +53,8 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
         lines = dict.fromkeys(f"  {problem}" for problem in problems)
         count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
         raise UserError("\n".join([f"the config has {count}:", *lines]))
+    if whole_story:
+        return experiment.model_copy(update={"figures": paper_figures(experiment.runs)})
     concrete = {**{name: [name] for name in experiment.runs}, **experiment.sweeps}
     figures = {n: with_concrete_runs(f, concrete) for n, f in experiment.figures.items()}
     return experiment.model_copy(update={"figures": figures})
