@@ -58,14 +58,14 @@ def _text(path: Path) -> str:
 
 def _yaml(path: Path, text: str) -> Any:
     try:
-        for line, problem in _excesses(text):
-            raise UserError(f"{path}: line {line}: {problem}")
+        for line, excess in _excesses(text):
+            raise UserError(f"{path}: line {line}: {excess}")
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        problem: Any = getattr(error, "problem", None)
+        problem = getattr(error, "problem", None) or "not YAML"
         mark = getattr(error, "problem_mark", None)
         if mark is None:
-            raise UserError(f"{path}: {problem or 'not YAML'}") from None
+            raise UserError(f"{path}: {problem}") from None
         lines = text.split("\n")
         number = min(mark.line, len(lines) - 1)  # the parser may only see it after the end
         if lines[number][mark.column : mark.column + 1] == "\t":
