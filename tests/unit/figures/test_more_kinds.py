@@ -167,3 +167,14 @@ def test_in_print_nothing_is_smaller_than_7_pt_and_the_width_is_the_columns(
     drawn = figure.get_tightbbox()  # of all that is drawn, in inches
     assert drawn.x0 >= 0 and drawn.x1 <= figure.get_figwidth(), "something is cut"
     assert drawn.y0 >= 0 and drawn.y1 <= figure.get_figheight(), "something is cut"
+
+
+def test_shares_have_a_curve_for_each_name_and_are_judged_for_each(planes: pd.DataFrame):
+    runs = [{"name": run, "curve": "small" if i < 3 else "large"} for i, run in enumerate(RUNS)]
+    rows = planes.assign(share=np.repeat([1.0, 10, 100, 1, 10, 100], 2))
+    table, figure, caption = make(spec_of("shares", runs), rows, [])
+    lines = [line for line in figure.axes[1].lines if line.get_gid() == "mean"]
+    assert [list(line.get_ydata()) for line in lines] == [[0.6, 0.7, 0.65], [0.8, 0.75, 0.7]]
+    assert set(table["curve"].dropna()) == {"small", "large"}
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["small", "large"]
+    assert "small: AUC: the claim" in caption and "large: AUC: the claim" in caption

@@ -25,8 +25,8 @@ def draw_against(
     colors = [color] if color and len(names) == 1 else categorical(len(names))
     markers = ["D"] if len(names) == 1 else MARKERS
     for name, paint, marker in zip(names, colors, markers, strict=False):
-        inside = [part if name is None else part[part["curve"] == name] for part in (means, seeds)]
-        _draw_curve(axes, *inside, along, paint, marker, name)
+        of = [part if name is None else part[part["curve"] == name] for part in (means, seeds)]
+        _draw_curve(axes, of[0], of[1], along, paint, marker, name)
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
     points.draw_diverged(axes, seeds, along, "y")
     _ticks(axes, means, along)

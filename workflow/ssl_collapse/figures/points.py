@@ -160,15 +160,21 @@ _MARKS: dict[str, dict[str, Any]] = {
 
 
 def legend_below(figure: Figure) -> None:
-    """One legend of the marks in use under the panels; grey, since colours mean runs or panels."""
-    used = {label for axes in figure.axes for label in axes.get_legend_handles_labels()[1]}
-    handles: list[Line2D | Patch] = [
+    """One legend of the marks in use under the panels; grey, since colours mean runs or panels.
+
+    Before them the names of curves, which have marks of their own, where there are any.
+    """
+    used: dict[str, Any] = {}
+    for axes in figure.axes:
+        used |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    handles: list[Any] = [h for label, h in used.items() if label not in {*_MARKS, "95 % interval"}]
+    handles += [
         Line2D([], [], label=label, **{"color": GREY, **mark})
         for label, mark in _MARKS.items()
         if label in used
     ]
     if "95 % interval" in used:
-        handles.insert(1, Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
+        handles.append(Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
     columns = 2 if figure.get_figwidth() < 4 else 5
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 

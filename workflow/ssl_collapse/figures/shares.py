@@ -49,7 +49,9 @@ def caption(spec: SharesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> st
         points.chance_sentence(numbers),
         fixed,
     ]
-    curves = rows.groupby("curve", sort=False) if "curve" in rows else [("", rows)]
+    curves = [("", rows)]
+    if "curve" in rows:
+        curves = [(str(name), part) for name, part in rows.groupby("curve", sort=False)]
     claims = 2 * len(curves)
     found = []
     for name, part in curves:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,7 @@ def _legend(spec: SpectraFigure, figure: Figure, title: str | None) -> None:
     found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
     last = dict(zip(*figure.axes[3].get_legend_handles_labels()[::-1], strict=True))
     found.update({label: last[label] for label in last if label == "diverged"})
-    place = {"loc": "outside right center"}
+    place: dict[str, Any] = {"loc": "outside right center"}
     if spec.width:  # no room beside the panels
         place = {"loc": "outside lower center", "ncols": 2 if spec.width == "column" else 4}
     figure.legend(list(found.values()), list(found), frameon=False, title=title, **place)

@@ -186,7 +186,7 @@ def _names(labels: Sequence[Any], classes: Sequence[Any] | None) -> list[str]:
         elif label >= len(classes):
             raise ValueError(f"class {label} of {len(classes)} that are named")
         else:
-            texts.append(str(classes[label]))
+            texts.append(str(classes[int(label)]))
     return texts
 
 

@@ -84,7 +84,7 @@ class SavedState:
 
     @contextmanager
     def saving(self, epoch: int, step: int) -> Iterator[Path]:
-        """Yield `file` to write the state to; notes how far it is, for who decides on more tries."""
+        """Yield `file` to write the state to; notes how far it is, by which tries are counted."""
         started = time.perf_counter()
         yield self.file
         write_text(self.folder / PLACE, f"epoch {epoch}, step {step}\n")
