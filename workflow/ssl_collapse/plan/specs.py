@@ -278,7 +278,7 @@ def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
 
     try:
         return {
-            split: [file_sha256(path) for path in stored_files(source.kind, patterns)]
+            split: [file_sha256(path) for path in stored_files(source.recipe()["kind"], patterns)]
             for split, patterns in source.files().items()
         }
     except (OSError, UserError) as error:
