@@ -426,6 +426,10 @@ def test_counters_that_old_files_lack_are_not_missed(tmp_path: Path):
         ({"epoch": 3, "notes": {"a": "b"}}, "no encoder of a known layout"),
         ({"a.weight": HEAD, "b.weight": HEAD}, "are of no ResNet and no ViT"),
         ({"visual.class_embedding": HEAD, "visual.proj": HEAD}, "are of no ResNet and no ViT"),
+        ({"state_dict": under("module.encoder_q.", {n: t.reshape(-1) for n, t in R.items()})},
+         "not fit|shapes of no encoder"),
+        ({"model": {n: t.reshape(-1) for n, t in V.items()}}, "shapes of no encoder"),
+        ({**V, "pos_embed": torch.zeros(2)}, "shapes of no encoder"),
         ({"encoder": under("module.backbone.", {**V, "patch_embed.proj.weight": torch.zeros(
             192, 3, 2, 16, 16)})}, "encoder of videos"),
     ],

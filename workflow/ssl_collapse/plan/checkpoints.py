@@ -1,6 +1,7 @@
 """The files of a run of checkpoints, and the epoch that each of them says in its name."""
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -21,9 +22,9 @@ def files_of(run: CheckpointRun) -> dict[int, Path]:
     Raises UnclearError where there is none, or where names say no epoch, several, or the same.
     """
     pattern = run.pattern
-    # Path.glob takes no pattern from the root
+    # Path.glob takes no pattern from the root, and Path.is_file fails where a path is too long
     matching = sorted(map(Path, glob.glob(str(pattern))))  # noqa: PTH207
-    found = [pattern] if pattern.is_file() else matching
+    found = [pattern] if os.path.isfile(pattern) else matching  # noqa: PTH113
     if not found:
         raise UnclearError(f"no file {pattern}; `folder` says where files lie")
     epochs: dict[int, Path] = {}

@@ -48,7 +48,11 @@ def _known(arch: str) -> str:
 class Config(StrictModel):
     """A model of timm by name, randomly initialised, without its classifier."""
 
-    arch: Annotated[str, Field(pattern=f"^{PREFIX}", max_length=120), AfterValidator(_known)]
+    arch: Annotated[
+        str,
+        Field(pattern=f"^{PREFIX}", max_length=120, examples=[f"{PREFIX}NAME"]),
+        AfterValidator(_known),
+    ]
     """`timm:NAME`."""
     pooling: Literal["avgpool", "token", "patch_mean"] | None = None
     """Representation: average of the last map, class `token`, mean of patches; null: timm's."""

@@ -78,19 +78,7 @@ def read_foreign(path: Path, backbone: StrictModel | None = None) -> ForeignEnco
     if "backbone" in metadata_of(path):
         return _our_encoder(path)
     content = read_content(path)
-    found = _ours(content) or layouts.find(content)
-    if found is None:
-        some = ", ".join(map(str, list(content)[:_SHOWN]))
-        raise UserError(f"{path}: no encoder of a known layout (docs/ENCODERS.md) in: {some}")
-    try:
-        given = (
-            backbone.model_dump(exclude_unset=True) if backbone else _named(path, content, found)
-        )
-        config = backbone_of(architecture(found.tensors, found.layout, given))
-    except UndeterminedError as error:
-        raise UserError(f"{path}: {found.layout.source} file: {error}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: {error.errors()[0]['msg']}") from None
+    found, config = _recognised(path, content, backbone)
     with torch.random.fork_rng(devices=[]):
         module, feature_dim = build_backbone(config)
     tensors = names.without(found.tensors, _left_to_heads(module, config, found.tensors))
@@ -108,6 +96,28 @@ def read_foreign(path: Path, backbone: StrictModel | None = None) -> ForeignEnco
         said=f"{_said(found, config)}, {len(tensors)} of {len(expected)} tensors",
         epoch=epoch if type(epoch) is int else None,
     )
+
+
+def _recognised(
+    path: Path, content: Mapping[str, Any], backbone: StrictModel | None
+) -> tuple[layouts.Found, StrictModel]:
+    """Where the encoder lies in a file, and what it is."""
+    source = ""
+    try:
+        found = _ours(content) or layouts.find(content)
+        if found is None:
+            some = ", ".join(map(str, list(content)[:_SHOWN]))
+            raise UndeterminedError(f"no encoder of a known layout (docs/ENCODERS.md) in: {some}")
+        source = f"{found.layout.source} file: "
+        keys = backbone.model_dump(exclude_unset=True) if backbone else None
+        given = _named(path, content, found) if keys is None else keys
+        return found, backbone_of(architecture(found.tensors, found.layout, given))
+    except UndeterminedError as error:
+        raise UserError(f"{path}: {source}{error}") from None
+    except ValidationError as error:
+        raise UserError(f"{path}: {source}{error.errors()[0]['msg']}") from None
+    except (LookupError, ValueError, RuntimeError, ArithmeticError):  # tensors of odd shapes
+        raise UserError(f"{path}: {source}its tensors have the shapes of no encoder") from None
 
 
 def _our_encoder(path: Path) -> ForeignEncoder:

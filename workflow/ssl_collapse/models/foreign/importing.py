@@ -26,6 +26,8 @@ def import_encoder(path: Path, spec: ImportEncoderSpec, output: Path) -> None:
     encoder = read_foreign(path, spec.backbone)
     preprocessing = resolved(encoder, Preprocessing.of(spec.preprocessing.to_spec()), path)
     logger.info("%s", encoder.said)
+    if encoder.epoch is not None:
+        logger.info("the file itself says epoch %d", encoder.epoch)
     logger.info("images are prepared so: %s", preprocessing.to_json())
     module, failure = encoder.module, None
     if spec.epoch == 0:

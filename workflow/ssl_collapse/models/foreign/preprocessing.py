@@ -62,6 +62,8 @@ UNKNOWN = Preprocessing()
 def of_timm(config: Mapping[str, Any]) -> Preprocessing:
     """What a timm `pretrained_cfg` says: its crop is a part (`crop_pct`) of the resized side."""
     size, part = config.get("input_size"), config.get("crop_pct")
+    part = part if isinstance(part, float | int) and part > 0 else None
+    size = size if isinstance(size, list | tuple) and all(type(n) is int for n in size) else None
     return Preprocessing.of(
         {
             **config,
@@ -73,7 +75,9 @@ def of_timm(config: Mapping[str, Any]) -> Preprocessing:
 
 def of_processor(config: Mapping[str, Any]) -> Preprocessing:
     """What a `preprocessor_config.json` of Hugging Face says."""
-    size, crop = config.get("size") or {}, config.get("crop_size") or {}
+    size, crop = (
+        found if isinstance(found := config.get(key), dict) else {} for key in ("size", "crop_size")
+    )
     return Preprocessing.of(
         {
             "mean": config.get("image_mean"),
