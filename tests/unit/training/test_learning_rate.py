@@ -5,6 +5,7 @@ import torch
 
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_backbone, build_method
+from ssl_collapse.models.method import MethodModule
 from ssl_collapse.training.learning_rate import epoch_lr, initial_lr
 from ssl_collapse.training.optimizer import build_optimizer, set_rates
 
@@ -45,7 +46,7 @@ def rates(epoch: int, step: int = 0, **keys: object) -> tuple[float, float]:
     """The rates of encoder and predictor."""
     r = recipe(**keys)
     optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
-    set_rates(optimizer, r, epoch, step)
+    set_rates(optimizer, r, epoch, step, steps=4)
     encoder, predictor = optimizer.param_groups
     return encoder["lr"], predictor["lr"]
 
@@ -71,18 +72,10 @@ def test_warm_up_steps_set_the_encoders_rate_to_0_in_every_epoch_but_the_first(f
     assert rates(2, 2, **keys) == pytest.approx((0.025, predictor))
 
 
-class OneWeight(torch.nn.Module):
+def one_weight() -> MethodModule:
     """A toy with one weight as encoder, and one as predictor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weights = torch.nn.ParameterList([torch.ones(1), torch.ones(1)])
-
-    def encoder_parameters(self) -> list[torch.nn.Parameter]:
-        return [self.weights[0]]
-
-    def predictor_parameters(self) -> list[torch.nn.Parameter]:
-        return [self.weights[1]]
+    encoder, predictor = (torch.nn.ParameterList([torch.ones(1)]) for _ in range(2))
+    return MethodModule(encoder, predictor=predictor)
 
 
 def weight_after_steps(gradients: tuple[float, ...], **keys: object) -> list[float]:
@@ -91,14 +84,14 @@ def weight_after_steps(gradients: tuple[float, ...], **keys: object) -> list[flo
     The rate of epoch 2 is 1 (512 / 256 of base_lr 1, and half of that by the cosine).
     """
     r = recipe(base_lr=1.0, batch_size=512, n_warmup_steps=1, **keys)
-    model = OneWeight()
+    model = one_weight()
     optimizer, weights = build_optimizer(model, r), []
     for step, gradient in enumerate(gradients):
-        set_rates(optimizer, r, 2, step)
-        for weight in model.weights:
+        set_rates(optimizer, r, 2, step, steps=2)
+        for weight in model.parameters():
             weight.grad = torch.tensor([float(gradient)])
         optimizer.step()
-        weights.append(model.weights[0].item())
+        weights.append(model.backbone[0].item())
     return weights
 
 
