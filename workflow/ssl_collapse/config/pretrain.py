@@ -15,7 +15,7 @@ from ssl_collapse.config.types import (
     Steps,
     StrictModel,
     Triple,
-    is_spec,
+    is_from_spec,
     merge,
 )
 
@@ -116,7 +116,7 @@ class Recipe(StrictModel):
     @classmethod
     def _as_the_method_has_it(cls, values: Any, info: ValidationInfo) -> Any:
         """Lay the method's own recipe under the keys that are given; a spec holds them all."""
-        if not isinstance(values, dict) or is_spec(info):
+        if not isinstance(values, dict) or is_from_spec(info):
             return values
         return merge(method_recipe(values.get("method")), values)
 

@@ -72,12 +72,12 @@ class StrictModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _neutral_where_absent(cls, values: Any, info: ValidationInfo) -> Any:
-        if is_spec(info) and isinstance(values, dict):
+        if is_from_spec(info) and isinstance(values, dict):
             return {**cls._neutral(), **values}
         return values
 
 
-def is_spec(info: ValidationInfo) -> bool:
+def is_from_spec(info: ValidationInfo) -> bool:
     """Whether what is validated is a spec, which holds every value but the neutral ones."""
     return info.context is _FROM_SPEC
 
