@@ -10,6 +10,21 @@ from ssl_collapse.config.types import StrictModel
 if TYPE_CHECKING:
     from ssl_collapse.config.pretrain import Recipe
 
+# BYOL's augmentation (Grill et al. 2020, appendix B), which many methods have taken over.
+BYOL_AUGMENTATION: dict[str, Any] = {
+    "min_scale": 0.08,
+    "saturation": 0.2,
+}
+# The reference's recipe of BYOL and MoCo v3, for 100 epochs.
+LARS_RECIPE: dict[str, Any] = {
+    "optimizer": "lars_excluding_1d",
+    "base_lr": 0.6,
+    "weight_decay": 1e-6,
+    "warmup_epochs": 10,
+    "lr_schedule": "step",
+    "augmentation": BYOL_AUGMENTATION,
+}
+
 
 def _tell_recipe(schema: dict[str, Any], model: type["MethodConfig"]) -> None:
     if model.recipe:

@@ -1,14 +1,12 @@
 """SimSiam: Chen & He, "Exploring Simple Siamese Representation Learning", CVPR 2021."""
 
 from collections.abc import Sequence
-from itertools import permutations
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssl_collapse.config.methods.simsiam import Config
 from ssl_collapse.models.method import MethodModule
+from ssl_collapse.models.pairs import mean_cosine, mean_over_pairs
 
 
 class SimSiamModel(MethodModule):
@@ -45,9 +43,7 @@ def simsiam_loss(p: Sequence[Tensor], z: Sequence[Tensor]) -> Tensor:
         p: predictor outputs of each view, (B, D).
         z: targets of each view, (B, D).
     """
-    pairs = list(permutations(range(len(p)), 2))
-    cosines = [F.cosine_similarity(p[i], z[j].detach(), dim=1).mean() for i, j in pairs]
-    return -torch.stack(cosines).sum() / len(pairs)
+    return -mean_over_pairs(mean_cosine, p, z)
 
 
 def projector(feature_dim: int, projection_dim: int) -> nn.Sequential:
