@@ -42,6 +42,39 @@ def test_warm_up_rises_by_equal_steps_and_then_the_cosine_starts_at_the_top():
     assert lrs == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
 
 
+def test_by_step_the_warm_up_starts_at_0_and_the_cosine_goes_on_within_an_epoch():
+    keys = {"lr_schedule": "step", "warmup_epochs": 2, "final_lr": 0.01}
+    # 0.05 t / 2; then of the two epochs left, 0.01 + 0.04/2 (1 + cos(pi (t - 2)/2))
+    expected = {(0, 0): 0, (0, 0.5): 0.0125, (1, 0.5): 0.0375, (2, 0): 0.05, (3, 0): 0.03}
+    quarter = 0.01 + 0.02 * (1 + 0.5**0.5)
+    for (epoch, part), lr in {**expected, (2, 0.5): quarter}.items():
+        assert epoch_lr(recipe(**keys), epoch, part) == pytest.approx(lr)
+    # by epoch, nothing moves within one
+    assert epoch_lr(recipe(), 1, 0.5) == epoch_lr(recipe(), 1)
+
+
+def test_lars_has_groups_of_1d_parameters_with_a_rate_of_their_own():
+    r = recipe(optimizer="lars_excluding_1d", base_lr=0.2, base_lr_1d=0.05, fix_pred_lr=True)
+    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    shapes = [{p.ndim for p in group["params"]} for group in optimizer.param_groups]
+    assert shapes == [{2, 4}, {2}, {1}, {1}]
+    set_rates(optimizer, r, 2, 0, steps=4)
+    # halfway down the cosine, the predictor's as at first; those of biases are a quarter
+    expected = [0.1, 0.2, 0.025, 0.05]
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
+
+
+def test_weight_decay_goes_on_a_half_cosine_over_all_steps():
+    r = recipe(optimizer="adamw", weight_decay=0.04, final_weight_decay=0.4)
+    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    # 0.4 - 0.36 (1 + cos(pi t/4)) / 2 of t epochs
+    one_epoch = 0.4 - 0.18 * (1 + 0.5**0.5)
+    for epoch, step, expected in ((0, 0, 0.04), (1, 0, one_epoch), (0, 4, one_epoch), (2, 0, 0.22)):
+        set_rates(optimizer, r, epoch, step, steps=4)
+        decays = [group["weight_decay"] for group in optimizer.param_groups]
+        assert decays == pytest.approx([expected] * 2)
+
+
 def rates(epoch: int, step: int = 0, **keys: object) -> tuple[float, float]:
     """The rates of encoder and predictor."""
     r = recipe(**keys)
