@@ -30,8 +30,8 @@ from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.optimizer import build_optimizer, set_rates
 from ssl_collapse.training.ranks import Ranks
 from ssl_collapse.training.saving import Progress, Rows, Saver
-from ssl_collapse.views.augmentation import augment
-from ssl_collapse.views.batches import CroppedViews, step_colours, view_loader
+from ssl_collapse.views.augmentation import Augmenter
+from ssl_collapse.views.batches import CroppedViews, load_views
 from ssl_collapse.views.schedule import epoch_batches
 
 logger = logging.getLogger("ssl_collapse")
@@ -76,8 +76,7 @@ class Trainer:
         self.model = cast(SiameseModel, self.module)
         self.optimizer = build_optimizer(self.model, spec)
         self._loss = ranks.parallel(self.module)
-        self.mean = torch.tensor(spec.mean, device=runtime.device)
-        self.std = torch.tensor(spec.std, device=runtime.device)
+        self.augmenter = Augmenter(spec.mean, spec.std, runtime.device)
         self.watch = OutputWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.module, self.optimizer, state)
         self._interruption = Interruption()
@@ -129,23 +128,22 @@ class Trainer:
     def _epoch(self) -> None:
         progress, spec = self.progress, self.spec
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
-        views = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
-        loader = view_loader(views, progress.step, self.runtime.workers)
+        dataset = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         bar = tqdm(
-            loader,
+            load_views(dataset, progress.step, self.runtime.workers, self.augmenter),
             desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
             initial=progress.step,
-            total=len(views),
+            total=len(dataset),
             disable=not (self.ranks.first and sys.stderr.isatty()),
             leave=False,
         )
         clock = time.perf_counter()
-        for crops in bar:
-            progress.loss_sum += self._step(crops)
+        for views in bar:
+            progress.loss_sum += self._step(views)
             progress.step += 1
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
-            if self._stop and progress.step < len(views):
+            if self._stop and progress.step < len(dataset):
                 self._interrupt()
             if self.ranks.first and now - self._saved > SAVE_EVERY:
                 self.saver.save_state()
@@ -155,22 +153,15 @@ class Trainer:
                 logger.info(
                     "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
                 )
-        self._finish_epoch(len(views))
+        self._finish_epoch(len(dataset))
         if self._stop and progress.epoch < spec.epochs:
             self._interrupt()
 
-    def _step(self, crops: list[Tensor]) -> float:
+    def _step(self, views: tuple[Tensor, ...]) -> float:
         progress, device = self.progress, self.runtime.device
-        colours = step_colours(self.spec, progress.epoch, progress.step, self._part)
-        view1, view2 = (
-            augment(
-                view.to(device, non_blocking=True), colour.to(device), self.mean, self.std
-            ).contiguous(memory_format=torch.channels_last)
-            for view, colour in zip(crops, colours, strict=True)
-        )
         set_rates(self.optimizer, self.spec, progress.epoch, progress.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(view1, view2)
+        loss = self._loss(*views)
         value, asked = self.ranks.mean([loss.item(), float(self._interruption.asked)], device)
         self._stop = asked > 0
         check_loss(value, progress.epoch, progress.step)
