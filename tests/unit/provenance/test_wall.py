@@ -285,7 +285,6 @@ def new_run_key(workflow: Path) -> None:
         "^    fix_pred_lr: bool = False",
         "    n_views: Annotated[int, Neutral(2)] = 2\n    fix_pred_lr: bool = False",
     )
-    replace(workflow, "config/pretrain.py", "^    NotNegative,", "    Neutral,\n    NotNegative,")
 
 
 def new_method(workflow: Path) -> None:

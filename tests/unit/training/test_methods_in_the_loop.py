@@ -1,4 +1,4 @@
-"""Every method through the training loop: resumed, as a hybrid, on every data schedule."""
+"""Every method through the training loop: resumed, as a hybrid, on every data schedule, n views."""
 
 from pathlib import Path
 from typing import Any
@@ -81,19 +81,20 @@ def test_a_hybrid_goes_on_as_the_run_that_it_starts_from(
     assert all(torch.equal(whole[key], own[key]) for key in whole)
 
 
-SCHEDULES: list[dict[str, Any]] = [
-    {"schedule": "current", "n_rounds": 3},
-    {"schedule": "accumulate", "steps_per_epoch": 2},
-    {"share": 50, "repeat_batch": 2},
-]
+KEYS: dict[str, dict[str, Any]] = {
+    "current": {"schedule": "current", "n_rounds": 3},
+    "accumulate": {"schedule": "accumulate", "steps_per_epoch": 2},
+    "last": {"share": 50, "repeat_batch": 2},
+    "three views": {"augmentation": {"views": [{}, {}, {"blur_probability": 0.0}]}},
+}
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda keys: keys.get("schedule", "last"))
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS)
 @pytest.mark.parametrize("name", METHODS)
-def test_every_schedule_trains_with_every_method(
-    images: PackedImages, tmp_path: Path, name: str, schedule: dict[str, Any]
+def test_every_method_trains_on_every_schedule_and_with_more_views(
+    images: PackedImages, tmp_path: Path, name: str, keys: dict[str, Any]
 ):
-    rows = trainer(images, tmp_path, name, **schedule).run()
+    rows = trainer(images, tmp_path, name, **keys).run()
     assert len(rows) == 3
     assert np.isfinite([row["loss"] for row in rows]).all()
     first, last = (

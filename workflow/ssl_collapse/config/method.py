@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 BYOL_AUGMENTATION: dict[str, Any] = {
     "min_scale": 0.08,
     "saturation": 0.2,
+    "views": [
+        {"blur_probability": 1.0},
+        {"blur_probability": 0.1, "solarize_probability": 0.2},
+    ],
 }
 # The reference's recipe of BYOL and MoCo v3, for 100 epochs.
 LARS_RECIPE: dict[str, Any] = {

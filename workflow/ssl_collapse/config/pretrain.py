@@ -1,8 +1,9 @@
 """The recipe of one pretraining: every key that changes the trained weights."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ssl_collapse.config.families import Backbone, Method, default_method, method_recipe
 from ssl_collapse.config.types import (
@@ -27,8 +28,8 @@ Sigma = Annotated[float, Field(le=100)]
 Rate = Annotated[float, Field(gt=0)]
 
 
-class Augmentation(StrictModel):
-    """The SimSiam augmentation; crop size and normalisation come with the dataset."""
+class ViewAugmentation(StrictModel):
+    """How one view is made; crop size and normalisation come with the dataset."""
 
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Smallest part of the image's area that a random crop takes."""
@@ -50,6 +51,8 @@ class Augmentation(StrictModel):
     """Lowest and highest standard deviation of the blur in px."""
     flip_probability: Probability = 0.5
     """Probability of a horizontal flip."""
+    solarize_probability: Annotated[Probability, Neutral(0)] = 0.0
+    """Probability that what is brighter than half is inverted."""
 
     @model_validator(mode="after")
     def _range_of_blur(self) -> Self:
@@ -57,6 +60,31 @@ class Augmentation(StrictModel):
         if not 0 < low <= high:
             raise ValueError(f"blur_sigma {self.blur_sigma} must be [lowest, highest], above 0")
         return self
+
+
+class Augmentation(ViewAugmentation):
+    """The augmentation of all views, SimSiam's; `views` says where a view has its own."""
+
+    views: Annotated[
+        Annotated[list[ViewAugmentation], Field(min_length=2, max_length=100)] | None, Neutral(None)
+    ] = None
+    """One entry for each view with the keys it has of its own, `{}` for none; null: two views."""
+
+    @field_validator("views")
+    @classmethod
+    def _shared_keys(
+        cls, views: list[ViewAugmentation] | None, info: ValidationInfo
+    ) -> list[ViewAugmentation] | None:
+        def complete(view: ViewAugmentation) -> ViewAugmentation:
+            shared = {k: v for k, v in info.data.items() if k not in view.model_fields_set}
+            return view.model_copy(update=shared)
+
+        return views and [complete(view) for view in views]
+
+    @property
+    def of_views(self) -> Sequence[ViewAugmentation]:
+        """The augmentation of each view."""
+        return self.views or (self, self)
 
 
 class Recipe(StrictModel):
@@ -67,7 +95,7 @@ class Recipe(StrictModel):
     backbone: Backbone
     """The network: its `arch` and keys."""
     augmentation: Augmentation = Augmentation()
-    """How the two views of an image are made."""
+    """How the views of an image are made."""
 
     epochs: Epochs = 100
     """Length of the training in epochs."""
@@ -118,7 +146,14 @@ class Recipe(StrictModel):
         """Lay the method's own recipe under the keys that are given; a spec holds them all."""
         if not isinstance(values, dict) or is_from_spec(info):
             return values
-        return merge(method_recipe(values.get("method")), values)
+        recipe, given = method_recipe(values.get("method")), values.get("augmentation")
+        merged = merge(recipe, values)
+        views = recipe.get("augmentation", {}).get("views")
+        if views and isinstance(given, dict) and "views" not in given:
+            # what is said of all views holds for all
+            own = [{k: v for k, v in view.items() if k not in given} for view in views]
+            merged["augmentation"]["views"] = own
+        return merged
 
     @model_validator(mode="before")
     @classmethod

@@ -29,8 +29,8 @@ from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.optimizer import build_optimizer, set_rates
 from ssl_collapse.training.ranks import Ranks
 from ssl_collapse.training.saving import Progress, Rows, Saver
-from ssl_collapse.views.augmentation import augment
-from ssl_collapse.views.batches import CroppedViews, step_colours, view_loader
+from ssl_collapse.views.augmentation import Augmenter
+from ssl_collapse.views.batches import CroppedViews, load_views
 from ssl_collapse.views.schedule import epoch_batches, steps_per_epoch
 
 logger = logging.getLogger("ssl_collapse")
@@ -75,8 +75,7 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, spec)
         self._loss = ranks.parallel(self.model)
         self._steps = steps_per_epoch(spec, len(ordering))
-        self.mean = torch.tensor(spec.mean, device=runtime.device)
-        self.std = torch.tensor(spec.std, device=runtime.device)
+        self.augmenter = Augmenter(spec.mean, spec.std, runtime.device)
         self.watch = OutputWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.model, self.optimizer, state)
         self._interruption = Interruption()
@@ -128,23 +127,22 @@ class Trainer:
     def _epoch(self) -> None:
         progress, spec = self.progress, self.spec
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
-        views = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
-        loader = view_loader(views, progress.step, self.runtime.workers)
+        dataset = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         bar = tqdm(
-            loader,
+            load_views(dataset, progress.step, self.runtime.workers, self.augmenter),
             desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
             initial=progress.step,
-            total=len(views),
+            total=len(dataset),
             disable=not (self.ranks.first and sys.stderr.isatty()),
             leave=False,
         )
         clock = time.perf_counter()
-        for crops in bar:
-            progress.loss_sum += self._step(crops)
+        for views in bar:
+            progress.loss_sum += self._step(views)
             progress.step += 1
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
-            if self._stop and progress.step < len(views):
+            if self._stop and progress.step < len(dataset):
                 self._interrupt()
             if self.ranks.first and now - self._saved > SAVE_EVERY:
                 self.saver.save_state()
@@ -154,24 +152,12 @@ class Trainer:
                 logger.info(
                     "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
                 )
-        self._finish_epoch(len(views))
+        self._finish_epoch(len(dataset))
         if self._stop and progress.epoch < spec.epochs:
             self._interrupt()
 
-    def _views(self, crops: list[Tensor]) -> list[Tensor]:
-        """The step's views, coloured and normalised, each (B, 3, crop, crop) float32."""
-        device = self.runtime.device
-        colours = step_colours(self.spec, self.progress.epoch, self.progress.step, self._part)
-        return [
-            augment(
-                view.to(device, non_blocking=True), colour.to(device), self.mean, self.std
-            ).contiguous(memory_format=torch.channels_last)
-            for view, colour in zip(crops, colours, strict=True)
-        ]
-
-    def _step(self, crops: list[Tensor]) -> float:
+    def _step(self, views: tuple[Tensor, ...]) -> float:
         spec, progress, steps = self.spec, self.progress, self._steps
-        views = self._views(crops)
         set_rates(self.optimizer, spec, progress.epoch, progress.step, steps)
         self.model.before_step(progress.epoch * steps + progress.step, spec.epochs * steps)
         self.optimizer.zero_grad(set_to_none=True)
