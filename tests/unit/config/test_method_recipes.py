@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-from pydantic import ValidationError
 from toy import RECIPE
 
 from ssl_collapse.config.pretrain import PretrainSpec
@@ -46,23 +44,3 @@ def test_a_spec_is_read_as_it_is():
     byol = spec(method={"name": "byol"}, lr_schedule="epoch")
     assert "lr_schedule" not in byol.to_spec()
     assert PretrainSpec.from_spec(byol.to_spec_json()) == byol
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        (
-            {"method": {"name": "nnsiam", "queue_size": 1000}, "batch_size": 96},
-            "method.queue_size 1000 is no multiple of batch_size 96; take 960",
-        ),
-        (
-            {"method": {"name": "nnsiam", "queue_size": 8}, "batch_size": 16},
-            "method.queue_size 8 is no multiple of batch_size 16; take 16",
-        ),
-        ({"method": {"name": "byol"}, "epochs": 5}, "warmup_epochs 10 must be below epochs 5"),
-        ({"base_lr_1d": 0.1}, "`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone"),
-    ],
-)
-def test_what_does_not_go_together_is_said(keys: dict[str, Any], message: str):
-    with pytest.raises(ValidationError, match=message):
-        spec(**keys)

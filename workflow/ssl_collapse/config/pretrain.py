@@ -186,7 +186,8 @@ class Recipe(StrictModel):
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}"
+                f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}; "
+                "set it lower"
             )
         if self.base_lr_1d is not None and self.optimizer != "lars_excluding_1d":
             raise ValueError("`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone")
