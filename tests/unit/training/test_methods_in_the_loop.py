@@ -11,7 +11,9 @@ from toy import MODEL, pretrain_spec
 from ssl_collapse.config.families import Method
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint
+from ssl_collapse.models.encoder_file import load_encoder
 from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.loop import Runtime, Trainer
 
 HEADS = {"hidden_dim": 8, "projection_dim": 4}
@@ -101,3 +103,7 @@ def test_every_method_trains_on_every_schedule_and_with_more_views(
         load_checkpoint(tmp_path / f"checkpoints/epoch000{epoch}.pt")["model"] for epoch in (0, 3)
     )
     assert not torch.equal(first["backbone.conv1.weight"], last["backbone.conv1.weight"])
+    export_encoder(tmp_path / "checkpoints/epoch0003.pt", tmp_path / "encoder", 3)
+    weights, _ = load_encoder(tmp_path / "encoder")
+    # the backbone that is trained, and no one that follows it
+    assert torch.equal(weights["conv1.weight"], last["backbone.conv1.weight"])
