@@ -74,7 +74,11 @@ def test_a_hybrid_goes_on_as_the_run_that_it_starts_from(
     trainer(images, tmp_path / "whole", name).run()
     hybrid = trainer(images, tmp_path / "hybrid", name, start_epoch=1)
     hybrid.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
+    told: list[tuple[int, int]] = []
+    before = hybrid.model.before_step
+    hybrid.model.before_step = lambda *steps: (told.append(steps), before(*steps))[1]
     hybrid.run()
+    assert told == [(step, 9) for step in range(3, 9)]  # of the whole training, three per epoch
     whole, own = (
         load_checkpoint(tmp_path / run / "checkpoints/epoch0003.pt")["model"]
         for run in ("whole", "hybrid")
