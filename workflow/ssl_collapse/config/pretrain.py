@@ -1,11 +1,11 @@
 """The recipe of one pretraining: every key that changes the trained weights."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from ssl_collapse.config.families import Backbone, Method, default_method
+from ssl_collapse.config.families import Backbone, Method, default_method, method_recipe
 from ssl_collapse.config.types import (
     Epochs,
     Neutral,
@@ -16,6 +16,8 @@ from ssl_collapse.config.types import (
     Steps,
     StrictModel,
     Triple,
+    is_from_spec,
+    merge,
 )
 
 Schedule = Literal["iid", "current", "accumulate", "last"]
@@ -23,6 +25,7 @@ Schedule = Literal["iid", "current", "accumulate", "last"]
 
 Strength = Annotated[float, Field(ge=0, le=100)]
 Sigma = Annotated[float, Field(le=100)]
+Rate = Annotated[float, Field(gt=0)]
 
 
 class ViewAugmentation(StrictModel):
@@ -101,18 +104,24 @@ class Recipe(StrictModel):
     steps_per_epoch: Steps | None = None
     """Steps of every epoch, whatever the schedule; null: training images // batch_size."""
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    """What takes the steps."""
-    base_lr: Annotated[float, Field(gt=0)] = 0.05
+    optimizer: Literal["sgd", "adamw", "lars_excluding_1d"] = "sgd"
+    """What takes the steps; LARS neither adapts nor decays biases and norms, which are 1-D."""
+    base_lr: Rate = 0.05
     """The learning rate is base_lr * batch_size / 256."""
+    base_lr_1d: Annotated[Rate | None, Neutral(None)] = None
+    """For LARS, the base_lr of biases and norms; null: that of the weights."""
     final_lr: Annotated[float, Field(ge=0)] = 0.0
     """Where the half cosine ends; scaled by the batch as base_lr is."""
     warmup_epochs: NotNegative = 0
     """Epochs in which the learning rate rises, before the half cosine."""
+    lr_schedule: Annotated[Literal["epoch", "step"], Neutral("epoch")] = "epoch"
+    """Whether the learning rate is set once per epoch or at every step."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of the optimiser."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """Weight decay of the optimiser."""
+    final_weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Neutral(None)] = None
+    """Where the weight decay ends, on a half cosine over all steps; null: it stays."""
     fix_pred_lr: bool = False
     """Whether the predictor keeps the initial learning rate, after its warm-up."""
 
@@ -130,6 +139,14 @@ class Recipe(StrictModel):
     """First steps of every epoch but the first in which the encoder's rate is 0."""
     checkpoint_every: Positive = 1
     """Epochs from one checkpoint to the next; the last epoch always has one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_method_has_it(cls, values: Any, info: ValidationInfo) -> Any:
+        """Lay the method's own recipe under the keys that are given; a spec holds them all."""
+        if not isinstance(values, dict) or is_from_spec(info):
+            return values
+        return merge(method_recipe(values.get("method")), values)
 
     @model_validator(mode="before")
     @classmethod
@@ -164,6 +181,9 @@ class Recipe(StrictModel):
             raise ValueError(
                 f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}"
             )
+        if self.base_lr_1d is not None and self.optimizer != "lars_excluding_1d":
+            raise ValueError("`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone")
+        self.method.check(self)
         return self
 
 
