@@ -18,8 +18,8 @@ from ssl_collapse.config.backbones.torchvision_resnet import Config as Backbone
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.evaluation.knn import classify
-from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.probe import Probe
+from ssl_collapse.evaluation.proposals import CpuBackend
 from ssl_collapse.evaluation.spectrum import explained
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset

@@ -19,8 +19,6 @@ class ImageSource(StrictModel):
     # The rule that makes them, where they are not the user's own.
     made_by: ClassVar[str] = "textures"
 
-    kind: str
-
     @property
     def labelled(self) -> bool:
         """Whether the images have classes; if not, runs must be evaluated on another dataset."""

@@ -80,8 +80,7 @@ class RunConfig(Recipe):
     dataset: str
     """A name under `datasets`."""
     evaluate_on: str | None = None
-    """A name under `datasets` whose images are measured instead of the training images' own; null:
-    `dataset`."""
+    """A name under `datasets` whose images are measured; null: `dataset`."""
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     """One training for each: weights, batches, crops and ordering."""
     analyze: Annotated[list[Literal["last"] | NotNegative], Field(min_length=1)] = ["last"]

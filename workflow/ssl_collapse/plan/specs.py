@@ -27,11 +27,6 @@ class Point:
     seed: int
     epoch: int
 
-    @property
-    def folder(self) -> str:
-        """Its folder under results/."""
-        return f"runs/{self.run}/seed{self.seed}/epoch{self.epoch:04d}"
-
 
 class Plan:
     """The specs of all stages, as plain data ready for JSON."""
@@ -283,7 +278,7 @@ def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
 
     try:
         return {
-            split: [file_sha256(path) for path in stored_files(source.kind, patterns)]
+            split: [file_sha256(path) for path in stored_files(source.recipe()["kind"], patterns)]
             for split, patterns in source.files().items()
         }
     except (OSError, UserError) as error:
