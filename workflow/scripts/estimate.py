@@ -5,6 +5,7 @@ there, so the images need not be here. Hours are those of one GPU or, without on
 """
 
 import argparse
+import json
 import logging
 import tempfile
 import time
@@ -72,7 +73,7 @@ def main(args: argparse.Namespace) -> None:
     known: dict[str, Network] = {}
     networks = {}
     for name in plan.experiment.runs:
-        spec = PretrainSpec(**plan.pretrain(name, 0) | {"seed": 0, "start_epoch": 0})
+        spec = PretrainSpec.from_spec(json.dumps(plan.pretrain(name, 0) | {"start_epoch": 0}))
         keys = ("backbone", "method", "batch_size", "optimizer", "crop", "augmentation")
         key = spec.model_copy(update={"epochs": 1}).model_dump_json(include=set(keys))
         if key not in known:
@@ -111,7 +112,7 @@ def measure(spec: PretrainSpec, device: torch.device) -> Network:
             trainer = Trainer(recipe, images, order, Runtime(device, log_every=1000), state)
             trainer.run()
             seconds = max(trainer.progress.speed[0]["seconds"], 1e-3) / steps
-            parameters = sum(p.numel() for p in trainer.module.parameters())
+            parameters = sum(p.numel() for p in trainer.model.parameters())
     backbone, dim = build_backbone(spec.backbone)
     return Network(
         seconds, forward_rate(backbone.to(device).eval(), spec.crop, device), parameters, dim
