@@ -2,12 +2,13 @@
 # make test     checks, unit tests, the smoke pipeline and a sample of the rest: under ten minutes
 # make test-all the rest: every rerun, kills at seeded points, a throw-away SLURM (as root on Debian)
 # make audit    whether a checkpoint's encoder has collapsed: CHECKPOINT=file IMAGES=folder
+# make estimate CONFIG=FILE   what it will take: jobs, hours, disk, memory
 # make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns events faults cluster reference release why verify equal audit bench clean
+.PHONY: all test test-all check unit sample reruns events faults cluster reference release why verify equal audit estimate bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -76,6 +77,10 @@ equal: .venv/installed
 audit: .venv/installed
 	@test -n "$(CHECKPOINT)" && test -n "$(IMAGES)" || { echo "say CHECKPOINT=file and IMAGES=folder" >&2; exit 2; }
 	@$(BIN)/python workflow/scripts/audit.py "$(CHECKPOINT)" "$(IMAGES)" $(ARGS)
+
+# ARGS="--images NAME=TRAIN:VAL" where images are not here and not known
+estimate: .venv/installed
+	@$(BIN)/python workflow/scripts/estimate.py $(or $(CONFIG),config.yaml) $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py

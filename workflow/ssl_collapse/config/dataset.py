@@ -265,6 +265,8 @@ class PackSpec(StrictModel):
 
     shorter_side: Pixels | None
     """Shorter side in px that images are stored with; null: the original files."""
+    jpeg_quality: Annotated[int | None, Neutral(None)] = None
+    """Quality of the JPEG files that they are stored as; null: as pixels."""
 
 
 class OrderingSpec(StrictModel):

@@ -36,8 +36,10 @@ class DatasetConfig(StrictModel):
     """Shorter side in px when packed and evaluated; null: 256, for textures their own size."""
     crop: Pixels | None = None
     """Width and height in px that the network sees; null: 224, for textures `resize`."""
-    pack: Literal["resized", "original"] = "resized"
-    """Packed as decoded pixels of that shorter side, or as the files' own bytes."""
+    pack: Literal["resized", "jpeg", "original"] = "resized"
+    """Packed with that shorter side as pixels or as JPEG files, or as the files' own bytes."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 90
+    """Quality of the JPEG files of `pack: jpeg`."""
     mean: Triple = [0.485, 0.456, 0.406]
     """Subtracted from red, green and blue (of 1)."""
     std: Annotated[list[Scale], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
@@ -79,7 +81,10 @@ class StartConfig(StrictModel):
 
 
 class RunConfig(Recipe):
-    """One run: a recipe on a dataset, for several seeds, with the epochs to analyse."""
+    """One run: a recipe on a dataset, for several seeds, with the epochs to analyse.
+
+    The defaults are those of SimSiam; where another method has its own, its keys tell them.
+    """
 
     dataset: str
     """A name under `datasets`."""

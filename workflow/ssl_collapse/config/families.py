@@ -6,6 +6,7 @@ adding one changes no code that the results of the others were made with.
 """
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
@@ -14,7 +15,10 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 from ssl_collapse.config.backbones import timm_model
 from ssl_collapse.config.types import StrictModel
 
+_METHODS = "ssl_collapse.config.methods"
 
+
+@cache
 def _configs(package: str) -> list[type[StrictModel]]:
     folder = import_module(package).__path__
     names = sorted(module.name for module in pkgutil.iter_modules(folder))
@@ -67,6 +71,16 @@ def default_method() -> Any:
     return import_module("ssl_collapse.config.methods.simsiam").Config()
 
 
+def method_recipe(method: Any) -> dict[str, Any]:
+    """The method's own defaults of a run's other keys; `method`: a model, or as it was written."""
+    if isinstance(method, dict):
+        found = [
+            m for m in _configs(_METHODS) if m.model_fields["name"].default == method.get("name")
+        ]
+        method = found[0] if found else None
+    return getattr(method, "recipe", {})
+
+
 def _named(value: Any) -> Any:
     """Without a name, SimSiam is meant: also where there are other methods."""
     return {"name": "simsiam", **value} if isinstance(value, dict) else value
@@ -77,6 +91,4 @@ if TYPE_CHECKING:
     Method = Any
 else:
     Backbone = _backbones()
-    Method = Annotated[
-        _union(_configs("ssl_collapse.config.methods"), "name"), BeforeValidator(_named)
-    ]
+    Method = Annotated[_union(_configs(_METHODS), "name"), BeforeValidator(_named)]

@@ -208,7 +208,8 @@ class Plan:
         """How images are stored."""
         config = self.experiment.datasets[dataset]
         side = None if config.pack == "original" else config.sizes()[0]
-        return PackSpec(shorter_side=side).to_spec()
+        quality = config.jpeg_quality if config.pack == "jpeg" else None
+        return PackSpec(shorter_side=side, jpeg_quality=quality).to_spec()
 
     def ordering(self, dataset: str, seed: int) -> dict[str, Any]:
         """The seed of the permutation, or the digest of the user's own."""

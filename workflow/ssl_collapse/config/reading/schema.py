@@ -14,11 +14,11 @@ from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.paper import PAPER
+from ssl_collapse.config.types import TAGS
 
 Node = dict[str, Any]
 SCHEMA, REFERENCE = "config.schema.json", "docs/CONFIG.md"
 FILLED = ("files", "checkpoints")  # sections that are filled in, not written
-TAGS = ("kind", "arch", "name")  # keys that say which of several mappings is meant
 _INTRODUCTION = """\
 # Every key of the config
 
