@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns events faults cluster release why verify equal bench clean
+.PHONY: all test test-all check unit sample reruns events faults cluster release why verify prune equal bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -59,7 +59,8 @@ cluster: .venv/installed
 
 # why: why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
 # verify: read every image and result again, and name what is not as recorded
-why verify:
+# prune: drop what the store holds and no result links any more; ARGS="--keep-days 30"
+why verify prune:
 	@test -e .venv/installed || { echo "there is no .venv yet: \`make\` sets it up (about 6 GB) and runs the experiment" >&2; exit 2; }
 	@$(BIN)/python workflow/scripts/$@.py $(ARGS)
 

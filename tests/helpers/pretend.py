@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snakemake_runs import Job
 
-from ssl_collapse.provenance.job import Record
+from ssl_collapse.provenance.record import Record
 from ssl_collapse.runtime.command_line import text
 
 FOLDERS = ("images", "checkpoints")  # outputs that are folders
