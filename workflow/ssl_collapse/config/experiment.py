@@ -150,8 +150,7 @@ class RuntimeConfig(StrictModel):
     scratch: Folder | None = None
     """Folder on the node's own disk for copies of packed images; null: read in place."""
     store: Folder | Literal[False] | None = None
-    """Folder where finished results are kept, to be taken and not computed again; off: none; null:
-    `store` in the folder of results."""
+    """Folder of finished results, taken and not computed again; off: none; null: in `results`."""
     store_trust: Literal["own", "everyone"] = "own"
     """Whose results are taken from the store; of others only formats that cannot run code."""
 

@@ -1,8 +1,6 @@
 """What the store holds and no result is any more, dropped."""
 
 import os
-import re
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -15,6 +13,7 @@ from ssl_collapse.provenance.content import files_of
 from ssl_collapse.provenance.entry import Manifest
 from ssl_collapse.provenance.sidecar import SUFFIX, read_sidecar
 from ssl_collapse.provenance.store import drop
+from ssl_collapse.runtime.files import is_left_over, remove
 
 DAY = 86_400  # s
 _KEY = "[0-9a-f]" * 64
@@ -83,14 +82,15 @@ def _forget_names(store: Path, known: set[str]) -> None:
 
 
 def _clear(store: Path) -> None:
-    """Remove what processes that died have left for a day, and empty folders."""
+    """Remove empty folders, and what processes of ours that died have left there."""
     for left in [*store.glob("??/*/.*.tmp"), *store.glob("notes/??/*/.*.tmp")]:
         with suppress(OSError):
-            if (
-                re.match(rf"\.{os.getuid()}\.", left.name)
-                and time.time() - left.stat().st_mtime > DAY
+            status = left.lstat()
+            if status.st_uid == os.getuid() and (
+                is_left_over(left) or time.time() - status.st_mtime > DAY
             ):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-    for folder in [*store.glob("**/??/*"), *store.glob("**/??")]:
-        with suppress(OSError):
-            folder.rmdir()
+                remove(left)
+    for pattern in ("??/*", "??", "notes/??/*", "notes/??", "notes"):
+        for folder in store.glob(pattern):
+            with suppress(OSError):
+                folder.rmdir()

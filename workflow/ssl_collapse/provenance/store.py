@@ -18,7 +18,6 @@ and of formats that cannot run code (`harmless`).
 import logging
 import os
 import re
-import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -27,7 +26,7 @@ from pathlib import Path
 from ssl_collapse.provenance.content import Look, look
 from ssl_collapse.provenance.entry import DamagedError, Entry, Manifest, link_all, put, read_entry
 from ssl_collapse.runtime.command_line import is_full
-from ssl_collapse.runtime.files import temporary_beside, write_text
+from ssl_collapse.runtime.files import remove, temporary_beside, write_text
 
 logger = logging.getLogger("ssl_collapse")
 _USER = re.compile(r"\d+")
@@ -60,7 +59,7 @@ class Store:
         for folder in self._candidates(self._place(key)):
             try:
                 yield read_entry(folder, key, kinds)
-            except (FileNotFoundError, PermissionError):  # none, or not for us
+            except (FileNotFoundError, NotADirectoryError, PermissionError):  # none for us
                 continue
             except (OSError, ValueError, DamagedError) as error:  # ValidationError is a ValueError
                 damaged(folder, error)
@@ -188,7 +187,7 @@ class Collection:
         if not self.place.exists():
             logger.warning("the store: %s is not kept: %s", self.place, error)
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
             self.folder = None
 
 
@@ -196,7 +195,7 @@ def drop(folder: Path) -> None:
     """Remove an entry: at once out of sight, then file by file."""
     aside = temporary_beside(folder)
     folder.rename(aside)
-    shutil.rmtree(aside, ignore_errors=True)
+    remove(aside)
 
 
 def _is_same(kept: Path, output: Path) -> bool:

@@ -94,11 +94,21 @@ def temporary_beside(path: Path) -> Path:
 def _remove_leftovers(path: Path) -> None:
     """Remove what processes of this machine left that live no more."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*.tmp"):
-        if not _is_alive(int(leftover.name.split(".")[-2])):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+        if is_left_over(leftover):
+            remove(leftover)
+
+
+def is_left_over(temporary: Path) -> bool:
+    """Whether a `temporary_beside` is of a process of this machine that lives no more."""
+    return f".{HOST}." in temporary.name and not _is_alive(int(temporary.name.split(".")[-2]))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that can be removed of it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
