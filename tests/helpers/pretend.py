@@ -25,7 +25,8 @@ def pretend(folder: Path, jobs: Iterable[Job]) -> None:
     """
     with chdir(folder):
         for job in jobs:
-            record = Record(job.request, text(job.spec), job.script, job.script.parents[1])
+            request = job.request.model_copy(update={"store": ""})
+            record = Record(request, text(job.spec), job.script, job.script.parents[1])
             for output in map(Path, job.outputs):
                 make_up(output)
             record.write()

@@ -55,7 +55,7 @@ class Stages:
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
         # What a result says of its own name, and no spec: part of its key in the store.
-        self._labels = {"dataset": "{dataset}", "pack": "{split}", "represent": "{run}/{seed}"}
+        self.labels = {"dataset": "{dataset}", "pack": "{split}", "represent": "{run}/{seed}"}
         self.specs: dict[str, Param] = {}
         self.codes: dict[str, Param] = {}
 
@@ -136,7 +136,7 @@ class Stages:
             results=self.results,
             roles=roles(input),
             parts=roles(output),
-            label=self._labels.get(stage, "").format(**dict(wildcards.items())),
+            label=self.labels.get(stage, "").format(**dict(wildcards.items())),
             store=self._store(stage, wildcards),
             everyone=self.plan.experiment.runtime.store_trust == "everyone",
         )
@@ -145,7 +145,7 @@ class Stages:
         """The folder of the store; none for a user's own images, which are no input of a rule."""
         users = stage == "dataset" and wildcards.dataset in self.plan.users_datasets()
         folder = self.plan.experiment.runtime.store
-        if users or folder is False:
+        if users or folder in (False, "off"):
             return ""
         return str(Path(folder).expanduser()) if folder else Paths(self.results).store
 

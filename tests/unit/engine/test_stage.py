@@ -1,5 +1,6 @@
 """What a rule gives its job."""
 
+import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,7 +68,12 @@ def test_inputs_and_outputs_are_known_by_what_a_rule_calls_them():
 
 @pytest.mark.parametrize(
     ("runtime", "store"),
-    [({}, "out/store"), ({"store": "/lab/store"}, "/lab/store"), ({"store": False}, "")],
+    [
+        ({}, "out/store"),
+        ({"store": "/lab"}, "/lab"),
+        ({"store": False}, ""),
+        ({"store": "off"}, ""),
+    ],
 )
 def test_the_folder_of_the_store(runtime: dict[str, object], store: str):
     plan = Plan(load_experiment(experiment(runtime=runtime)))
@@ -86,6 +92,20 @@ def test_a_users_own_images_are_no_input_and_their_description_has_no_key(tmp_pa
     wildcards = Namedlist(fromdict={"dataset": "textures", "split": "val"})
     assert stages.request("dataset", wildcards, [], ["dataset.json"]).store == ""
     assert stages.request("pack", wildcards, ["dataset.json"], ["val.h5"]).store == "out/store"
+
+
+# Wildcards that a script is told for its messages, or to find the user's files by.
+SAID_ONLY = {"pretrain": {"run", "seed"}, "figure": {"figure"}, "unpack": {"dataset"}}
+
+
+def test_every_wildcard_that_a_script_may_write_is_part_of_its_key(stages: Stages):
+    told: dict[str, set[str]] = {}
+    for file in (LIBRARY.parent / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+            name, _, body = rule.partition(":")
+            told[name] = set(re.findall(r"\{wildcards\.(\w+)", body.partition("shell:")[2]))
+    keyed = {name: set(re.findall(r"\{(\w+)", label)) for name, label in stages.labels.items()}
+    assert {n: w for n, w in told.items() if w} == {**keyed, **SAID_ONLY}
 
 
 def test_a_param_is_computed_once_for_equal_wildcards():

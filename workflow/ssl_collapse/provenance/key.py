@@ -78,5 +78,8 @@ def _nameless(read: Input) -> str:
     """The content of an input; of a dataset's description without the dataset's name."""
     if read.stage != "dataset":
         return read.sha256
-    description = json.loads(read.file.read_text("utf-8"))
-    return digest_of({key: value for key, value in description.items() if key != "dataset"})
+    try:
+        description = json.loads(read.file.read_text("utf-8"))
+        return digest_of({key: value for key, value in description.items() if key != "dataset"})
+    except (ValueError, AttributeError):  # whoever reads it says what is wrong with it
+        return read.sha256

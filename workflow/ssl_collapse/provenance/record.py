@@ -12,6 +12,7 @@ from ssl_collapse.provenance.entry import Kept
 from ssl_collapse.provenance.key import Input
 from ssl_collapse.provenance.shelf import Shelf
 from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
+from ssl_collapse.provenance.store import Collection
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
 
@@ -35,6 +36,7 @@ class Record:
         }
         self.outputs = [Path(path) for path in request.outputs]
         self._shelf = Shelf(request, spec, self.read) if request.store else None
+        self._collection: Collection | None = None
 
     def take(self) -> bool:
         """Take the results from the store, with their sidecars; whether they were there."""
