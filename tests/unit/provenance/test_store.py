@@ -286,6 +286,43 @@ def test_two_machines_that_finish_the_same_key_at_once(
     check(second)
 
 
+def test_two_that_take_the_same_entry_at_once(done: StubWorkflow, monkeypatch: pytest.MonkeyPatch):
+    # each link gives the one file a new ctime: that is no damage
+    from ssl_collapse.provenance import entry, record
+
+    def meanwhile(act: Callable[..., object]) -> Callable[..., object]:
+        def both(*arguments: object) -> object:
+            try:
+                return act(*arguments)
+            finally:
+                path = entry_of(done, "pack") / "out/0"
+                os.link(path, done.folder / f"link{time.monotonic_ns()}")
+
+        return both
+
+    other = elsewhere(done, "other")
+    monkeypatch.setattr(entry, "link_all", meanwhile(entry.link_all))
+    monkeypatch.setattr(record, "write_text", meanwhile(record.write_text))
+    assert other.run() == []
+    check(other)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_an_input_that_another_folder_takes_while_a_job_reads_it(done: StubWorkflow, edited: bool):
+    record = job_of(done, "measure a")
+    done.path("measure", "a").write_text(done.clean()[done.path("measure", "a")])
+    time.sleep(0.02)
+    path = done.path("represent", "a")
+    os.link(path, done.folder / "taken")
+    if not edited:
+        record.write()
+        check(done)
+        return
+    edit_in_place(path, "edited, its size and date kept")
+    with pytest.raises(UserError, match="has changed while this job read it"):
+        record.write()
+
+
 def in_child(act: Callable[[], object]) -> int:
     """Run in a fork; its exit code, minus the signal that ended it."""
     pid = os.fork()

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
-from ssl_collapse.provenance.content import Look, State, digest, look, vouch
+from ssl_collapse.provenance.content import Look, State, content, digest, look, vouch
 from ssl_collapse.provenance.entry import Kept
 from ssl_collapse.provenance.key import Input
 from ssl_collapse.provenance.shelf import Shelf
@@ -54,8 +54,8 @@ class Record:
 
         They are linked to the store before: each link gives a file a new ctime.
         """
-        for path, state in self.states.items():
-            if _look(path) != state:
+        for path, read in zip(self.request.inputs, self.read, strict=True):
+            if not _is_still(path, self.states[path], read.sha256):
                 raise UserError(f"{path} has changed while this job read it; start again")
         forget()
         if self._code() != self.request.code:
@@ -85,7 +85,7 @@ class Record:
         noted = path_of(output)
         write_text(noted, sidecar.model_dump_json(indent=1) + "\n")
         # Two jobs that make one result at once: a sidecar must not vouch for the other's.
-        if look(output) != before:
+        if look(output).but_for_links() != before.but_for_links():
             noted.unlink(missing_ok=True)
             raise UserError(f"{output}: another process has just written it; start again")
         vouch(output, before)
@@ -102,13 +102,20 @@ def _look(path: str) -> State:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def _is_still(path: str, before: State, sha256: str) -> bool:
+    """Whether an input is what it was; where it has got another link, its bytes must say so."""
+    now = _look(path)
+    same = now.but_for_links() == before.but_for_links()
+    return now == before or (same and content(Path(path)) == sha256)
+
+
 def _read(path: Path) -> Input:
     found = Look.at(path)
-    content, sidecar = found.content(), found.sidecar
-    if sidecar is not None and sidecar.sha256 != content:
+    sha256, sidecar = found.content(), found.sidecar
+    if sidecar is not None and sidecar.sha256 != sha256:
         raise UserError(
             f"{path} is not what {path_of(path).name} says: it was changed after it was "
             "made; start again, and it is made again first"
         )
     found.confirm()
-    return Input(content, sidecar.rule if sidecar else "", path)
+    return Input(sha256, sidecar.rule if sidecar else "", path)
