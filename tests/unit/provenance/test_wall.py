@@ -37,7 +37,7 @@ PLAN = Plan(
         toy.experiment(runs=RUNS, figures={"spectra": {"kind": "spectra", "runs": ["small"]}})
     )
 )
-NO_STAGES = ("verify", "why")
+NO_STAGES = ("prune", "verify", "why")
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
