@@ -35,7 +35,7 @@ def test_sigreg_by_hand():
     assert sigreg(rows(0, 0, 0), X_AXIS).item() == pytest.approx(3 * expected, rel=1e-3)
     # at +1 and -1 in halves the mean is cos t
     exact, _ = quad(lambda t: (math.cos(t) - phi(t)) ** 2 * phi(t), -3, 3)
-    assert sigreg(rows(1, -1), X_AXIS).item() == pytest.approx(2 * exact, rel=1e-3)
+    assert sigreg(rows(1, -1), X_AXIS).item() == pytest.approx(2 * exact, rel=3e-3)
 
 
 def test_sigreg_of_a_normal_sample_is_what_is_expected_of_it():
@@ -71,18 +71,11 @@ def test_the_loss_is_the_weighted_sum_of_both(global_views: int | None):
     losses = []
     for step in (5, 6):
         model.before_step(step, 10)
-        regularity = sigreg(z, random_directions(2, 16, [model._seed, step]))
+        torch.randn(3)  # where the generator is does not matter
+        regularity = sigreg(z, random_directions(2, 16, [0, 3, 0, step]))
         losses.append(model(*z).item())
         assert losses[-1] == pytest.approx(0.25 * regularity.item() + 0.75 * agreement)
     assert losses[0] != losses[1]
-
-
-def test_the_seed_of_the_run_decides_the_directions():
-    def seed_of(seed: int) -> int:
-        torch.manual_seed(seed)
-        return build(nn.Identity(), 2, Config(hidden_dim=2, projection_dim=2))._seed
-
-    assert seed_of(0) == seed_of(0) != seed_of(1)
 
 
 def test_the_projector():

@@ -13,6 +13,7 @@ from ssl_collapse.models.heads import mlp
 from ssl_collapse.models.method import MethodModule
 
 KNOTS, LAST_KNOT = 17, 3.0
+_DIRECTIONS = 3  # a stream of random numbers; 0 to 2 are those of batches and views
 
 
 class LeJepaModel(MethodModule):
@@ -26,8 +27,7 @@ class LeJepaModel(MethodModule):
         projector[-1] = nn.Linear(hidden, out)  # SIGReg wants a mean of 0, which takes a bias
         super().__init__(backbone, projector)
         self.config = config
-        # From the generator that the run's seed has set: the same when the run is resumed.
-        self._seed = int(torch.randint(2**31, ()))
+        self._seed = torch.initial_seed()  # the run's
         self._step = 0
 
     def before_step(self, step: int, steps: int) -> None:
@@ -37,7 +37,7 @@ class LeJepaModel(MethodModule):
     def forward(self, *views: Tensor) -> Tensor:
         """Loss of a batch: views (B, 3, H, W) -> scalar."""
         z = torch.stack([self.projector(self.backbone(view)) for view in views])  # (V, B, D)
-        seed, count = [self._seed, self._step], self.config.directions
+        seed, count = [self._seed, _DIRECTIONS, 0, self._step], self.config.directions
         regularity = sigreg(z, random_directions(z.shape[-1], count, seed).to(z))
         centre = z[: self.config.global_views].mean(dim=0)
         weight = self.config.sigreg_weight
