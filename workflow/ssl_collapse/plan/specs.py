@@ -230,7 +230,7 @@ class Plan:
         """Modules that training a run imports by computed name."""
         own, teacher = self.run(run), teacher_of(self.run(run))
         others = self.backbone_modules(teacher.run) if teacher else ()
-        return (*self._modules(own.backbone, own.method), *others)
+        return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
         """Modules that rebuilding a run's encoder imports by computed name."""
