@@ -31,6 +31,9 @@ METHODS = {
     for path in sorted((WORKFLOW / "ssl_collapse/config/methods").glob("*.py"))
     if path.stem not in ("__init__", "simsiam")
 }
+# a teacher of another family than the student
+METHODS["distillation"]["method"]["teacher"] = {"run": "small", "epoch": 1}
+METHODS["distillation"] |= BACKBONES["large"]
 RUNS = {**BACKBONES, **METHODS}
 PLAN = Plan(
     load_experiment(
@@ -117,13 +120,16 @@ def fresh(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded() -> dict[str, set[str]]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Stage -> the modules that it loads, as Python says."""
+    teacher = toy.save_teacher(tmp_path_factory.mktemp("teacher") / "encoder.safetensors")
     runs = {name: {**toy.RECIPE, **keys} for name, keys in RUNS.items()}
     stages = {}
     for name, (script, _) in VARIANTS.items():
         spec = runs.get(name.partition(" ")[2])
-        stages[name] = (script, spec, script in ("pretrain", "export_checkpoint"))
+        inputs = {"teacher": str(teacher)} if name == "pretrain distillation" else {}
+        with_method = script in ("pretrain", "export_checkpoint")
+        stages[name] = (script, spec, inputs if with_method else None)
     return loaded_modules(WORKFLOW, stages)
 
 
