@@ -8,7 +8,8 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns events faults cluster reference release why verify equal audit estimate bench clean
+.PHONY: all test test-all check unit sample reruns events faults cluster reference release
+.PHONY: why verify prune equal audit estimate bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -66,7 +67,8 @@ reference: .venv/installed
 
 # why: why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
 # verify: read every image and result again, and name what is not as recorded
-why verify:
+# prune: drop what the store holds and no result links any more; ARGS="--keep-days 30"
+why verify prune:
 	@test -e .venv/installed || { echo "there is no .venv yet: \`make\` sets it up (about 6 GB) and runs the experiment" >&2; exit 2; }
 	@$(BIN)/python workflow/scripts/$@.py $(ARGS)
 

@@ -14,6 +14,8 @@ from ssl_collapse.images.imagefolder import list_dataset
 from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
+from ssl_collapse.models.build import build_backbone
+from ssl_collapse.models.encoder_file import save_encoder
 from ssl_collapse.runtime.files import write_json
 
 # One stage of one block of width 4; images of 12 x 12 are packed, crops of 8 x 8 are trained on.
@@ -53,6 +55,15 @@ def experiment(**sections: Any) -> dict[str, Any]:
 def pretrain_spec(**keys: Any) -> PretrainSpec:
     """The recipe with keys replaced."""
     return PretrainSpec.model_validate({**RECIPE, **keys})
+
+
+def save_teacher(path: Path, width: int = 4, **metadata: str) -> Path:
+    """The random network of the recipe, or a wider one, as an encoder file."""
+    backbone = pretrain_spec(backbone={**MODEL["backbone"], "width": width}).backbone
+    told = {"arch": backbone.arch, "backbone": backbone.to_spec_json(), "epoch": "1"}
+    weights = build_backbone(backbone)[0].state_dict()
+    save_encoder(path, weights, {**told, "feature_dim": str(width), **metadata})
+    return path
 
 
 def pack_noise(folder: Path) -> PackedImages:

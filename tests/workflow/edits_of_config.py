@@ -303,6 +303,8 @@ RUNTIME = each(
         "extract_batch_size": 32,
         "log_every": 1,
         "scratch": "$TMPDIR",
+        "store": "elsewhere",
+        "store_trust": "everyone",
     },
     NOTHING,
 )

@@ -41,6 +41,11 @@ class Inputs:
         """Where the file of an epoch of a run of checkpoints lies: no part of any spec."""
         return str(self.plan.checkpoint(wildcards.run, int(wildcards.epoch)))
 
+    def teacher(self, wildcards: Any) -> str | list[str]:
+        """The encoder that a run learns from."""
+        teacher = self.plan.teacher(wildcards.run, int(wildcards.seed))
+        return self.results.at(self.paths.encoder, teacher) if teacher else []
+
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
         return self.results.packed(self.plan.evaluated_on(wildcards.run), wildcards.split)

@@ -37,13 +37,16 @@ METHODS = {
     for path in sorted((WORKFLOW / "ssl_collapse/config/methods").glob("*.py"))
     if path.stem not in ("__init__", "simsiam")
 }
+# a teacher of another family than the student
+METHODS["distillation"]["method"]["teacher"] = {"run": "small", "epoch": 1}
+METHODS["distillation"] |= BACKBONES["large"]
 RUNS = {**BACKBONES, **METHODS}
 PLAN = Plan(
     load_experiment(
         toy.experiment(runs=RUNS, figures={"spectra": {"kind": "spectra", "runs": ["small"]}})
     )
 )
-NO_STAGES = ("verify", "why")
+NO_STAGES = ("prune", "verify", "why")
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
@@ -125,15 +128,17 @@ def fresh(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded() -> dict[str, set[str]]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Stage -> the modules that it loads, as Python says."""
+    teacher = toy.save_teacher(tmp_path_factory.mktemp("teacher") / "encoder.safetensors")
     recipes = {name: {**toy.RECIPE, **keys} for name, keys in RUNS.items()}
     stages = {}
     for name, (script, _) in VARIANTS.items():
-        run = name.partition(" ")[2]
-        every = script == "import_encoder"
-        built = [recipe for at, recipe in recipes.items() if every or at == run]
-        stages[name] = (script, built, script in ("pretrain", "export_checkpoint"))
+        run, every = name.partition(" ")[2], script == "import_encoder"
+        specs = [recipe for at, recipe in recipes.items() if every or at == run]
+        inputs = {"teacher": str(teacher)} if name == "pretrain distillation" else {}
+        with_method = script in ("pretrain", "export_checkpoint")
+        stages[name] = (script, specs, inputs if with_method else None)
     return loaded_modules(WORKFLOW, stages)
 
 

@@ -165,6 +165,10 @@ class RuntimeConfig(StrictModel):
     """Minutes between two saves of an unfinished training or probe; also saved at every epoch."""
     scratch: Folder | None = None
     """Folder on the node's own disk for copies of packed images; null: read in place."""
+    store: Folder | Literal[False] | None = None
+    """Folder of finished results, taken and not computed again; off: none; null: in `results`."""
+    store_trust: Literal["own", "everyone"] = "own"
+    """Whose results are taken from the store; of others only formats that cannot run code."""
 
     @model_validator(mode="after")
     def _gpus_are_gpus(self) -> Self:

@@ -66,7 +66,7 @@ class Augmentation(ViewAugmentation):
     """The augmentation of all views, SimSiam's; `views` says where a view has its own."""
 
     views: Annotated[
-        Annotated[list[ViewAugmentation], Field(min_length=2, max_length=100)] | None, Neutral(None)
+        Annotated[list[ViewAugmentation], Field(min_length=1, max_length=100)] | None, Neutral(None)
     ] = None
     """One entry for each view with the keys it has of its own, `{}` for none; null: two views."""
 
@@ -190,7 +190,14 @@ class Recipe(StrictModel):
                 "set it lower"
             )
         if self.base_lr_1d is not None and self.optimizer != "lars_excluding_1d":
-            raise ValueError("`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone")
+            raise ValueError(
+                "`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone; set it to null"
+            )
+        if len(self.augmentation.of_views) < self.method.fewest_views:
+            raise ValueError(
+                f"augmentation.views has 1 entry, and {self.method.name} needs "
+                f"{self.method.fewest_views}"
+            )
         self.method.check(self)
         return self
 

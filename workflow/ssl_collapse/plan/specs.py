@@ -12,6 +12,8 @@ from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSp
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.methods import distillation
+from ssl_collapse.config.methods.distillation import TeacherConfig
 from ssl_collapse.config.paper import missing_figures, paper_figures
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
@@ -102,6 +104,13 @@ class Plan:
         """Where a file of a run of files lies; "" where there is none."""
         path = self.experiment.files[run].path(key, split)
         return "" if path is None else str(path)
+
+    def teacher(self, run: str, seed: int) -> Point | None:
+        """Whose encoder a student learns from."""
+        teacher = teacher_of(self.run(run))
+        if teacher is None:
+            return None
+        return Point(teacher.run, seed if teacher.seed is None else teacher.seed, teacher.epoch)
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
@@ -361,7 +370,9 @@ class Plan:
 
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
-        return self._modules(self.run(run).backbone, self.run(run).method)
+        own, teacher = self.run(run), teacher_of(self.run(run))
+        others = self.backbone_modules(teacher.run) if teacher else ()
+        return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
         """Modules that rebuilding a run's encoder imports by computed name; files have none."""
@@ -376,9 +387,17 @@ class Plan:
         return tuple(name for c in configs for name in (type(c).__module__, model_module(c)))
 
 
+def teacher_of(run: RunConfig) -> TeacherConfig | None:
+    """The encoder that a run learns from."""
+    return run.method.teacher if isinstance(run.method, distillation.Config) else None
+
+
 def _recipe(run: RunConfig) -> dict[str, Any]:
-    """The keys of a run that change the trained weights."""
-    return {name: getattr(run, name) for name in Recipe.model_fields}
+    """The keys of a run that change the trained weights; a teacher does so by its content."""
+    keys = {name: getattr(run, name) for name in Recipe.model_fields}
+    if teacher_of(run):
+        keys["method"] = run.method.model_copy(update={"teacher": None})
+    return keys
 
 
 def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:

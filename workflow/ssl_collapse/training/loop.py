@@ -58,6 +58,7 @@ class Trainer:
         runtime: Runtime,
         state: SavedState,
         ranks: Ranks = ALONE,
+        teacher: Path | None = None,
     ) -> None:
         self.spec, self.images, self.ordering = spec, images, ordering
         self.runtime, self.ranks = runtime, ranks
@@ -67,7 +68,8 @@ class Trainer:
         torch.set_num_threads(1)
         torch.manual_seed(spec.seed)
         backbone, feature_dim = build_backbone(spec.backbone)
-        model = build_method(backbone, feature_dim, spec.method)
+        inputs = {"teacher": teacher} if teacher else {}
+        model = build_method(backbone, feature_dim, spec.method, **inputs)
         # channels last: the same sums in another memory layout, a third faster on the CPU
         model = model.to(runtime.device).to(memory_format=torch.channels_last).train()
         self.model = ranks.synchronized(model)
@@ -77,6 +79,7 @@ class Trainer:
         self.augmenter = Augmenter(spec.mean, spec.std, runtime.device)
         self.watch = OutputWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.model, self.optimizer, state)
+        self.saver.failure = self.model.failure
         self._interruption = Interruption(state.budget.stop_at)
         self._stop = False  # all ranks agree to
 
