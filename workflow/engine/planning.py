@@ -130,3 +130,9 @@ def gpus(runtime: RuntimeConfig) -> int:
 def per_attempt(amount: int) -> Callable[..., int]:
     """A resource of which a job asks for more every time that it is tried again."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def training_threads(results: Results) -> Callable[[Any], int]:
+    """Threads of a training: for each of its processes, the recipe's and the loader's workers."""
+    runtime, run = results.plan.experiment.runtime, results.plan.run
+    return lambda wildcards: runtime.gpus * (run(wildcards.run).cpu_threads + runtime.workers)
