@@ -69,6 +69,7 @@ equal: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/training.py $(if $(LIGHTLY),--lightly $(LIGHTLY))
 
 clean:
 	rm -rf results .snakemake

@@ -188,7 +188,7 @@ RECIPE = [
             "batch_size": 8, "optimizer": "adamw", "base_lr": 0.1,
             "final_lr": 0.001, "warmup_epochs": 1, "momentum": 0.8, "weight_decay": 0.001,
             "fix_pred_lr": True, "schedule": "accumulate", "n_warmup_steps": 1,
-            "checkpoint_every": 2,
+            "checkpoint_every": 2, "precision": "bf16", "cpu_threads": 2,
         },
         IID,
     ),
