@@ -125,6 +125,7 @@ rule probe:
             device=RUNTIME.device,
             workers=RUNTIME.workers,
             state=STAGES.state,
+            save_minutes=RUNTIME.save_minutes,
             scratch=RUNTIME.scratch or "",
         ),
     shell:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
@@ -66,5 +67,11 @@ def pack_noise(folder: Path) -> PackedImages:
     source = {"kind": "imagefolder"}
     description = describe_dataset("noise", source, listing, inspect_images(listing))
     write_json(folder / "dataset.json", description.model_dump())
-    pack_split("train", listing.splits["train"], description, 12, folder / "train.h5")
+    pack_split(
+        "train",
+        listing.splits["train"],
+        description,
+        PackSpec(shorter_side=12),
+        folder / "train.h5",
+    )
     return PackedImages(folder / "train.h5")

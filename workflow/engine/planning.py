@@ -11,9 +11,10 @@ from typing import Any
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import before_planning, let_judge
+from engine.hooks import before_planning, give_more_tries, leave_dates, let_judge
 from engine.judging import Judge
 from engine.stage import Stages
+from engine.time_limit import KINDS, Tries
 from ssl_collapse.config.experiment import RuntimeConfig
 from ssl_collapse.config.reading.file import check_file
 from ssl_collapse.plan.cautions import cautions
@@ -50,13 +51,19 @@ def plan_experiment(config: Mapping[str, Any], workflow: Any) -> Results:
 def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
     """Before the jobs are planned: check what the config alone does not tell, and take the word.
 
-    Only in the process that plans; the jobs' own processes do what they are told.
+    Only in the process that plans; the jobs' own processes do what they are told, and leave dates.
     """
+    names = own_rules(workflow, rules, stages)
+    with one_message():
+        leave_dates(names)
     if workflow.exec_mode != ExecMode.DEFAULT:
         return
     with one_message():
-        judge = Judge(stages, own_rules(workflow, rules, stages), lambda: workflow.dryrun)
+        judge = Judge(stages, names, lambda: workflow.dryrun)
         let_judge(judge.names, judge, judge.begin)
+        resumable = {rule: name for rule, name in judge.names.items() if name in KINDS}
+        tries = Tries(Path(stages.results, "state"), resumable)
+        give_more_tries(tries, resumable)
         judge.images.refuse_small()
         for caution in cautions(results.plan.experiment):
             print(f"warning: {caution}", file=sys.stderr)
@@ -128,8 +135,11 @@ def gpus(runtime: RuntimeConfig) -> int:
 
 
 def per_attempt(amount: int) -> Callable[..., int]:
-    """A resource of which a job asks for more every time that it is tried again."""
-    return lambda wildcards, attempt: amount * attempt
+    """A resource of which a job asks for more every time that it is tried again, up to 4 times it.
+
+    No more: a training that makes progress is tried again as often as its time limits end it.
+    """
+    return lambda wildcards, attempt: amount * min(attempt, 4)
 
 
 def training_threads(results: Results) -> Callable[[Any], int]:

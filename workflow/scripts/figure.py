@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ssl_collapse.config.figures import parse_figure
+from ssl_collapse.config.summary import epoch_folder
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
@@ -22,14 +23,17 @@ def main(args: argparse.Namespace) -> None:
         raise UserError(f"figure {args.name}: --spec is wrong: {error}") from None
     try:
         summary = read_summary(args.summary)
-        spectra = [
-            args.results / f"runs/{row.run}/seed{row.seed}/epoch{row.epoch:04d}/spectrum.csv"
-            for row in summary.itertuples()
-        ]
-        numbers, figure, caption = make(spec, summary, spectra)
+        rows = zip(*(summary[name] for name in ("run", "seed", "epoch")), strict=True)
+        folders = [args.results / epoch_folder(*row) for row in rows]
+        files = dict.fromkeys(
+            path
+            for folder in folders
+            for path in (folder / "spectrum.csv", folder.parent / "training.csv")
+        )
+        numbers, figure, caption = make(spec, summary, list(files))
     except UserError as error:
         raise UserError(f"figure {args.name}: {error}") from None
-    save(figure, [args.output_pdf, args.output_png])
+    save(spec, figure, [args.output_pdf, args.output_png])
     write_text(args.output_csv, numbers.to_csv(index=False, lineterminator="\n"))
     write_text(args.caption, caption)
 
@@ -43,7 +47,7 @@ if __name__ == "__main__":
         "--results",
         type=Path,
         default=Path("results"),
-        help="folder that holds runs/RUN/seedK/epochE/spectrum.csv (kind spectra only)",
+        help="folder that holds runs/RUN/seedK/, for figures that read more than the summary",
     )
     parser.add_argument("--output-pdf", required=True, type=Path)
     parser.add_argument("--output-png", required=True, type=Path)

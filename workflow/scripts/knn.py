@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.evaluation import KnnSpec
 from ssl_collapse.evaluation.knn import classify, table
-from ssl_collapse.evaluation.neighbors import Backend, CpuBackend
 from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
+from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations, with_targets
 from ssl_collapse.runtime.command_line import positive
@@ -67,10 +67,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _backend(device: str, threads: int) -> Backend:
-    """The CPU's backend imports no torch, which takes seconds."""
-    if device == "cpu":
+    if device == "cpu":  # which needs no torch: importing it takes seconds
         return CpuBackend(threads)
-    from ssl_collapse.evaluation.neighbors_torch import TorchBackend
     from ssl_collapse.runtime.device import choose_device
 
     chosen = choose_device(device)

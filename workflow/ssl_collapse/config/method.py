@@ -1,8 +1,9 @@
 """What the config models of all methods share."""
 
-from collections.abc import Mapping
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import yaml
 from pydantic import ConfigDict
 
 from ssl_collapse.config.types import StrictModel
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 BYOL_AUGMENTATION: dict[str, Any] = {
     "min_scale": 0.08,
     "saturation": 0.2,
+    "views": [
+        {"blur_probability": 1.0},
+        {"blur_probability": 0.1, "solarize_probability": 0.2},
+    ],
 }
 # The reference's recipe of BYOL and MoCo v3, for 100 epochs.
 LARS_RECIPE: dict[str, Any] = {
@@ -28,16 +33,10 @@ LARS_RECIPE: dict[str, Any] = {
 
 def _tell_recipe(schema: dict[str, Any], model: type["MethodConfig"]) -> None:
     if model.recipe:
-        told = ", ".join(f"`{key}: {_as_yaml(value)}`" for key, value in model.recipe.items())
-        schema["description"] += f" Its defaults of the run's other keys: {told}."
-
-
-def _as_yaml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_as_yaml(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_as_yaml, value)) + "]"
-    return str(value)
+        told = yaml.safe_dump(
+            model.recipe, default_flow_style=True, sort_keys=False, width=math.inf
+        )
+        schema["description"] += f" Its defaults of the run's other keys: `{told.strip()}`."
 
 
 class MethodConfig(StrictModel):

@@ -152,7 +152,14 @@ class Recipe(StrictModel):
         """Lay the method's own recipe under the keys that are given; a spec holds them all."""
         if not isinstance(values, dict) or is_from_spec(info):
             return values
-        return merge(method_recipe(values.get("method")), values)
+        recipe, given = method_recipe(values.get("method")), values.get("augmentation")
+        merged = merge(recipe, values)
+        views = recipe.get("augmentation", {}).get("views")
+        if views and isinstance(given, dict) and "views" not in given:
+            # what is said of all views holds for all
+            own = [{k: v for k, v in view.items() if k not in given} for view in views]
+            merged["augmentation"]["views"] = own
+        return merged
 
     @model_validator(mode="before")
     @classmethod
@@ -185,7 +192,8 @@ class Recipe(StrictModel):
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}"
+                f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}; "
+                "set it lower"
             )
         if self.base_lr_1d is not None and self.optimizer != "lars_excluding_1d":
             raise ValueError("`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone")

@@ -7,6 +7,15 @@ from pydantic import Field, TypeAdapter, model_validator
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import Neutral, NotNegative, StrictModel, Text, from_spec
 
+# Folders under that of results; an epoch has four digits.
+TRAINING_FOLDER = "runs/{run}/seed{seed}"
+EPOCH_FOLDER = f"{TRAINING_FOLDER}/epoch{{epoch}}"
+
+
+def epoch_folder(run: str, seed: int, epoch: int) -> str:
+    """The folder of an analysed epoch, under the folder of results."""
+    return EPOCH_FOLDER.format(run=run, seed=seed, epoch=f"{epoch:04d}")
+
 
 class SummaryRow(StrictModel):
     """What the plan knows of one analysed epoch; a hybrid names the run and epoch of its start."""
@@ -20,7 +29,9 @@ class SummaryRow(StrictModel):
     final: bool
     """Whether it is the run's last epoch."""
     dataset: Text
-    """Name of the dataset."""
+    """Name of the dataset that it trains on."""
+    evaluated_on: Annotated[Text | None, Neutral(None)] = None
+    """Name of the dataset that is measured; null: the same."""
     recipe: Recipe
     """The run's recipe."""
     start_run: Text | None = None
@@ -41,12 +52,12 @@ class SummaryRow(StrictModel):
     @property
     def seed_folder(self) -> str:
         """The folder of this run and seed, under the folder of results."""
-        return f"runs/{self.run}/seed{self.seed}"
+        return TRAINING_FOLDER.format(run=self.run, seed=self.seed)
 
     @property
     def folder(self) -> str:
         """The folder of the analysed epoch, under the folder of results."""
-        return f"{self.seed_folder}/epoch{self.epoch:04d}"
+        return epoch_folder(self.run, self.seed, self.epoch)
 
 
 _ADAPTER: TypeAdapter[list[SummaryRow]] = TypeAdapter(

@@ -23,22 +23,25 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def point_table(rows: pd.DataFrame, panels: Mapping[str, str]) -> pd.DataFrame:
+def point_table(
+    rows: pd.DataFrame, panels: Mapping[str, str], along: str = "share"
+) -> pd.DataFrame:
     """The numbers of panels that show one point per seed and a mean with its t interval per run.
 
     rows: one per run and seed (`run`, `label`, `share`, `seed`, `diverged` and the quantities).
     panels: panel name -> summary column. Rows of the result have the `statistic` "seed" (one
     value), "mean" (with `low`, `high` and the number of `seeds` behind it) or "chance" (the level
-    of guessing, where the summary has a column `chance` and the panel shows an accuracy).
+    of guessing, where the summary has a column `chance` and the panel shows an accuracy). `along`:
+    the column that says where a run stands. A column `curve` names the runs' curves, if any do.
     """
     records: list[dict[str, object]] = []
     for panel, column in panels.items():
         head = {"panel": panel, "quantity": column}
         if quantity(column).percent:
-            records += [{**head, "statistic": "chance", "value": v} for v in _chance(rows)]
+            records += [{**head, "statistic": "chance", "value": v} for v in chance_levels(rows)]
         for run, group in rows.groupby("run", sort=False):
             named = {**head, "run": run, "label": group["label"].iloc[0]}
-            named["share"] = group["share"].iloc[0]
+            named |= {name: group[name].iloc[0] for name in {along, "curve"} & {*group}}
             seeds = zip(group["seed"], group[column], group["diverged"], strict=True)
             records += [
                 {**named, "statistic": "seed", "seed": s, "value": v, "diverged": bool(d)}
@@ -48,7 +51,9 @@ def point_table(rows: pd.DataFrame, panels: Mapping[str, str]) -> pd.DataFrame:
             low, high = np.clip([mean.low, mean.high], *quantity(column).range)
             numbers = {"value": mean.mean, "low": low, "high": high, "seeds": mean.n}
             records.append({**named, "statistic": "mean", **numbers})
-    return pd.DataFrame(records).reindex(columns=list(COLUMNS)).astype(_TYPES)
+    extra = [*((along,) if along not in COLUMNS else ()), *(("curve",) if "curve" in rows else ())]
+    columns = [*COLUMNS[:6], *extra, *COLUMNS[6:]]
+    return pd.DataFrame(records).reindex(columns=columns).astype(_TYPES)
 
 
 _TYPES = {
@@ -57,7 +62,8 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _chance(rows: pd.DataFrame) -> list[float]:
+def chance_levels(rows: pd.DataFrame) -> list[float]:
+    """The levels of guessing, one for each number of classes."""
     return sorted(set(rows["chance"].dropna())) if "chance" in rows else []
 
 
@@ -154,16 +160,23 @@ _MARKS: dict[str, dict[str, Any]] = {
 
 
 def legend_below(figure: Figure) -> None:
-    """One legend of the marks in use under the panels; grey, since colours mean runs or panels."""
-    used = {label for axes in figure.axes for label in axes.get_legend_handles_labels()[1]}
-    handles: list[Line2D | Patch] = [
+    """One legend of the marks in use under the panels; grey, since colours mean runs or panels.
+
+    Before them the names of curves, which have marks of their own, where there are any.
+    """
+    used: dict[str, Any] = {}
+    for axes in figure.axes:
+        used |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    handles: list[Any] = [h for label, h in used.items() if label not in {*_MARKS, "95 % interval"}]
+    handles += [
         Line2D([], [], label=label, **{"color": GREY, **mark})
         for label, mark in _MARKS.items()
         if label in used
     ]
     if "95 % interval" in used:
-        handles.insert(1, Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+        handles.append(Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
+    columns = 2 if figure.get_figwidth() < 4 else 5
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def caption_text(title: str, *paragraphs: Sequence[str]) -> str:

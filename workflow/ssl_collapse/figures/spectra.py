@@ -1,6 +1,8 @@
 """The four panels of the paper's Figure 3: the spectrum three ways, and the AUC of eq. 2."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,16 +11,18 @@ from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.figures import points
+from ssl_collapse.figures.against import draw_against
 from ssl_collapse.figures.claims import share_claim, single_pass_claim
-from ssl_collapse.figures.inputs import Key, own_shares, require_numbers
-from ssl_collapse.figures.shares import draw_against_share
+from ssl_collapse.figures.inputs import Key, own_shares, read_spectra, require_numbers, select
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
     GREY,
     RED,
     categorical,
+    dashes,
     label_text,
-    new_figure,
+    letter,
+    new_panels,
     sequential,
     style,
 )
@@ -34,6 +38,14 @@ _CURVES = {
     "cumulative": ("Cumulative explained singular values", "Explained(j) of eq. 2"),
 }
 _AUC = quantity("auc")
+
+
+def read(
+    spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]
+) -> tuple[pd.DataFrame, Mapping[Key, pd.DataFrame]]:
+    """The runs' rows at the figure's epoch, and their spectra."""
+    rows = select(summary, spec.runs, None if spec.epoch == "last" else spec.epoch)
+    return rows, read_spectra(paths, keys(rows))
 
 
 def keys(rows: pd.DataFrame) -> list[Key]:
@@ -100,45 +112,54 @@ def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
 
 def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
     """Four panels, one line per run; runs of a data sweep take their colours in order."""
-    with style():
-        figure = new_figure(2, 2, spec.title or TITLE)
-        panels = figure.subplots(2, 2).ravel()
+    with style(spec):
+        figure, panels = new_panels(spec, TITLE, 4)
         means = points.of(numbers, "auc", "mean")
         sweep = own_shares(means)
         if sweep:
             means = means.sort_values("share")
         palette = (sequential if sweep else categorical)(len(means))
         colors = dict(zip(means["label"], palette, strict=True))
-        for axes, panel, letter in zip(panels, _CURVES, "abc", strict=False):
-            _draw_curves(axes, numbers, panel, colors)
-            axes.set_title(f"({letter}) {_CURVES[panel][0]}")
+        for axes, panel in zip(panels, _CURVES, strict=False):
+            _draw_curves(axes, numbers, panel, colors, not sweep)
+            axes.set_title(_CURVES[panel][0])
         if sweep:
-            draw_against_share(panels[3], numbers, "auc", GREY)
+            draw_against(panels[3], numbers, "auc", "share", GREY)
+            panels[3].set_xlabel("Share of the training images (%)")
         else:
             _draw_auc(panels[3], numbers, colors)
-        panels[3].set_title("(d) AUC" + (" against the share of data" if sweep else ""))
-        _legend(figure, "Share of data" if sweep else None)
+        panels[3].set_title("AUC" + (" against the share of data" if sweep else ""))
+        letter(spec, panels, always=True)
+        _legend(spec, figure, "Share of data" if sweep else None)
     return figure
 
 
-def _legend(figure: Figure, title: str | None) -> None:
+def _legend(spec: SpectraFigure, figure: Figure, title: str | None) -> None:
     found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
     last = dict(zip(*figure.axes[3].get_legend_handles_labels()[::-1], strict=True))
     found.update({label: last[label] for label in last if label == "diverged"})
-    figure.legend(
-        list(found.values()), list(found), loc="outside right center", frameon=False, title=title
-    )
+    place: dict[str, Any] = {"loc": "outside right center"}
+    if spec.width:  # no room beside the panels
+        place = {"loc": "outside lower center", "ncols": 2 if spec.width == "column" else 4}
+    figure.legend(list(found.values()), list(found), frameon=False, title=title, **place)
 
 
-def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str]) -> None:
+def _draw_curves(
+    axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str], dashed: bool
+) -> None:
+    """dashed: the lines differ by more than their hue, since the runs have no order."""
     curves = points.of(numbers, panel, "mean")
-    for label, color in colors.items():
+    kinds = dashes(len(colors) if dashed else 1) * len(colors)
+    for (label, color), dash in zip(colors.items(), kinds, strict=False):
         curve = curves[curves["label"] == label]
         x = curve["index"].to_numpy(dtype=np.float64)
         axes.fill_between(
             x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
         )
-        axes.plot(x, curve["value"], color=color, label=label_text(label), gid=f"mean {label}")
+        axes.plot(
+            x, curve["value"], color=color, linestyle=dash, label=label_text(label),
+            gid=f"mean {label}",
+        )  # fmt: skip
     flat = points.of(numbers, panel, "flat")
     if curves.empty:
         text = axes.text(0.5, 0.5, "every training diverged", color=RED, ha="center")

@@ -7,8 +7,8 @@ job fails; its identity keeps another recipe, other code and other inputs from r
 import hashlib
 import json
 import logging
-import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +16,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import atomic_folder, file_sha256
+from ssl_collapse.runtime.files import atomic_folder, file_sha256, link, write_text
+from ssl_collapse.runtime.interruption import Budget, Cadence
 
 logger = logging.getLogger("ssl_collapse")
 # Seconds: processes that loaded images for a killed trainer hold its lock for five more.
 PATIENCE = 10.0
+PLACE = "place"  # a file beside the state: how far it is, in words
 
 
 def identity(kind: str, *decisive: str) -> str:
@@ -31,11 +33,13 @@ def identity(kind: str, *decisive: str) -> str:
 class SavedState:
     """The folder of an unfinished training or probe: `file` is its state.
 
-    digests: the sha256 of every checkpoint that was written, by name.
+    budget: how long the job may run. digests: the sha256 of every checkpoint that was written, by
+    name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, budget: Budget = Budget()) -> None:  # noqa: B008
+        self.folder, self.budget = folder, budget
+        self._cadence = Cadence(budget.save_every)
         self.checkpoints = folder / "checkpoints"
         self.file = folder / "state.pt"
         self.digests: dict[str, str] = {}
@@ -73,6 +77,18 @@ class SavedState:
             )
         return False
 
+    def due(self) -> bool:
+        """Whether it is time to save again, in the middle of an epoch."""
+        return self._cadence.due()
+
+    @contextmanager
+    def saving(self, epoch: int, step: int) -> Iterator[Path]:
+        """Yield `file` to write the state to; notes how far it is, by which tries are counted."""
+        started = time.perf_counter()
+        yield self.file
+        write_text(self.folder / PLACE, f"epoch {epoch}, step {step}\n")
+        self._cadence.saved(started)
+
     def record(self, checkpoint: str) -> None:
         """Note what is in a checkpoint that has just been written."""
         self.digests[checkpoint] = file_sha256(self.checkpoints / checkpoint)
@@ -96,7 +112,7 @@ class SavedState:
                 )
         with atomic_folder(folder) as temporary:
             for name in self.digests:
-                _link(self.checkpoints / name, temporary / name)
+                link(self.checkpoints / name, temporary / name)
 
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
@@ -104,10 +120,3 @@ class SavedState:
         for parent in list(self.folder.parents)[:2]:
             if parent.name and parent.name != "state" and not any(parent.iterdir()):
                 parent.rmdir()
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links, or another one
-        shutil.copy2(source, target)

@@ -34,7 +34,6 @@ from ssl_collapse.views.schedule import epoch_batches, steps_per_epoch
 
 logger = logging.getLogger("ssl_collapse")
 ALONE = Ranks()
-SAVE_EVERY = 300.0  # seconds: what a machine that is lost may cost
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,9 @@ class Trainer:
         self.watch = StepWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.model, self.optimizer, state)
         self._start = (spec.start_epoch, 0)
-        self._interruption = Interruption()
+        self._interruption = Interruption(state.budget.stop_at)
         self._stop = False  # all ranks agree to
         self._each_step = False  # a look at each step, before its update
-        self._saved = time.perf_counter()
 
     @property
     def progress(self) -> Progress:
@@ -155,16 +153,16 @@ class Trainer:
             self._step(views)
             progress.step += 1
             ended, log = progress.step == steps, progress.step % self.runtime.log_every == 0
-            late = time.perf_counter() - self._saved > SAVE_EVERY
-            self._stop, save = self.ranks.any(self._interruption.asked, late)
+            due = self.ranks.first and self.saver.state.due()
+            self._stop, save = self.ranks.any(self._interruption.asked, due)
             if ended or log or self._stop or save:
                 self._look()
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
             if self._stop and not ended:
                 self._interrupt()
-            if save and not ended:
-                self._save_state()
+            if save and self.ranks.first:
+                self.saver.save_state()
             if log:
                 mean_loss = progress.loss_sum / progress.step
                 logger.info(
@@ -215,14 +213,9 @@ class Trainer:
             self.watch.dimensional_collapse(progress.rows, highest_rank(output))
         if self.ranks.first:
             self.saver.save_epoch()
-        self._saved = time.perf_counter()
-
-    def _save_state(self) -> None:
-        if self.ranks.first:
-            self.saver.save_state()
-        self._saved = time.perf_counter()
 
     def _interrupt(self) -> None:
-        self._save_state()
+        if self.ranks.first:
+            self.saver.save_state()
         self.ranks.wait()  # else the first to leave would have the others killed
         leave(self.progress.epoch, self.progress.step)
