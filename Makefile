@@ -86,6 +86,7 @@ estimate: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/training.py $(if $(LIGHTLY),--lightly $(LIGHTLY))
 
 clean:
 	rm -rf results .snakemake
