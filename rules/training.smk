@@ -10,6 +10,7 @@ rule pretrain:
         images=INPUTS.training_images,
         ordering=INPUTS.ordering,
         start=INPUTS.start,
+        teacher=INPUTS.teacher,
     output:
         training=PATHS.training,
         checkpoints=directory(PATHS.checkpoints),
@@ -39,7 +40,8 @@ rule pretrain:
     shell:
         "{params.scripts}/pretrain.py --spec {params.spec:q} --images {input.images:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed}"
-        " --ordering {input.ordering:q} --start {input.start:q} --code {params.code}"
+        " --ordering {input.ordering:q} --start {input.start:q}"
+        " --teacher {input.teacher:q} --code {params.code}"
         " --training {output.training:q} --checkpoints {output.checkpoints:q}"
         " --log {log:q} {params.runtime}"
 

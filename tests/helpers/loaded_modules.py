@@ -34,20 +34,22 @@ def import_what_functions_import(script):
                     if package and is_package and importlib.util.find_spec(inside):
                         importlib.import_module(inside)
 
-def build(spec, method):
+def build(spec, inputs):
+    from pathlib import Path
     from ssl_collapse.config.pretrain import PretrainSpec
     from ssl_collapse.models.build import build_backbone, build_method
     spec = PretrainSpec.model_validate(spec)
-    built = build_backbone(spec.backbone)
-    if method:
-        build_method(*built, spec.method)
+    with torch.device("meta"):
+        built = build_backbone(spec.backbone)
+        if inputs is not None:
+            build_method(*built, spec.method, **{name: Path(path) for name, path in inputs.items()})
 
 gc.freeze()
-for stage, (script, spec, method) in json.loads(sys.stdin.read()).items():
+for stage, (script, spec, inputs) in json.loads(sys.stdin.read()).items():
     if os.fork() == 0:
         runpy.run_path(script, run_name="imported")
         if spec:
-            build(spec, method)
+            build(spec, inputs)
         import_what_functions_import(script)
         print(json.dumps([stage, ours()]), flush=True)
         os._exit(0)
@@ -57,17 +59,18 @@ os._exit(0)
 
 
 def loaded_modules(
-    workflow: Path, stages: Mapping[str, tuple[str, object, bool]]
+    workflow: Path, stages: Mapping[str, tuple[str, object, dict[str, str] | None]]
 ) -> dict[str, set[str]]:
     """Stage -> names of the library's modules that it loads.
 
     Args:
         workflow: the folder of scripts and library.
-        stages: name -> (script, spec of the model that it builds or None, whether with its method).
+        stages: name -> (script, spec of the model that it builds or None, the inputs of its method
+            or None where it builds none).
     """
     asked = {
-        name: (str(workflow / "scripts" / f"{script}.py"), spec, method)
-        for name, (script, spec, method) in stages.items()
+        name: (str(workflow / "scripts" / f"{script}.py"), spec, inputs)
+        for name, (script, spec, inputs) in stages.items()
     }
     answer = subprocess.run(
         [sys.executable, "-c", _FORKS],

@@ -127,7 +127,7 @@ class Ours:
         """Train one epoch; its mean loss."""
         losses = []
         for step, rows in enumerate(batches):
-            set_rates(self.optimizer, self.recipe, epoch, step)
+            set_rates(self.optimizer, self.recipe, epoch, step, len(batches))
             self.optimizer.zero_grad()
             loss = self.model(*views[:, rows])
             loss.backward()

@@ -31,6 +31,11 @@ class Inputs:
         start = self.plan.run(wildcards.run).start
         return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
 
+    def teacher(self, wildcards: Any) -> str | list[str]:
+        """The encoder that a run learns from."""
+        teacher = self.plan.teacher(wildcards.run, int(wildcards.seed))
+        return self.results.at(self.paths.encoder, teacher) if teacher else []
+
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
         return self.results.packed(self.plan.evaluated_on(wildcards.run), wildcards.split)

@@ -12,7 +12,7 @@ from snakemake.resources import Resource
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import before_planning, give_more_tries, let_judge
+from engine.hooks import before_planning, give_more_tries, leave_dates, let_judge
 from engine.judging import Judge
 from engine.stage import Stages
 from engine.time_limit import KINDS, Tries
@@ -52,13 +52,16 @@ def plan_experiment(config: Mapping[str, Any], workflow: Any) -> Results:
 def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
     """Before the jobs are planned: check what the config alone does not tell, and take the word.
 
-    Only in the process that plans; the jobs' own processes do what they are told.
+    Only in the process that plans; the jobs' own processes do what they are told, and leave dates.
     """
+    names = own_rules(workflow, rules, stages)
+    with one_message():
+        leave_dates(names)
     if workflow.exec_mode != ExecMode.DEFAULT:
         return
     allow_gpus(workflow, results.plan.experiment.runtime.gpus)
     with one_message():
-        judge = Judge(stages, own_rules(workflow, rules, stages), lambda: workflow.dryrun)
+        judge = Judge(stages, names, lambda: workflow.dryrun)
         let_judge(judge.names, judge, judge.begin)
         resumable = {rule: name for rule, name in judge.names.items() if name in KINDS}
         tries = Tries(Path(stages.results, "state"), resumable)

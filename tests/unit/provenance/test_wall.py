@@ -25,15 +25,22 @@ from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.code import carries, code_digest
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
+BACKBONES = {"small": {}, "large": {"backbone": {"arch": "resnet18"}}}
+METHODS = {
+    path.stem: {"method": {"name": path.stem}, "warmup_epochs": 0}
+    for path in sorted((WORKFLOW / "ssl_collapse/config/methods").glob("*.py"))
+    if path.stem not in ("__init__", "simsiam")
+}
+# a teacher of another family than the student
+METHODS["distillation"]["method"]["teacher"] = {"run": "small", "epoch": 1}
+METHODS["distillation"] |= BACKBONES["large"]
+RUNS = {**BACKBONES, **METHODS}
 PLAN = Plan(
     load_experiment(
-        toy.experiment(
-            runs={"small": {}, "large": {"backbone": {"arch": "resnet18"}}},
-            figures={"spectra": {"kind": "spectra", "runs": ["small"]}},
-        )
+        toy.experiment(runs=RUNS, figures={"spectra": {"kind": "spectra", "runs": ["small"]}})
     )
 )
-NO_STAGES = ("verify", "why")
+NO_STAGES = ("prune", "verify", "why")
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
@@ -51,7 +58,7 @@ def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
     for path in sorted((WORKFLOW / "scripts").glob("*.py")):
         stage = path.stem
         if stage in WITH_MODEL:
-            for run in PLAN.experiment.runs:
+            for run in RUNS if stage == "pretrain" else BACKBONES:
                 found[f"{stage} {run}"] = (stage, WITH_MODEL[stage](run))
         elif stage not in NO_STAGES:
             found[stage] = (stage, (PAGE,) if stage == "report" else ())
@@ -113,13 +120,16 @@ def fresh(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded() -> dict[str, set[str]]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Stage -> the modules that it loads, as Python says."""
-    runs = {"small": toy.RECIPE, "large": {**toy.RECIPE, "backbone": {"arch": "resnet18"}}}
+    teacher = toy.save_teacher(tmp_path_factory.mktemp("teacher") / "encoder.safetensors")
+    runs = {name: {**toy.RECIPE, **keys} for name, keys in RUNS.items()}
     stages = {}
     for name, (script, _) in VARIANTS.items():
         spec = runs.get(name.partition(" ")[2])
-        stages[name] = (script, spec, script in ("pretrain", "export_checkpoint"))
+        inputs = {"teacher": str(teacher)} if name == "pretrain distillation" else {}
+        with_method = script in ("pretrain", "export_checkpoint")
+        stages[name] = (script, spec, inputs if with_method else None)
     return loaded_modules(WORKFLOW, stages)
 
 
@@ -285,7 +295,6 @@ def new_run_key(workflow: Path) -> None:
         "^    fix_pred_lr: bool = False",
         "    n_views: Annotated[int, Neutral(2)] = 2\n    fix_pred_lr: bool = False",
     )
-    replace(workflow, "config/pretrain.py", "^    NotNegative,", "    Neutral,\n    NotNegative,")
 
 
 def new_method(workflow: Path) -> None:

@@ -34,8 +34,10 @@ class DatasetConfig(StrictModel):
     """Shorter side in px when packed and evaluated; null: 256, for textures their own size."""
     crop: Pixels | None = None
     """Width and height in px that the network sees; null: 224, for textures `resize`."""
-    pack: Literal["resized", "original"] = "resized"
-    """Packed as decoded pixels of that shorter side, or as the files' own bytes."""
+    pack: Literal["resized", "jpeg", "original"] = "resized"
+    """Packed with that shorter side as pixels or as JPEG files, or as the files' own bytes."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 90
+    """Quality of the JPEG files of `pack: jpeg`."""
     mean: Triple = [0.485, 0.456, 0.406]
     """Subtracted from red, green and blue (of 1)."""
     std: Annotated[list[Scale], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
@@ -72,13 +74,15 @@ class StartConfig(StrictModel):
 
 
 class RunConfig(Recipe):
-    """One run: a recipe on a dataset, for several seeds, with the epochs to analyse."""
+    """One run: a recipe on a dataset, for several seeds, with the epochs to analyse.
+
+    The defaults are those of SimSiam; where another method has its own, its keys tell them.
+    """
 
     dataset: str
     """A name under `datasets`."""
     evaluate_on: str | None = None
-    """A name under `datasets` whose images are measured instead of the training images' own; null:
-    `dataset`."""
+    """A name under `datasets` whose images are measured; null: `dataset`."""
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     """One training for each: weights, batches, crops and ordering."""
     analyze: Annotated[list[Literal["last"] | NotNegative], Field(min_length=1)] = ["last"]
@@ -154,6 +158,10 @@ class RuntimeConfig(StrictModel):
     """Minutes between two saves of an unfinished training or probe; also saved at every epoch."""
     scratch: Folder | None = None
     """Folder on the node's own disk for copies of packed images; null: read in place."""
+    store: Folder | Literal[False] | None = None
+    """Folder of finished results, taken and not computed again; off: none; null: in `results`."""
+    store_trust: Literal["own", "everyone"] = "own"
+    """Whose results are taken from the store; of others only formats that cannot run code."""
 
     @model_validator(mode="after")
     def _gpus_are_gpus(self) -> Self:

@@ -5,9 +5,11 @@ from typing import Any
 
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SpectraFigure
+from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
+from ssl_collapse.plan.specs import teacher_of
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import TRAINING
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch
@@ -39,6 +41,8 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             )
         if run.start and run.start.run not in left_out.get("runs", ()):
             yield from _check_start(experiment, name, run, left_out)
+        if isinstance(run.method, distillation.Config):
+            yield from _check_teacher(experiment, name, run, left_out)
     yield from _check_cycles(experiment)
     for name, figure in experiment.figures.items():
         for problem in _check_figure(experiment, figure, left_out):
@@ -152,14 +156,7 @@ def _check_start(
     path = ("runs", name, "start")
     parent = experiment.runs.get(run.start.run)
     if parent is None:
-        if run.start.run in experiment.sweeps:
-            names = listed(experiment.sweeps[run.start.run])
-            yield Problem(
-                (*path, "run"), f"`{run.start.run}` is a sweep; name one of its runs: {names}"
-            )
-        else:
-            known = [*experiment.runs, *left_out.get("runs", ())]
-            yield Problem((*path, "run"), _unknown("run", run.start.run, known))
+        yield _no_such_run(experiment, (*path, "run"), run.start.run, left_out)
         return
     if run.start.run == name or (parent.start and parent.start.run == name):
         return  # a cycle, which is reported as such
@@ -182,17 +179,52 @@ def _check_start(
             )
 
 
+def _no_such_run(
+    experiment: Experiment, path: tuple[str, ...], name: str, left_out: LeftOut
+) -> Problem:
+    if name in experiment.sweeps:
+        names = listed(experiment.sweeps[name])
+        return Problem(path, f"`{name}` is a sweep; name one of its runs: {names}")
+    return Problem(path, _unknown("run", name, [*experiment.runs, *left_out.get("runs", ())]))
+
+
+def _check_teacher(
+    experiment: Experiment, name: str, run: RunConfig, left_out: LeftOut
+) -> Iterator[Problem]:
+    path, teacher = ("runs", name, "method", "teacher"), teacher_of(run)
+    if teacher is None:
+        text = "missing; name the run and the epoch whose encoder is learned: {run: NAME, epoch: E}"
+        yield Problem(path, text)
+        return
+    if teacher.run in left_out.get("runs", ()):
+        return
+    parent = experiment.runs.get(teacher.run)
+    if parent is None:
+        yield _no_such_run(experiment, (*path, "run"), teacher.run, left_out)
+        return
+    if not parent.has_checkpoint(teacher.epoch):
+        there = f"`{teacher.run}` has checkpoints {parent.describe_checkpoints()}"
+        yield Problem((*path, "epoch"), f"{teacher.epoch}: {there}")
+    wanted = run.seeds if teacher.seed is None else [teacher.seed]
+    if missing := sorted(set(wanted) - set(parent.seeds)):
+        text = f"`{teacher.run}` has seeds {parent.seeds}, and not {missing}; say one as `seed`"
+        yield Problem(path, text)
+
+
 def _check_cycles(experiment: Experiment) -> Iterator[Problem]:
-    reported: set[str] = set()
+    """Runs that would wait for each other, as starts or teachers; no circle is named twice."""
+    done: set[str] = set()
+
+    def follow(name: str, chain: tuple[str, ...]) -> Iterator[Problem]:
+        if name in chain:
+            circle = chain[chain.index(name) :]
+            text = " -> ".join([*circle, name])
+            yield Problem(("runs", name), f"the runs are made from each other: {text}")
+        elif name in experiment.runs and name not in done:
+            run = experiment.runs[name]
+            for source in filter(None, (run.start, teacher_of(run))):
+                yield from follow(source.run, (*chain, name))
+            done.add(name)
+
     for name in experiment.runs:
-        chain = [name]
-        while (start := experiment.runs[chain[-1]].start) and start.run in experiment.runs:
-            if start.run in chain:
-                cycle = chain[chain.index(start.run) :]
-                if not reported & set(cycle):
-                    path = " -> ".join([*cycle, start.run])
-                    text = f"the runs start from each other: {path}"
-                    yield Problem(("runs", cycle[0], "start"), text)
-                reported |= set(cycle)
-                break
-            chain.append(start.run)
+        yield from follow(name, ())

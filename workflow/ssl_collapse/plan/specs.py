@@ -11,6 +11,8 @@ from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSp
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.methods import distillation
+from ssl_collapse.config.methods.distillation import TeacherConfig
 from ssl_collapse.config.paper import missing_figures, paper_figures
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
@@ -62,6 +64,13 @@ class Plan:
             for seed in run.seeds
             for epoch in run.analyzed_epochs()
         ]
+
+    def teacher(self, run: str, seed: int) -> Point | None:
+        """Whose encoder a student learns from."""
+        teacher = teacher_of(self.run(run))
+        if teacher is None:
+            return None
+        return Point(teacher.run, seed if teacher.seed is None else teacher.seed, teacher.epoch)
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
@@ -163,7 +172,8 @@ class Plan:
         """How images are stored."""
         config = self.experiment.datasets[dataset]
         side = None if config.pack == "original" else config.sizes()[0]
-        return PackSpec(shorter_side=side).to_spec()
+        quality = config.jpeg_quality if config.pack == "jpeg" else None
+        return PackSpec(shorter_side=side, jpeg_quality=quality).to_spec()
 
     def ordering(self, dataset: str, seed: int) -> dict[str, Any]:
         """The seed of the permutation, or the digest of the user's own."""
@@ -256,7 +266,9 @@ class Plan:
 
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
-        return self._modules(self.run(run).backbone, self.run(run).method)
+        own, teacher = self.run(run), teacher_of(self.run(run))
+        others = self.backbone_modules(teacher.run) if teacher else ()
+        return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
         """Modules that rebuilding a run's encoder imports by computed name."""
@@ -267,9 +279,17 @@ class Plan:
         return tuple(name for c in configs for name in (type(c).__module__, model_module(c)))
 
 
+def teacher_of(run: RunConfig) -> TeacherConfig | None:
+    """The encoder that a run learns from."""
+    return run.method.teacher if isinstance(run.method, distillation.Config) else None
+
+
 def _recipe(run: RunConfig) -> dict[str, Any]:
-    """The keys of a run that change the trained weights."""
-    return {name: getattr(run, name) for name in Recipe.model_fields}
+    """The keys of a run that change the trained weights; a teacher does so by its content."""
+    keys = {name: getattr(run, name) for name in Recipe.model_fields}
+    if teacher_of(run):
+        keys["method"] = run.method.model_copy(update={"teacher": None})
+    return keys
 
 
 def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
@@ -278,7 +298,7 @@ def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
 
     try:
         return {
-            split: [file_sha256(path) for path in stored_files(source.kind, patterns)]
+            split: [file_sha256(path) for path in stored_files(source.recipe()["kind"], patterns)]
             for split, patterns in source.files().items()
         }
     except (OSError, UserError) as error:

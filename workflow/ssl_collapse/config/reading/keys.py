@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from ssl_collapse.config.reading.schema import TAGS, Node, choices, members, models
+from ssl_collapse.config.reading.schema import Node, choices, members, models
+from ssl_collapse.config.types import TAGS
 
 MOST_LISTED = 50
 

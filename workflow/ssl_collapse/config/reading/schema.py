@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.config.experiment import Experiment
+from ssl_collapse.config.paper import PAPER
+from ssl_collapse.config.types import TAGS
 
 Node = dict[str, Any]
 SCHEMA, REFERENCE = "config.schema.json", "docs/CONFIG.md"
-TAGS = ("kind", "arch", "name")  # keys that say which of several mappings is meant
 _INTRODUCTION = """\
 # Every key of the config
 
@@ -34,6 +35,8 @@ def config_schema() -> Node:
     properties = schema["properties"]
     for section in ("datasets", "runs", "figures"):
         properties[section]["additionalProperties"] = False
+    # its patternProperties are for objects alone, the pattern for texts
+    properties["figures"] |= {"type": ["object", "string"], "pattern": f"^{PAPER}$"}
     ((pattern, run),) = properties["runs"]["patternProperties"].items()
     run = {**_swept(run), "type": ["object", "null"]}
     properties["runs"]["patternProperties"] = {pattern: {"$ref": "#/$defs/run"}}

@@ -11,16 +11,7 @@ from itertools import product
 from typing import Any
 
 from ssl_collapse.config.reading.keys import below
-from ssl_collapse.config.reading.schema import TAGS, Node, models
-
-
-def merge(base: Any, over: Any) -> Any:
-    """Lay `over` over `base`: mappings key by key, anything else or of another tag replaced."""
-    if not (isinstance(base, dict) and isinstance(over, dict)):
-        return over
-    if any(tag in over and tag in base and over[tag] != base[tag] for tag in TAGS):
-        return over
-    return base | {key: merge(base.get(key), value) for key, value in over.items()}
+from ssl_collapse.config.reading.schema import Node, models
 
 
 def combinations(run: Any) -> int:
