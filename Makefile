@@ -32,6 +32,7 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint envs/Dockerfile
 
 unit: .venv/installed
 	$(BIN)/pytest -q -n 2 tests/unit
