@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 from images import image_folder
+from ssl_collapse.evaluation.neighbors_torch import TorchBackend
 from training import HERE, Group, measure, print_table
 from training_case import MEAN, STD, dataset, encoder, parser, trainer
 
 from ssl_collapse.config.evaluation import ProbeSpec, RepresentSpec
 from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
-from ssl_collapse.evaluation.neighbors_torch import TorchBackend
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.representations.extraction import represent
