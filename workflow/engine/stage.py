@@ -56,7 +56,12 @@ class Stages:
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
         # What a result says of its own name, and no spec: part of its key in the store.
-        self.labels = {"dataset": "{dataset}", "pack": "{split}", "represent": "{run}/{seed}"}
+        self.labels = {
+            "dataset": "{dataset}",
+            "pack": "{split}",
+            "represent": "{run}/{seed}",
+            "import_representations": "{run}/{split}",
+        }
         self.specs: dict[str, Param] = {}
         self.codes: dict[str, Param] = {}
 
