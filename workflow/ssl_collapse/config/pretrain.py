@@ -141,8 +141,7 @@ class Recipe(StrictModel):
     """Epochs from one checkpoint to the next; the last epoch always has one."""
 
     precision: Annotated[Literal["float32", "tf32", "bf16"], Neutral("float32")] = "float32"
-    """Of the network: `float32`, in which a GPU's convolutions are in TF32 as is torch's default;
-    `tf32`, its matrix products, too; `bf16`, torch's autocast, on the CPU as well."""
+    """`float32`, where a GPU convolves in TF32; `tf32`: its products, too; `bf16`: autocast."""
     cpu_threads: Annotated[int, Field(ge=1, le=1024), Neutral(1)] = 1
     """Threads of each operation on the CPU, on which the last bits of a training depend."""
 
