@@ -24,8 +24,9 @@ from training import HERE, Group, measure, print_table
 from training_case import MEAN, STD, dataset, encoder, parser, trainer
 
 from ssl_collapse.config.evaluation import ProbeSpec, RepresentSpec
-from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
+from ssl_collapse.evaluation.neighbors import find_neighbors
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
+from ssl_collapse.evaluation.proposals import CpuBackend, TorchBackend
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.representations.extraction import represent
 from ssl_collapse.representations.file import open_representations, write_representations
@@ -120,7 +121,7 @@ class Checks:
         """the linear probe has the CPU's accuracy"""
         spec = ProbeSpec(mode="cached", epochs=5)
         source = CachedFeatures(*self._files(), spec)
-        tops = [probe_cached(source, device)["top1"]["last"] for device in (CPU, self.device)]
+        tops = [probe_cached(source, device)["top1_last"] for device in (CPU, self.device)]
         assert abs(tops[0] - tops[1]) < 0.02, tops
         return f"top-1 {tops[0]:.3f} and {tops[1]:.3f}"
 

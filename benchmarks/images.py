@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
 from ssl_collapse.images.inspection import inspect_images
@@ -30,6 +31,6 @@ def image_folder(folder: Path, height: int, width: int, packed: bool) -> Path:
         image.save(path, quality=90)
     listing = list_dataset({split: place / "images" / split for split in ("train", "val")})
     described = describe_dataset("noise", {"kind": "imagefolder"}, listing, inspect_images(listing))
-    side = min(height, width) if packed else None
-    pack_split("train", listing.splits["train"], described, side, place / "train.h5")
+    spec = PackSpec(shorter_side=min(height, width) if packed else None)
+    pack_split("train", listing.splits["train"], described, spec, place / "train.h5")
     return place
