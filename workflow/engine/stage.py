@@ -57,6 +57,7 @@ class Stages:
         }
         # What a result says of its own name, and no spec: part of its key in the store.
         self.labels = {"dataset": "{dataset}", "pack": "{split}", "represent": "{run}/{seed}"}
+        self.labels["import_representations"] = "{run}/{split}"
         self.specs: dict[str, Param] = {}
         self.codes: dict[str, Param] = {}
 
