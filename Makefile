@@ -32,6 +32,7 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint envs/Dockerfile
 
 unit: .venv/installed
 	$(BIN)/pytest -q -n 2 tests/unit
@@ -86,6 +87,7 @@ estimate: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/training.py $(if $(LIGHTLY),--lightly $(LIGHTLY))
 
 clean:
 	rm -rf results .snakemake

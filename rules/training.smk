@@ -18,7 +18,7 @@ rule pretrain:
         f"{PATHS.logs}/{{run}}/seed{{seed}}/pretrain.log",
     conda:
         "../envs/environment.yaml"
-    threads: RUNTIME.gpus * (1 + RUNTIME.workers)
+    threads: training_threads(RESULTS)
     resources:
         gpu=gpus(RUNTIME) * RUNTIME.gpus,
         mem_mb=per_attempt(RUNTIME.gpus * (6000 + 1000 * RUNTIME.workers)),

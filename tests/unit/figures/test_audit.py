@@ -15,7 +15,7 @@ from PIL import Image
 
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.evaluation.measures.registry import MEASURES
-from ssl_collapse.figures.audit import PUBLISHED
+from ssl_collapse.figures.audit import PUBLISHED, measure_rows
 from ssl_collapse.images.textures import write_textures
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
@@ -138,3 +138,31 @@ def test_bad_input_is_one_message_and_writes_nothing(
     with pytest.raises(UserError, match=message):
         audit(*given, *([] if "--out" in given else ["--out", tmp_path / "out"]))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "mine", "interval", "random", "flat", "says"),
+    [
+        ("auc", 0.85, (0.8, 0.9), 0.88, 0.6, "about as with random weights"),  # within
+        ("auc", 0.85, None, 0.87, 0.6, "about as with random weights"),  # 0.02 of 0.27
+        ("auc", 0.85, (0.84, 0.86), 0.9, 0.6, "less collapsed than with random weights"),
+        ("auc", 0.85, (0.84, 0.86), 0.8, 0.6, "more collapsed than with random weights"),
+        ("effective_rank", 10, None, 20, 90, "more collapsed than with random weights"),
+        ("effective_rank", 19, None, 20, 90, "about as with random weights"),  # 1 of 20
+        ("mean_cosine", 0.1, None, 0.9, 0.0,
+         "less collapsed than with random weights, but the mean is in it"),
+    ],
+)  # fmt: skip
+def test_what_a_measure_says(name, mine, interval, random, flat, says):
+    conventions = {"mean_cosine": "cosine of pairs; not centred"}
+    content = {
+        "encoder": {
+            "measures": {**dict.fromkeys(m.name for m in MEASURES), name: mine,
+                         "conventions": conventions},
+            "intervals": {name: interval} if interval else {},
+        },
+        "untrained": {"measures": {name: random}},
+        "gaussian": {"measures": {name: flat}},
+    }  # fmt: skip
+    (row,) = measure_rows(content)
+    assert row["says"] == says

@@ -69,8 +69,8 @@ def judge(
     of_flat, of_untrained = rank / flat, rank / untrained
     word = _word(of_flat, of_untrained)
     why = (
-        f"Its effective rank is {rank:.1f}: {_percent(of_flat)} of the {flat:.1f} of a spectrum as "
-        f"flat as so many images allow, and {_percent(of_untrained)} of the {untrained:.1f} of the "
+        f"Its effective rank is {rank:.1f}: {percent(of_flat)} of the {flat:.1f} of a spectrum as "
+        f"flat as so many images allow, and {percent(of_untrained)} of the {untrained:.1f} of the "
         "same network with random weights."
     )
     if word == "partly collapsed" and 0.8 <= of_untrained <= 1.25:
@@ -92,7 +92,8 @@ def _word(of_flat: float, of_untrained: float) -> Word:
     return "collapsed" if few else "partly collapsed"
 
 
-def _percent(part: float) -> str:
+def percent(part: float) -> str:
+    """A share as text: 64 %, 0.24 %."""
     return f"{100 * part:.0f} %" if part >= 0.1 else f"{100 * part:.2g} %"
 
 

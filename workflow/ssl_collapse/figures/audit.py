@@ -17,6 +17,7 @@ from ssl_collapse.evaluation.baseline import UNTRAINED
 from ssl_collapse.evaluation.measures.measure import Measure
 from ssl_collapse.evaluation.measures.registry import MEASURES
 from ssl_collapse.evaluation.spectrum import explained
+from ssl_collapse.evaluation.verdict import percent
 from ssl_collapse.figures.theme import DPI, GREY, categorical, new_panels, sequential, style
 from ssl_collapse.tables.columns import quantity
 
@@ -32,6 +33,7 @@ PUBLISHED = {
     100: (0.858, 165.6),
 }
 LOOK = SpectraFigure.model_validate({"kind": "spectra", "runs": ["encoder"]})
+NO_DIFFERENCE = 0.1  # of the value of random weights, and of its distance from the Gaussian's
 SIDES = {"encoder": "this encoder", "untrained": "random weights", "gaussian": "flat (Gaussian)"}
 
 Spectra = Mapping[int, NDArray[np.float64]]  # percent of ImageNet -> singular values
@@ -106,7 +108,7 @@ def facts(content: Mapping[str, Any]) -> list[str]:
         return ["There is no spectrum to measure."]
     dim = encoder["measures"]["dim"]
     sentences = [
-        f"{share} of the variance lies in {count:,} of {dim:,} directions ({count / dim:.1%})"
+        f"{share} of the variance lies in {count:,} of {dim:,} directions ({percent(count / dim)})"
         + _beside(untrained, "directions", share, "; with random weights in {:,}")
         + "."
         for share, count in encoder["directions"].items()
@@ -173,8 +175,11 @@ def _says(content: Mapping[str, Any], measure: Measure, convention: str) -> str:
     if not measure.collapse or other is None:
         return ""
     low, high = content["encoder"]["intervals"].get(measure.name, (mine, mine))
-    if low <= other <= high:
-        return "as with random weights, within its interval"
+    flat = content["gaussian"]["measures"][measure.name]
+    size = abs(other) if flat is None else min(abs(other), abs(other - flat))
+    # other random weights would have given another value, which no interval knows of
+    if low <= other <= high or abs(mine - other) <= NO_DIFFERENCE * size:
+        return "about as with random weights"
     more = (mine - other) * measure.collapse > 0
     with_mean = any(words in convention for words in ("not centred", "norm(z)"))
     doubt = ", but the mean is in it" if with_mean else ""
