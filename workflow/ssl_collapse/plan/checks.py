@@ -221,9 +221,9 @@ def _check_cycles(experiment: Experiment) -> Iterator[Problem]:
             text = " -> ".join([*circle, name])
             yield Problem(("runs", name), f"the runs are made from each other: {text}")
         elif name in experiment.runs and name not in done:
-            run = experiment.runs[name]
-            for source in filter(None, (run.start, teacher_of(run))):
-                yield from follow(source.run, (*chain, name))
+            start, teacher = experiment.runs[name].start, teacher_of(experiment.runs[name])
+            for source in filter(None, (start and start.run, teacher and teacher.run)):
+                yield from follow(source, (*chain, name))
             done.add(name)
 
     for name in experiment.runs:
