@@ -140,6 +140,12 @@ class Recipe(StrictModel):
     checkpoint_every: Positive = 1
     """Epochs from one checkpoint to the next; the last epoch always has one."""
 
+    precision: Annotated[Literal["float32", "tf32", "bf16"], Neutral("float32")] = "float32"
+    """Of the network: `float32`, in which a GPU's convolutions are in TF32 as is torch's default;
+    `tf32`, its matrix products, too; `bf16`, torch's autocast, on the CPU as well."""
+    cpu_threads: Annotated[int, Field(ge=1, le=1024), Neutral(1)] = 1
+    """Threads of each operation on the CPU, on which the last bits of a training depend."""
+
     @model_validator(mode="before")
     @classmethod
     def _as_the_method_has_it(cls, values: Any, info: ValidationInfo) -> Any:

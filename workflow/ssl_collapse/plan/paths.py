@@ -42,6 +42,7 @@ class Paths:
 
         self.logs = f"{root}/logs"
         self.state = f"{root}/state/{{run}}/seed{{seed}}"
+        self.store = f"{root}/store"
         self.arguments = f"{root}/state/arguments"
 
 
