@@ -9,7 +9,7 @@ from ssl_collapse.config.figures import Figure, SpectraFigure
 from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
-from ssl_collapse.plan.checkpoints import UnclearError, analyzed_epochs
+from ssl_collapse.plan.checkpoints import UnclearError, analyzed_epochs, files_of
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.plan.specs import teacher_of
 from ssl_collapse.runtime.errors import UserError
@@ -222,18 +222,27 @@ def _check_teacher(
         text = "missing; name the run and the epoch whose encoder is learned: {run: NAME, epoch: E}"
         yield Problem(path, text)
         return
-    if teacher.run in left_out.get("runs", ()):
+    if teacher.run in {*left_out.get("runs", ()), *left_out.get("checkpoints", ())}:
         return
     parent = experiment.runs.get(teacher.run)
-    if parent is None:
+    if parent:
+        seeds, wanted = parent.seeds, run.seeds if teacher.seed is None else [teacher.seed]
+        there, has_epoch = parent.describe_checkpoints(), parent.has_checkpoint(teacher.epoch)
+    elif teacher.run in experiment.checkpoints:
+        seeds, wanted = [0], [teacher.seed or 0]
+        try:
+            epochs = [0, *files_of(experiment.checkpoints[teacher.run])]
+        except UnclearError:  # which is reported of that run
+            return
+        there, has_epoch = f"of {listed([*map(str, epochs)])}", teacher.epoch in epochs
+    else:
         yield _no_such_run(experiment, (*path, "run"), teacher.run, left_out)
         return
-    if not parent.has_checkpoint(teacher.epoch):
-        there = f"`{teacher.run}` has checkpoints {parent.describe_checkpoints()}"
-        yield Problem((*path, "epoch"), f"{teacher.epoch}: {there}")
-    wanted = run.seeds if teacher.seed is None else [teacher.seed]
-    if missing := sorted(set(wanted) - set(parent.seeds)):
-        text = f"`{teacher.run}` has seeds {parent.seeds}, and not {missing}; say one as `seed`"
+    if not has_epoch:
+        text = f"{teacher.epoch}: `{teacher.run}` has checkpoints {there}"
+        yield Problem((*path, "epoch"), text)
+    if missing := sorted(set(wanted) - set(seeds)):
+        text = f"`{teacher.run}` has seeds {seeds}, and not {missing}; say one as `seed`"
         yield Problem(path, text)
 
 

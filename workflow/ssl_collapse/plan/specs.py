@@ -106,11 +106,12 @@ class Plan:
         return "" if path is None else str(path)
 
     def teacher(self, run: str, seed: int) -> Point | None:
-        """Whose encoder a student learns from."""
+        """Whose encoder a student learns from; a run of checkpoints has the seed 0 alone."""
         teacher = teacher_of(self.run(run))
         if teacher is None:
             return None
-        return Point(teacher.run, seed if teacher.seed is None else teacher.seed, teacher.epoch)
+        own = 0 if teacher.run in self.experiment.checkpoints else seed
+        return Point(teacher.run, own if teacher.seed is None else teacher.seed, teacher.epoch)
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
