@@ -65,9 +65,9 @@ class CollapseSpec(StrictModel):
     alpha_last_rank: Annotated[int, Field(ge=2, le=1_000_000)] = 100
     """Last rank of the spectrum that the power law of `alpha` is fitted to."""
     uniformity_samples: Annotated[int, Field(ge=2, le=20_000)] = 2048
-    """Rows drawn at random to estimate uniformity."""
+    """Rows drawn at random for uniformity, the other measures of pairs, and the interval."""
     seed: Seed = 0
-    """Of the bootstrap and of the rows for uniformity."""
+    """Of the resamples, the rows drawn and all else that is random."""
     std_vector: Annotated[bool, Neutral(False)] = False
     """Whether `collapse.json` also holds the standard deviation of every dimension."""
 

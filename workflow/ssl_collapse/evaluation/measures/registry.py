@@ -3,10 +3,10 @@
 from string import Template
 
 from ssl_collapse.config.evaluation import CollapseSpec
-from ssl_collapse.evaluation.measures import directions, spectral
+from ssl_collapse.evaluation.measures import directions, labels, local, spectral
 from ssl_collapse.evaluation.measures.about import ABOUT
 
-MEASURES = (*spectral.MEASURES, *directions.MEASURES)
+MEASURES = (*spectral.MEASURES, *directions.MEASURES, *local.MEASURES, *labels.MEASURES)
 _NORMALISED = (
     "the same measure of representations first divided by their Euclidean norm; null if all point "
     "one way"
@@ -19,9 +19,9 @@ def measure_columns() -> tuple[str, ...]:
     return (*(measure.name for measure in MEASURES), *normalised, "loss")
 
 
-def conventions(spec: CollapseSpec, groups: int) -> dict[str, str]:
-    """The convention of each number, given the settings and the number of bootstrap groups."""
-    settings = {**spec.model_dump(), "groups": groups}
+def conventions(spec: CollapseSpec) -> dict[str, str]:
+    """The convention of each number, given the settings."""
+    settings = spec.model_dump()
     names: dict[str, list[str]] = {}
     for measure in (*MEASURES, *ABOUT):
         names.setdefault(Template(measure.convention).substitute(settings), []).append(measure.name)
