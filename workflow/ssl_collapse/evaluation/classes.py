@@ -55,4 +55,5 @@ class ClassSums:
     def variances(self) -> Float64Array:
         """Mean squared distance of each class's rows from their mean, (C,)."""
         spread = self.squares / self.count - np.einsum("ij,ij->i", self.means, self.means)
-        return np.clip(spread, 0.0, None)
+        variances: Float64Array = np.clip(spread, 0.0, None)
+        return variances

@@ -32,7 +32,7 @@ def singular_vectors(
     return _roots(eigenvalues), vectors
 
 
-def _roots(eigenvalues: Float64Array) -> Float64Array:
+def _roots(eigenvalues: NDArray[np.floating[Any]]) -> Float64Array:
     sigma: Float64Array = np.sqrt(np.clip(eigenvalues[::-1], 0.0, None))
     return sigma
 

@@ -60,7 +60,7 @@ def _rounding(largest: float) -> float:
 def _lost(means: Float64Array) -> float:
     """The squared distance that rounding of class means can put between them."""
     largest = float(np.abs(means).max())
-    return means.shape[1] * _rounding(largest) ** 2
+    return float(means.shape[1] * _rounding(largest) ** 2)
 
 
 MEASURES = (
