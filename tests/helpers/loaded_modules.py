@@ -38,9 +38,10 @@ def build(spec, method):
     from ssl_collapse.config.pretrain import PretrainSpec
     from ssl_collapse.models.build import build_backbone, build_method
     spec = PretrainSpec.model_validate(spec)
-    built = build_backbone(spec.backbone)
-    if method:
-        build_method(*built, spec.method)
+    with torch.device("meta"):
+        built = build_backbone(spec.backbone)
+        if method:
+            build_method(*built, spec.method)
 
 gc.freeze()
 for stage, (script, spec, method) in json.loads(sys.stdin.read()).items():

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
+from ssl_collapse.config.methods.byol import Config as Byol
+from ssl_collapse.config.methods.moco_v3 import Config as Moco
+from ssl_collapse.config.methods.nnsiam import Config as NnSiam
 from ssl_collapse.config.methods.simsiam import Config as SimSiam
 from ssl_collapse.config.pretrain import Augmentation, Recipe
 
@@ -35,6 +38,12 @@ VIEWS, KNN, PROBE, COLLAPSE = Augmentation(), KnnSpec(), ProbeSpec(), CollapseSp
         f"blur with p {VIEWS.blur_probability}, sigma U({', '.join(map(str, VIEWS.blur_sigma))})",
         f"`projection_dim` {SimSiam().projection_dim:,}",
         f"`predictor_hidden_dim` {SimSiam().predictor_hidden_dim}",
+        f"rows ({NnSiam().queue_size:,}, a multiple",
+        f"Projector d -> {Byol().hidden_dim:,} -> {Byol().projection_dim} and",
+        f"first = `ema_momentum` {Byol().ema_momentum} and final = `final_ema_momentum` 1 ",
+        f"each query's own key being right; T = {Moco().temperature:g}",
+        f"BYOL's and MoCo v3's: base_lr {Byol.recipe['base_lr']}, weight decay b = 1e-6",
+        f"in the w = {Byol.recipe['warmup_epochs']} warm-up epochs",
         f"`k_max` ({KNN.k_max})",
         f"T = {KNN.temperature} (Wu",
         f"| {PROBE.base_lr} batch/256, half cosine",

@@ -198,6 +198,7 @@ RECIPE = [
             "min_scale": 0.3, "jitter_probability": 0.5, "brightness": 0.5, "contrast": 0.5,
             "saturation": 0.5, "hue": 0.2, "grayscale_probability": 0.3, "blur_probability": 0.4,
             "blur_sigma": [0.1, 1.0], "flip_probability": 0.4,
+            "solarize_probability": 0.2, "views": [{}, {"blur_probability": 0.1}],
         },
         IID,
     ),

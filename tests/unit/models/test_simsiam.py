@@ -11,14 +11,21 @@ from ssl_collapse.models.methods.simsiam import build, predictor, projector, sim
 def test_loss_of_aligned_opposite_and_orthogonal_views():
     a, b = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 3.0]])
     # cosine 1 in both directions -> -1; -1 in both -> 1; 1 and 0 -> -1/2
-    assert simsiam_loss(a, a, a, a).item() == pytest.approx(-1)
-    assert simsiam_loss(a, a, -a, -a).item() == pytest.approx(1)
-    assert simsiam_loss(a, b, b, b).item() == pytest.approx(-0.5)  # cos(a, b) = 0 and cos(b, b) = 1
+    assert simsiam_loss([a, a], [a, a]).item() == pytest.approx(-1)
+    assert simsiam_loss([a, a], [-a, -a]).item() == pytest.approx(1)
+    # cos(a, b) = 0 and cos(b, b) = 1
+    assert simsiam_loss([a, b], [b, b]).item() == pytest.approx(-0.5)
+
+
+def test_loss_of_three_views_is_the_mean_over_all_ordered_pairs():
+    a, b = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    # of (1, 2) (1, 3) (2, 1) (2, 3) (3, 1) (3, 2) the views 1 and 2 alone agree: cosine 1, twice
+    assert simsiam_loss([a, a, b], [a, a, b]).item() == pytest.approx(-2 / 6)
 
 
 def test_loss_stops_the_gradient_at_the_target():
     p, z = (torch.randn(4, 8, requires_grad=True) for _ in range(2))
-    simsiam_loss(p, p, z, z).backward()
+    simsiam_loss([p, p], [z, z]).backward()
     assert p.grad is not None
     assert z.grad is None
 

@@ -25,12 +25,16 @@ from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.code import carries, code_digest
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
+BACKBONES = {"small": {}, "large": {"backbone": {"arch": "resnet18"}}}
+METHODS = {
+    path.stem: {"method": {"name": path.stem}, "warmup_epochs": 0}
+    for path in sorted((WORKFLOW / "ssl_collapse/config/methods").glob("*.py"))
+    if path.stem not in ("__init__", "simsiam")
+}
+RUNS = {**BACKBONES, **METHODS}
 PLAN = Plan(
     load_experiment(
-        toy.experiment(
-            runs={"small": {}, "large": {"backbone": {"arch": "resnet18"}}},
-            figures={"spectra": {"kind": "spectra", "runs": ["small"]}},
-        )
+        toy.experiment(runs=RUNS, figures={"spectra": {"kind": "spectra", "runs": ["small"]}})
     )
 )
 NO_STAGES = ("verify", "why")
@@ -51,7 +55,7 @@ def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
     for path in sorted((WORKFLOW / "scripts").glob("*.py")):
         stage = path.stem
         if stage in WITH_MODEL:
-            for run in PLAN.experiment.runs:
+            for run in RUNS if stage == "pretrain" else BACKBONES:
                 found[f"{stage} {run}"] = (stage, WITH_MODEL[stage](run))
         elif stage not in NO_STAGES:
             found[stage] = (stage, (PAGE,) if stage == "report" else ())
@@ -115,7 +119,7 @@ def fresh(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def loaded() -> dict[str, set[str]]:
     """Stage -> the modules that it loads, as Python says."""
-    runs = {"small": toy.RECIPE, "large": {**toy.RECIPE, "backbone": {"arch": "resnet18"}}}
+    runs = {name: {**toy.RECIPE, **keys} for name, keys in RUNS.items()}
     stages = {}
     for name, (script, _) in VARIANTS.items():
         spec = runs.get(name.partition(" ")[2])
@@ -285,7 +289,6 @@ def new_run_key(workflow: Path) -> None:
         "^    fix_pred_lr: bool = False",
         "    n_views: Annotated[int, Neutral(2)] = 2\n    fix_pred_lr: bool = False",
     )
-    replace(workflow, "config/pretrain.py", "^    NotNegative,", "    Neutral,\n    NotNegative,")
 
 
 def new_method(workflow: Path) -> None:

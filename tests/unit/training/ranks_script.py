@@ -13,29 +13,23 @@ from torch import Tensor, nn
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.method import MethodModule
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training import loop as pretrain
 from ssl_collapse.training.ranks import join
 
 
-class Toy(nn.Module):
+class Toy(MethodModule):
     """One linear layer, and SimSiam's loss without a predictor."""
 
     def __init__(self, norm: str) -> None:
-        super().__init__()
         last = nn.BatchNorm1d(6) if norm == "batch" else nn.Identity()
-        self.backbone = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 6), last)
-        self.predictor = nn.Linear(6, 6)
+        backbone = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 6), last)
+        super().__init__(backbone, predictor=nn.Linear(6, 6))
 
-    def forward(self, view1: Tensor, view2: Tensor) -> Tensor:
-        z1, z2 = self.backbone(view1), self.backbone(view2)
+    def forward(self, *views: Tensor) -> Tensor:
+        z1, z2 = map(self.backbone, views)
         return -nn.functional.cosine_similarity(self.predictor(z1), z2.detach()).mean()
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        return list(self.backbone.parameters())
-
-    def predictor_parameters(self) -> list[nn.Parameter]:
-        return list(self.predictor.parameters())
 
 
 def main(images: str, output: str, norm: str) -> None:

@@ -5,6 +5,7 @@ import torch
 
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_backbone, build_method
+from ssl_collapse.models.method import MethodModule
 from ssl_collapse.training.learning_rate import epoch_lr, initial_lr
 from ssl_collapse.training.optimizer import build_optimizer, set_rates
 
@@ -41,11 +42,44 @@ def test_warm_up_rises_by_equal_steps_and_then_the_cosine_starts_at_the_top():
     assert lrs == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
 
 
+def test_by_step_the_warm_up_starts_at_0_and_the_cosine_goes_on_within_an_epoch():
+    keys = {"lr_schedule": "step", "warmup_epochs": 2, "final_lr": 0.01}
+    # 0.05 t / 2; then of the two epochs left, 0.01 + 0.04/2 (1 + cos(pi (t - 2)/2))
+    expected = {(0, 0): 0, (0, 0.5): 0.0125, (1, 0.5): 0.0375, (2, 0): 0.05, (3, 0): 0.03}
+    quarter = 0.01 + 0.02 * (1 + 0.5**0.5)
+    for (epoch, part), lr in {**expected, (2, 0.5): quarter}.items():
+        assert epoch_lr(recipe(**keys), epoch, part) == pytest.approx(lr)
+    # by epoch, nothing moves within one
+    assert epoch_lr(recipe(), 1, 0.5) == epoch_lr(recipe(), 1)
+
+
+def test_lars_has_groups_of_1d_parameters_with_a_rate_of_their_own():
+    r = recipe(optimizer="lars_excluding_1d", base_lr=0.2, base_lr_1d=0.05, fix_pred_lr=True)
+    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    shapes = [{p.ndim for p in group["params"]} for group in optimizer.param_groups]
+    assert shapes == [{2, 4}, {2}, {1}, {1}]
+    set_rates(optimizer, r, 2, 0, steps=4)
+    # halfway down the cosine, the predictor's as at first; those of biases are a quarter
+    expected = [0.1, 0.2, 0.025, 0.05]
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(expected)
+
+
+def test_weight_decay_goes_on_a_half_cosine_over_all_steps():
+    r = recipe(optimizer="adamw", weight_decay=0.04, final_weight_decay=0.4)
+    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    # 0.4 - 0.36 (1 + cos(pi t/4)) / 2 of t epochs
+    one_epoch = 0.4 - 0.18 * (1 + 0.5**0.5)
+    for epoch, step, expected in ((0, 0, 0.04), (1, 0, one_epoch), (0, 4, one_epoch), (2, 0, 0.22)):
+        set_rates(optimizer, r, epoch, step, steps=4)
+        decays = [group["weight_decay"] for group in optimizer.param_groups]
+        assert decays == pytest.approx([expected] * 2)
+
+
 def rates(epoch: int, step: int = 0, **keys: object) -> tuple[float, float]:
     """The rates of encoder and predictor."""
     r = recipe(**keys)
     optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
-    set_rates(optimizer, r, epoch, step)
+    set_rates(optimizer, r, epoch, step, steps=4)
     encoder, predictor = optimizer.param_groups
     return encoder["lr"], predictor["lr"]
 
@@ -71,18 +105,10 @@ def test_warm_up_steps_set_the_encoders_rate_to_0_in_every_epoch_but_the_first(f
     assert rates(2, 2, **keys) == pytest.approx((0.025, predictor))
 
 
-class OneWeight(torch.nn.Module):
+def one_weight() -> MethodModule:
     """A toy with one weight as encoder, and one as predictor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weights = torch.nn.ParameterList([torch.ones(1), torch.ones(1)])
-
-    def encoder_parameters(self) -> list[torch.nn.Parameter]:
-        return [self.weights[0]]
-
-    def predictor_parameters(self) -> list[torch.nn.Parameter]:
-        return [self.weights[1]]
+    encoder, predictor = (torch.nn.ParameterList([torch.ones(1)]) for _ in range(2))
+    return MethodModule(encoder, predictor=predictor)
 
 
 def weight_after_steps(gradients: tuple[float, ...], **keys: object) -> list[float]:
@@ -91,14 +117,14 @@ def weight_after_steps(gradients: tuple[float, ...], **keys: object) -> list[flo
     The rate of epoch 2 is 1 (512 / 256 of base_lr 1, and half of that by the cosine).
     """
     r = recipe(base_lr=1.0, batch_size=512, n_warmup_steps=1, **keys)
-    model = OneWeight()
+    model = one_weight()
     optimizer, weights = build_optimizer(model, r), []
     for step, gradient in enumerate(gradients):
-        set_rates(optimizer, r, 2, step)
-        for weight in model.weights:
+        set_rates(optimizer, r, 2, step, steps=2)
+        for weight in model.parameters():
             weight.grad = torch.tensor([float(gradient)])
         optimizer.step()
-        weights.append(model.weights[0].item())
+        weights.append(model.backbone[0].item())
     return weights
 
 

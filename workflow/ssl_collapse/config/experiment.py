@@ -72,7 +72,10 @@ class StartConfig(StrictModel):
 
 
 class RunConfig(Recipe):
-    """One run: a recipe on a dataset, for several seeds, with the epochs to analyse."""
+    """One run: a recipe on a dataset, for several seeds, with the epochs to analyse.
+
+    The defaults are those of SimSiam; where another method has its own, its keys tell them.
+    """
 
     dataset: str
     """A name under `datasets`."""

@@ -6,6 +6,7 @@ adding one changes no code that the results of the others were made with.
 """
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
@@ -13,7 +14,10 @@ from pydantic import BeforeValidator, Field
 
 from ssl_collapse.config.types import StrictModel
 
+_METHODS = "ssl_collapse.config.methods"
 
+
+@cache
 def _configs(package: str) -> list[type[StrictModel]]:
     folder = import_module(package).__path__
     names = sorted(module.name for module in pkgutil.iter_modules(folder))
@@ -37,6 +41,16 @@ def default_method() -> Any:
     return import_module("ssl_collapse.config.methods.simsiam").Config()
 
 
+def method_recipe(method: Any) -> dict[str, Any]:
+    """The method's own defaults of a run's other keys; `method`: a model, or as it was written."""
+    if isinstance(method, dict):
+        found = [
+            m for m in _configs(_METHODS) if m.model_fields["name"].default == method.get("name")
+        ]
+        method = found[0] if found else None
+    return getattr(method, "recipe", {})
+
+
 def _named(value: Any) -> Any:
     """Without a name, SimSiam is meant: also where there are other methods."""
     return {"name": "simsiam", **value} if isinstance(value, dict) else value
@@ -47,4 +61,4 @@ if TYPE_CHECKING:
     Method = Any
 else:
     Backbone = _union("ssl_collapse.config.backbones", "arch")
-    Method = Annotated[_union("ssl_collapse.config.methods", "name"), BeforeValidator(_named)]
+    Method = Annotated[_union(_METHODS, "name"), BeforeValidator(_named)]

@@ -1,12 +1,14 @@
 """The recipe of one pretraining: every key that changes the trained weights."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from ssl_collapse.config.families import Backbone, Method, default_method
+from ssl_collapse.config.families import Backbone, Method, default_method, method_recipe
 from ssl_collapse.config.types import (
     Epochs,
+    Neutral,
     NotNegative,
     Positive,
     Probability,
@@ -14,6 +16,8 @@ from ssl_collapse.config.types import (
     Steps,
     StrictModel,
     Triple,
+    is_from_spec,
+    merge,
 )
 
 Schedule = Literal["iid", "current", "accumulate", "last"]
@@ -21,10 +25,11 @@ Schedule = Literal["iid", "current", "accumulate", "last"]
 
 Strength = Annotated[float, Field(ge=0, le=100)]
 Sigma = Annotated[float, Field(le=100)]
+Rate = Annotated[float, Field(gt=0)]
 
 
-class Augmentation(StrictModel):
-    """The SimSiam augmentation; crop size and normalisation come with the dataset."""
+class ViewAugmentation(StrictModel):
+    """How one view is made; crop size and normalisation come with the dataset."""
 
     min_scale: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Smallest part of the image's area that a random crop takes."""
@@ -46,6 +51,8 @@ class Augmentation(StrictModel):
     """Lowest and highest standard deviation of the blur in px."""
     flip_probability: Probability = 0.5
     """Probability of a horizontal flip."""
+    solarize_probability: Annotated[Probability, Neutral(0)] = 0.0
+    """Probability that what is brighter than half is inverted."""
 
     @model_validator(mode="after")
     def _range_of_blur(self) -> Self:
@@ -53,6 +60,31 @@ class Augmentation(StrictModel):
         if not 0 < low <= high:
             raise ValueError(f"blur_sigma {self.blur_sigma} must be [lowest, highest], above 0")
         return self
+
+
+class Augmentation(ViewAugmentation):
+    """The augmentation of all views, SimSiam's; `views` says where a view has its own."""
+
+    views: Annotated[
+        Annotated[list[ViewAugmentation], Field(min_length=2, max_length=100)] | None, Neutral(None)
+    ] = None
+    """One entry for each view with the keys it has of its own, `{}` for none; null: two views."""
+
+    @field_validator("views")
+    @classmethod
+    def _shared_keys(
+        cls, views: list[ViewAugmentation] | None, info: ValidationInfo
+    ) -> list[ViewAugmentation] | None:
+        def complete(view: ViewAugmentation) -> ViewAugmentation:
+            shared = {k: v for k, v in info.data.items() if k not in view.model_fields_set}
+            return view.model_copy(update=shared)
+
+        return views and [complete(view) for view in views]
+
+    @property
+    def of_views(self) -> Sequence[ViewAugmentation]:
+        """The augmentation of each view."""
+        return self.views or (self, self)
 
 
 class Recipe(StrictModel):
@@ -63,7 +95,7 @@ class Recipe(StrictModel):
     backbone: Backbone
     """The network: its `arch` and keys."""
     augmentation: Augmentation = Augmentation()
-    """How the two views of an image are made."""
+    """How the views of an image are made."""
 
     epochs: Epochs = 100
     """Length of the training in epochs."""
@@ -72,18 +104,24 @@ class Recipe(StrictModel):
     steps_per_epoch: Steps | None = None
     """Steps of every epoch, whatever the schedule; null: training images // batch_size."""
 
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    """What takes the steps."""
-    base_lr: Annotated[float, Field(gt=0)] = 0.05
+    optimizer: Literal["sgd", "adamw", "lars_excluding_1d"] = "sgd"
+    """What takes the steps; LARS neither adapts nor decays biases and norms, which are 1-D."""
+    base_lr: Rate = 0.05
     """The learning rate is base_lr * batch_size / 256."""
+    base_lr_1d: Annotated[Rate | None, Neutral(None)] = None
+    """For LARS, the base_lr of biases and norms; null: that of the weights."""
     final_lr: Annotated[float, Field(ge=0)] = 0.0
     """Where the half cosine ends; scaled by the batch as base_lr is."""
     warmup_epochs: NotNegative = 0
     """Epochs in which the learning rate rises, before the half cosine."""
+    lr_schedule: Annotated[Literal["epoch", "step"], Neutral("epoch")] = "epoch"
+    """Whether the learning rate is set once per epoch or at every step."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of the optimiser."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """Weight decay of the optimiser."""
+    final_weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Neutral(None)] = None
+    """Where the weight decay ends, on a half cosine over all steps; null: it stays."""
     fix_pred_lr: bool = False
     """Whether the predictor keeps the initial learning rate, after its warm-up."""
 
@@ -101,6 +139,21 @@ class Recipe(StrictModel):
     """First steps of every epoch but the first in which the encoder's rate is 0."""
     checkpoint_every: Positive = 1
     """Epochs from one checkpoint to the next; the last epoch always has one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_method_has_it(cls, values: Any, info: ValidationInfo) -> Any:
+        """Lay the method's own recipe under the keys that are given; a spec holds them all."""
+        if not isinstance(values, dict) or is_from_spec(info):
+            return values
+        recipe, given = method_recipe(values.get("method")), values.get("augmentation")
+        merged = merge(recipe, values)
+        views = recipe.get("augmentation", {}).get("views")
+        if views and isinstance(given, dict) and "views" not in given:
+            # what is said of all views holds for all
+            own = [{k: v for k, v in view.items() if k not in given} for view in views]
+            merged["augmentation"]["views"] = own
+        return merged
 
     @model_validator(mode="before")
     @classmethod
@@ -133,8 +186,12 @@ class Recipe(StrictModel):
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}"
+                f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}; "
+                "set it lower"
             )
+        if self.base_lr_1d is not None and self.optimizer != "lars_excluding_1d":
+            raise ValueError("`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone")
+        self.method.check(self)
         return self
 
 

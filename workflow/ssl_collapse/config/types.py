@@ -72,14 +72,34 @@ class StrictModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _neutral_where_absent(cls, values: Any, info: ValidationInfo) -> Any:
-        if info.context is _FROM_SPEC and isinstance(values, dict):
+        if is_from_spec(info) and isinstance(values, dict):
             return {**cls._neutral(), **values}
         return values
+
+
+def is_from_spec(info: ValidationInfo) -> bool:
+    """Whether what is validated is a spec, which holds every value but the neutral ones."""
+    return info.context is _FROM_SPEC
 
 
 def from_spec(adapter: TypeAdapter[Model], text: str | bytes) -> Model:
     """What a spec describes that is no single model (errors: pydantic.ValidationError)."""
     return adapter.validate_json(text, context=_FROM_SPEC)
+
+
+_TAGS = ("arch", "name", "kind")  # a mapping that changes its tag replaces, and is not merged
+
+
+def merge(base: Any, over: Any) -> Any:
+    """Lay `over` over `base`: mappings key by key, anything else replaced."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    if any(tag in over and tag in base and over[tag] != base[tag] for tag in _TAGS):
+        return over
+    return {
+        **base,
+        **{key: merge(base[key], value) if key in base else value for key, value in over.items()},
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -1,26 +1,12 @@
 """From config to module: the backbone, and the method around it."""
 
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from ssl_collapse.config.families import model_module
-
-
-class SiameseModel(Protocol):
-    """What the training loop needs of a method's module."""
-
-    backbone: nn.Module
-
-    def __call__(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Loss of a batch, from two views of shape (B, 3, H, W)."""
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        """Parameters that `n_warmup_steps` freezes."""
-
-    def predictor_parameters(self) -> list[nn.Parameter]:
-        """Parameters that keep the initial learning rate under `fix_pred_lr`."""
+from ssl_collapse.models.method import MethodModule
 
 
 def build_backbone(config: Any) -> tuple[nn.Module, int]:
@@ -29,6 +15,7 @@ def build_backbone(config: Any) -> tuple[nn.Module, int]:
     return cast(tuple[nn.Module, int], built)
 
 
-def build_method(backbone: nn.Module, feature_dim: int, config: Any) -> nn.Module:
-    """Hang the method that `config` describes on a backbone: a `SiameseModel`."""
-    return cast(nn.Module, import_module(model_module(config)).build(backbone, feature_dim, config))
+def build_method(backbone: nn.Module, feature_dim: int, config: Any) -> MethodModule:
+    """Hang the method that `config` describes on a backbone."""
+    built = import_module(model_module(config)).build(backbone, feature_dim, config)
+    return cast(MethodModule, built)

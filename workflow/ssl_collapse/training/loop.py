@@ -5,7 +5,6 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.models.build import SiameseModel, build_backbone, build_method
+from ssl_collapse.models.build import build_backbone, build_method
 from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.health import (
@@ -30,9 +29,9 @@ from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.optimizer import build_optimizer, set_rates
 from ssl_collapse.training.ranks import Ranks
 from ssl_collapse.training.saving import Progress, Rows, Saver
-from ssl_collapse.views.augmentation import augment
-from ssl_collapse.views.batches import CroppedViews, step_colours, view_loader
-from ssl_collapse.views.schedule import epoch_batches
+from ssl_collapse.views.augmentation import Augmenter
+from ssl_collapse.views.batches import CroppedViews, load_views
+from ssl_collapse.views.schedule import epoch_batches, steps_per_epoch
 
 logger = logging.getLogger("ssl_collapse")
 ALONE = Ranks()
@@ -69,17 +68,16 @@ class Trainer:
         torch.set_num_threads(1)
         torch.manual_seed(spec.seed)
         backbone, feature_dim = build_backbone(spec.backbone)
-        module = build_method(backbone, feature_dim, spec.method)
+        model = build_method(backbone, feature_dim, spec.method)
         # channels last: the same sums in another memory layout, a third faster on the CPU
-        module = module.to(runtime.device).to(memory_format=torch.channels_last).train()
-        self.module = ranks.synchronized(module)
-        self.model = cast(SiameseModel, self.module)
+        model = model.to(runtime.device).to(memory_format=torch.channels_last).train()
+        self.model = ranks.synchronized(model)
         self.optimizer = build_optimizer(self.model, spec)
-        self._loss = ranks.parallel(self.module)
-        self.mean = torch.tensor(spec.mean, device=runtime.device)
-        self.std = torch.tensor(spec.std, device=runtime.device)
+        self._loss = ranks.parallel(self.model)
+        self._steps = steps_per_epoch(spec, len(ordering))
+        self.augmenter = Augmenter(spec.mean, spec.std, runtime.device)
         self.watch = OutputWatch(self.model.backbone, runtime.run)
-        self.saver = Saver(spec, self.module, self.optimizer, state)
+        self.saver = Saver(spec, self.model, self.optimizer, state)
         self._interruption = Interruption()
         self._stop = False  # all ranks agree to
         self._saved = time.perf_counter()
@@ -129,23 +127,22 @@ class Trainer:
     def _epoch(self) -> None:
         progress, spec = self.progress, self.spec
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
-        views = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
-        loader = view_loader(views, progress.step, self.runtime.workers)
+        dataset = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         bar = tqdm(
-            loader,
+            load_views(dataset, progress.step, self.runtime.workers, self.augmenter),
             desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
             initial=progress.step,
-            total=len(views),
+            total=len(dataset),
             disable=not (self.ranks.first and sys.stderr.isatty()),
             leave=False,
         )
         clock = time.perf_counter()
-        for crops in bar:
-            progress.loss_sum += self._step(crops)
+        for views in bar:
+            progress.loss_sum += self._step(views)
             progress.step += 1
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
-            if self._stop and progress.step < len(views):
+            if self._stop and progress.step < len(dataset):
                 self._interrupt()
             if self.ranks.first and now - self._saved > SAVE_EVERY:
                 self.saver.save_state()
@@ -155,23 +152,19 @@ class Trainer:
                 logger.info(
                     "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
                 )
-        self._finish_epoch(len(views))
+        self._finish_epoch(len(dataset))
         if self._stop and progress.epoch < spec.epochs:
             self._interrupt()
 
-    def _step(self, crops: list[Tensor]) -> float:
-        progress, device = self.progress, self.runtime.device
-        colours = step_colours(self.spec, progress.epoch, progress.step, self._part)
-        view1, view2 = (
-            augment(
-                view.to(device, non_blocking=True), colour.to(device), self.mean, self.std
-            ).contiguous(memory_format=torch.channels_last)
-            for view, colour in zip(crops, colours, strict=True)
-        )
-        set_rates(self.optimizer, self.spec, progress.epoch, progress.step)
+    def _step(self, views: tuple[Tensor, ...]) -> float:
+        spec, progress, steps = self.spec, self.progress, self._steps
+        set_rates(self.optimizer, spec, progress.epoch, progress.step, steps)
+        self.model.before_step(progress.epoch * steps + progress.step, spec.epochs * steps)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(view1, view2)
-        value, asked = self.ranks.mean([loss.item(), float(self._interruption.asked)], device)
+        loss = self._loss(*views)
+        value, asked = self.ranks.mean(
+            [loss.item(), float(self._interruption.asked)], self.runtime.device
+        )
         self._stop = asked > 0
         check_loss(value, progress.epoch, progress.step)
         if self.saver.collapse is None:

@@ -14,6 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ssl_collapse.models.gathering import gather
+from ssl_collapse.models.method import MethodModule
 from ssl_collapse.runtime.errors import UserError
 
 
@@ -39,12 +41,12 @@ class Ranks:
         own = batch_size // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
-    def synchronized(self, module: nn.Module) -> nn.Module:
+    def synchronized(self, module: MethodModule) -> MethodModule:
         """The module with batch norm over all ranks, where it is on a GPU."""
         on_gpu = next(module.parameters()).is_cuda
         if self.size == 1 or not on_gpu:
             return module
-        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+        convert: Callable[[MethodModule], MethodModule] = nn.SyncBatchNorm.convert_sync_batchnorm
         return convert(module)
 
     def parallel(self, module: nn.Module) -> nn.Module:
@@ -61,11 +63,7 @@ class Ranks:
 
     def whole(self, part: Tensor) -> Tensor:
         """The rows (B, ...) of the whole batch, from every rank's own part of them."""
-        if self.size == 1:
-            return part
-        parts = [torch.empty_like(part) for _ in range(self.size)]
-        dist.all_gather(parts, part.contiguous())
-        return torch.cat(parts)
+        return gather(part)
 
     def wait(self) -> None:
         """Go on when all ranks have come here."""

@@ -1,6 +1,7 @@
-"""Batches of two augmented views, each a pure function of (seed, epoch, step)."""
+"""Batches of augmented views, each a pure function of (seed, epoch, step)."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,14 +11,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.views.augmentation import ColourParameters, draw_colours
+from ssl_collapse.views.augmentation import Augmenter
+from ssl_collapse.views.colours import Colouring, draw_colours, prepare
 from ssl_collapse.views.crops import cut, draw_crops
 
 _CROPS, _COLOURS = 1, 2  # streams of random numbers; 0 is the data schedule's
 
 
-class CroppedViews(Dataset[list[Tensor]]):
-    """Item `step` of an epoch: both views' crops, each (B, 3, crop, crop) uint8.
+class CroppedViews(Dataset[Any]):
+    """Item `step` of an epoch: crops (V B, 3, crop, crop) uint8 of V views, and their colours.
 
     With `part`, only those of the batch: drawn with the whole batch, so the same whoever asks.
     """
@@ -36,37 +38,44 @@ class CroppedViews(Dataset[list[Tensor]]):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, step: int) -> list[Tensor]:
+    def __getitem__(self, step: int) -> tuple[Tensor, Colouring]:
+        colours = draw_colours(
+            self.spec.batch_size, self.spec.augmentation.of_views, self._rng(_COLOURS, step)
+        )
+        return self._crops(step), prepare([view.of(self.part) for view in colours])
+
+    def _crops(self, step: int) -> Tensor:
         rows = self.batches[step]
         shapes = self.images.shape[rows]
         own = range(len(rows))[self.part]
         images = {i: self.images.image(int(rows[i])) for i in own}
-        augmentation, size = self.spec.augmentation, self.spec.crop
-        rng = np.random.default_rng([self.spec.seed, _CROPS, self.epoch, step])
-        views = []
-        for _ in range(2):
-            crops = draw_crops(shapes, augmentation.min_scale, augmentation.flip_probability, rng)
-            view = np.stack([cut(image, crops, i, size) for i, image in images.items()])
-            views.append(torch.from_numpy(view.transpose(0, 3, 1, 2).copy()))
-        return views
+        rng, size = self._rng(_CROPS, step), self.spec.crop
+        pieces = []
+        for view in self.spec.augmentation.of_views:
+            crops = draw_crops(shapes, view.min_scale, view.flip_probability, rng)
+            pieces += [cut(image, crops, i, size) for i, image in images.items()]
+        return torch.from_numpy(np.stack(pieces).transpose(0, 3, 1, 2).copy())
+
+    def _rng(self, stream: int, step: int) -> np.random.Generator:
+        return np.random.default_rng([self.spec.seed, stream, self.epoch, step])
 
 
-def view_loader(dataset: CroppedViews, first_step: int, workers: int) -> "DataLoader[Any]":
-    """Steps `first_step` to the end of the epoch, in order; workers only add speed."""
-    return DataLoader(
+def load_views(
+    dataset: CroppedViews, first_step: int, workers: int, augmenter: Augmenter
+) -> Iterator[tuple[Tensor, ...]]:
+    """Views (B, 3, crop, crop) of the steps from `first_step` on; workers only add speed.
+
+    A GPU augments where it trains; on the CPU, the workers do it.
+    """
+    on_cpu = augmenter.device.type == "cpu"
+    loader: DataLoader[Any] = DataLoader(
         dataset,
         batch_size=None,
         sampler=range(first_step, len(dataset)),
         num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
+        collate_fn=cast(Callable[[Any], Any], augmenter) if on_cpu else None,
+        pin_memory=not on_cpu,
         prefetch_factor=4 if workers else None,
         generator=torch.Generator(),  # else each start would draw from the run's own
     )
-
-
-def step_colours(
-    spec: PretrainSpec, epoch: int, step: int, part: slice = slice(None)
-) -> list[ColourParameters]:
-    """Colour parameters of both views of one step; of a part of the batch, as they are in it."""
-    rng = np.random.default_rng([spec.seed, _COLOURS, epoch, step])
-    return [draw_colours(spec.batch_size, spec.augmentation, rng).of(part) for _ in range(2)]
+    return iter(loader) if on_cpu else map(augmenter, loader)

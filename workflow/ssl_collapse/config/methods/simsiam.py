@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from ssl_collapse.config.types import StrictModel, Width
+from ssl_collapse.config.method import MethodConfig
+from ssl_collapse.config.types import Width
 
 
-class Config(StrictModel):
+class Config(MethodConfig):
     """SimSiam (Chen & He 2021): predictor and stop-gradient, no negatives, no momentum encoder."""
 
     name: Literal["simsiam"] = "simsiam"

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.figures import with_concrete_runs
 from ssl_collapse.config.reading.messages import Problem, describe, shown
-from ssl_collapse.config.reading.sweeps import combinations, expand, merge
+from ssl_collapse.config.reading.sweeps import combinations, expand
 from ssl_collapse.config.reading.written import Place, traps, with_text_keys, without_blame
+from ssl_collapse.config.types import merge
 from ssl_collapse.runtime.errors import UserError
 
 Check = Callable[[Experiment, Mapping[str, Sequence[str]]], Iterable[Problem]]

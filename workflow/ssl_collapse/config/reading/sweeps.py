@@ -16,20 +16,6 @@ from pydantic import BaseModel
 from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.config.reading.keys import parts
 
-_TAGS = ("arch", "name", "kind")  # a mapping that changes its tag replaces, and is not merged
-
-
-def merge(base: Any, over: Any) -> Any:
-    """Lay `over` over `base`: mappings key by key, anything else replaced."""
-    if not (isinstance(base, dict) and isinstance(over, dict)):
-        return over
-    if any(tag in over and tag in base and over[tag] != base[tag] for tag in _TAGS):
-        return over
-    return {
-        **base,
-        **{key: merge(base[key], value) if key in base else value for key, value in over.items()},
-    }
-
 
 def combinations(run: Any) -> int:
     """How many runs a written run stands for."""

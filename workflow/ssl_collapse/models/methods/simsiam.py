@@ -1,34 +1,32 @@
 """SimSiam: Chen & He, "Exploring Simple Siamese Representation Learning", CVPR 2021."""
 
-import torch.nn.functional as F
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from ssl_collapse.config.methods.simsiam import Config
+from ssl_collapse.models.method import MethodModule
+from ssl_collapse.models.pairs import mean_cosine, mean_over_pairs
 
 
-class SimSiamModel(nn.Module):
-    """Backbone, projector and predictor; `forward` returns the loss of two views."""
+class SimSiamModel(MethodModule):
+    """Backbone, projector and predictor."""
+
+    projector: nn.Module
+    predictor: nn.Module
 
     def __init__(self, backbone: nn.Module, feature_dim: int, config: Config) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.projector = projector(feature_dim, config.projection_dim)
-        self.predictor = predictor(config.projection_dim, config.predictor_hidden_dim)
+        super().__init__(
+            backbone,
+            projector(feature_dim, config.projection_dim),
+            predictor(config.projection_dim, config.predictor_hidden_dim),
+        )
 
-    def forward(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Loss of a batch (Algorithm 1): view1, view2 of shape (B, 3, H, W) -> scalar."""
-        # Two separate forwards: batch norm sees one view at a time, as in the reference.
-        z1 = self.projector(self.backbone(view1))  # (B, projection_dim)
-        z2 = self.projector(self.backbone(view2))
-        return simsiam_loss(self.predictor(z1), self.predictor(z2), z1, z2)
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        """Parameters of backbone and projector: those that `n_warmup_steps` freezes."""
-        return [*self.backbone.parameters(), *self.projector.parameters()]
-
-    def predictor_parameters(self) -> list[nn.Parameter]:
-        """Parameters that keep the initial learning rate under `fix_pred_lr`."""
-        return list(self.predictor.parameters())
+    def forward(self, *views: Tensor) -> Tensor:
+        """Loss of a batch (Algorithm 1): n >= 2 views (B, 3, H, W) -> scalar."""
+        # Separate forwards: batch norm sees one view at a time, as in the reference.
+        z = [self.projector(self.backbone(view)) for view in views]  # each (B, projection_dim)
+        return simsiam_loss([self.predictor(one) for one in z], z)
 
 
 def build(backbone: nn.Module, feature_dim: int, config: Config) -> SimSiamModel:
@@ -36,16 +34,16 @@ def build(backbone: nn.Module, feature_dim: int, config: Config) -> SimSiamModel
     return SimSiamModel(backbone, feature_dim, config)
 
 
-def simsiam_loss(p1: Tensor, p2: Tensor, z1: Tensor, z2: Tensor) -> Tensor:
+def simsiam_loss(p: Sequence[Tensor], z: Sequence[Tensor]) -> Tensor:
     """Symmetric negative cosine similarity with stop-gradient on z (eq. 1 and 2), in [-1, 1].
 
+    The mean over all ordered pairs of views; of two views, (p1, z2) and (p2, z1).
+
     Args:
-        p1, p2: predictor outputs of the two views, (B, D).
-        z1, z2: projector outputs of the two views, (B, D).
+        p: predictor outputs of each view, (B, D).
+        z: targets of each view, (B, D).
     """
-    first = F.cosine_similarity(p1, z2.detach(), dim=1).mean()
-    second = F.cosine_similarity(p2, z1.detach(), dim=1).mean()
-    return -(first + second) / 2
+    return -mean_over_pairs(mean_cosine, p, z)
 
 
 def projector(feature_dim: int, projection_dim: int) -> nn.Sequential:

@@ -1,0 +1,103 @@
+"""Every method through the training loop: resumed, as a hybrid, on every data schedule, n views."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from toy import MODEL, pretrain_spec
+
+from ssl_collapse.config.families import Method
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.checkpoint_file import load_checkpoint
+from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training.loop import Runtime, Trainer
+
+HEADS = {"hidden_dim": 8, "projection_dim": 4}
+RUN = {"warmup_epochs": 1, "base_lr": 64.0}  # LARS takes a thousandth of a rate
+# Every method with what it takes to be small, and keys of its run.
+METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "simsiam": (MODEL["method"], {}),
+    "nnsiam": ({**MODEL["method"], "queue_size": 8}, {}),
+    "byol": (HEADS, RUN),
+    "moco_v3": (HEADS, {**RUN, "n_warmup_steps": 1}),
+}
+
+
+def trainer(images: PackedImages, folder: Path, name: str, **keys: Any) -> Trainer:
+    state = SavedState(folder)
+    state.checkpoints.mkdir(parents=True, exist_ok=True)
+    method, run = METHODS[name]
+    spec = pretrain_spec(method={**method, "name": name}, **{**run, **keys})
+    return Trainer(spec, images, np.arange(len(images)), Runtime(torch.device("cpu")), state)
+
+
+def checkpoints(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("checkpoints/*.pt"))}
+
+
+def test_no_method_is_left_out():
+    names = {config.model_fields["name"].default for config in Method.__args__[0].__args__}
+    assert set(METHODS) == names
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_killed_in_the_middle_a_training_ends_with_the_same_bytes(
+    images: PackedImages, tmp_path: Path, name: str
+):
+    whole = trainer(images, tmp_path / "whole", name).run()
+    cut = trainer(images, tmp_path / "cut", name)
+    original = cut._step
+
+    def interrupted(crops: Any) -> Any:
+        # three steps per epoch: saved after step 2 of epoch 2
+        cut._interruption.asked = (cut.progress.epoch, cut.progress.step) == (1, 1)
+        return original(crops)
+
+    cut._step = interrupted
+    with pytest.raises(SystemExit):
+        cut.run()
+    assert (cut.progress.epoch, cut.progress.step) == (1, 2)
+    again = trainer(images, tmp_path / "cut", name)
+    again.resume()
+    assert again.run() == whole
+    assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_hybrid_goes_on_as_the_run_that_it_starts_from(
+    images: PackedImages, tmp_path: Path, name: str
+):
+    trainer(images, tmp_path / "whole", name).run()
+    hybrid = trainer(images, tmp_path / "hybrid", name, start_epoch=1)
+    hybrid.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
+    hybrid.run()
+    whole, own = (
+        load_checkpoint(tmp_path / run / "checkpoints/epoch0003.pt")["model"]
+        for run in ("whole", "hybrid")
+    )
+    assert whole.keys() == own.keys()
+    assert all(torch.equal(whole[key], own[key]) for key in whole)
+
+
+KEYS: dict[str, dict[str, Any]] = {
+    "current": {"schedule": "current", "n_rounds": 3},
+    "accumulate": {"schedule": "accumulate", "steps_per_epoch": 2},
+    "last": {"share": 50, "repeat_batch": 2},
+    "three views": {"augmentation": {"views": [{}, {}, {"blur_probability": 0.0}]}},
+}
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_trains_on_every_schedule_and_with_more_views(
+    images: PackedImages, tmp_path: Path, name: str, keys: dict[str, Any]
+):
+    rows = trainer(images, tmp_path, name, **keys).run()
+    assert len(rows) == 3
+    assert np.isfinite([row["loss"] for row in rows]).all()
+    first, last = (
+        load_checkpoint(tmp_path / f"checkpoints/epoch000{epoch}.pt")["model"] for epoch in (0, 3)
+    )
+    assert not torch.equal(first["backbone.conv1.weight"], last["backbone.conv1.weight"])

@@ -1,0 +1,57 @@
+"""The rows of all ranks, for losses over the whole batch; one process alone has them all.
+
+Every rank holds B / size rows of a batch, in order. Gradients are averaged over the ranks
+afterwards (DistributedDataParallel).
+"""
+
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def ranks() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def first_row(part: Tensor) -> int:
+    """The place in the whole batch of the first of this rank's own rows."""
+    return dist.get_rank() * len(part) if ranks() > 1 else 0
+
+
+def gather(part: Tensor) -> Tensor:
+    """The rows (B, ...) of the whole batch, from every rank's own part; without gradient."""
+    part = part.detach()
+    if ranks() == 1:
+        return part
+    parts = [torch.empty_like(part) for _ in range(ranks())]
+    dist.all_gather(parts, part.contiguous())
+    return torch.cat(parts)
+
+
+def gather_with_gradient(part: Tensor) -> Tensor:
+    """The rows (B, ...) of the whole batch, through which gradients flow back to every rank.
+
+    A loss that each rank computes from them alike, over the whole batch, then has the gradients
+    that one process would have.
+    """
+    if ranks() == 1:
+        return part
+    return cast(Tensor, _Gather.apply(part))  # type: ignore[no-untyped-call]
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        ctx.rows = slice(first_row(part), first_row(part) + len(part))
+        return gather(part)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        # Each rank has the gradient of its own loss for all rows. Their sum is `ranks()` times that
+        # of one loss, which the average over the ranks divides again.
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total[ctx.rows]

@@ -1,0 +1,27 @@
+"""Losses between two views, of any number of views."""
+
+from collections.abc import Callable, Sequence
+from itertools import permutations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def mean_over_pairs(
+    loss: Callable[[Tensor, Tensor], Tensor],
+    predictions: Sequence[Tensor],
+    targets: Sequence[Tensor],
+) -> Tensor:
+    """The mean of loss(p_i, t_j) over all ordered pairs of different views i and j.
+
+    Of two views, half of loss(p_1, t_2) + loss(p_2, t_1). No gradient flows into targets.
+    """
+    pairs = list(permutations(range(len(targets)), 2))
+    losses = [loss(predictions[i], targets[j].detach()) for i, j in pairs]
+    return torch.stack(losses).sum() / len(pairs)
+
+
+def mean_cosine(one: Tensor, other: Tensor) -> Tensor:
+    """The mean cosine of rows (B, D) and (B, D)."""
+    return F.cosine_similarity(one, other, dim=1).mean()
