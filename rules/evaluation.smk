@@ -1,7 +1,8 @@
 # Measurements: encoders -> representations -> k-NN accuracy, collapse and linear probe.
 #
 # requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
-# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it
+# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it,
+#   {layer}/ before them for another layer than the backbone's; view-measures.json where asked for
 
 # What is kept besides where the config asks for it, and the scripts' options for it.
 KEPT = {stage: RESULTS.kept(stage) for stage in ("knn", "probe")}
@@ -17,10 +18,11 @@ rule represent:
     input:
         images=INPUTS.represented,
         encoder=PATHS.encoder,
+        projector=INPUTS.projector,
     output:
         PATHS.representations,
     log:
-        f"{EPOCH_LOG}/represent-{{split}}.log",
+        f"{EPOCH_LOG}/{{layer}}represent-{{split}}.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads + RUNTIME.workers
@@ -43,7 +45,8 @@ rule represent:
     shell:
         "{params.scripts}/represent.py --spec {params.spec:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed} --images {input.images:q}"
-        " --encoder {input.encoder:q} --output {output:q} --log {log:q} {params.runtime}"
+        " --encoder {input.encoder:q} --projector {input.projector:q}"
+        " --output {output:q} --log {log:q} {params.runtime}"
 
 
 rule knn:
@@ -56,7 +59,7 @@ rule knn:
         csv=PATHS.knn_csv,
         json=PATHS.knn,
     log:
-        f"{EPOCH_LOG}/knn.log",
+        f"{EPOCH_LOG}/{{layer}}knn.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
@@ -83,7 +86,7 @@ rule collapse:
         spectrum=PATHS.spectrum,
         json=PATHS.collapse,
     log:
-        f"{EPOCH_LOG}/collapse.log",
+        f"{EPOCH_LOG}/{{layer}}collapse.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
@@ -98,6 +101,39 @@ rule collapse:
     shell:
         "{params.scripts}/collapse.py {input:q} --spec {params.spec:q}"
         " --spectrum {output.spectrum:q} --json {output.json:q} --threads {threads} --log {log:q} {params.runtime}"
+
+
+rule view_measures:
+    """Measures of several augmented views per training image: LiDAR, alignment."""
+    input:
+        images=INPUTS.training_images,
+        encoder=PATHS.encoder,
+        projector=INPUTS.projector,
+    output:
+        PATHS.view_measures,
+    log:
+        f"{EPOCH_LOG}/{{layer}}view_measures.log",
+    conda:
+        "../envs/environment.yaml"
+    threads: 1 + RUNTIME.workers
+    resources:
+        gpu=gpus(RUNTIME),
+        mem_mb=per_attempt(6000 + 1000 * RUNTIME.workers),
+        runtime=per_attempt(120),
+    params:
+        spec=STAGES.spec("view_measures", "run"),
+        code=STAGES.code("view_measures"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
+            "view_measures",
+            device=RUNTIME.device,
+            workers=RUNTIME.workers,
+            scratch=RUNTIME.scratch or "",
+        ),
+    shell:
+        "{params.scripts}/view_measures.py --spec {params.spec:q} --images {input.images:q}"
+        " --encoder {input.encoder:q} --projector {input.projector:q} --json {output:q}"
+        " --log {log:q} {params.runtime}"
 
 
 rule probe:

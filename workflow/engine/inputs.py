@@ -31,6 +31,10 @@ class Inputs:
         start = self.plan.run(wildcards.run).start
         return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
 
+    def projector(self, wildcards: Any) -> str | list[str]:
+        """The projector, where representations are those of its layer."""
+        return fill(self.paths.projector, **wildcards) if wildcards.layer else []
+
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
         return self.results.packed(self.plan.run(wildcards.run).dataset, wildcards.split)
@@ -48,10 +52,16 @@ class Inputs:
     def summarized(self) -> list[str]:
         """All that the table is made from."""
         paths, points = self.paths, self.plan.points
-        patterns = [paths.collapse, paths.knn, *self.results.probes()]
+        patterns = [paths.collapse, paths.knn, *self.results.view_measures()]
         trainings = sorted({self.results.at(paths.training, point) for point in points})
         return [
-            *(self.results.at(pattern, point) for pattern in patterns for point in points),
+            *(
+                self.results.at(pattern, point, layer=layer)
+                for pattern in patterns
+                for point in points
+                for layer in self.plan.layers(point.run)
+            ),
+            *(self.results.at(probe, point) for probe in self.results.probes() for point in points),
             *trainings,
             *self.descriptions(),
         ]

@@ -40,7 +40,9 @@ class Stages:
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
             "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
             "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
-            "represent": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "export_projector": lambda wildcards: plan.model_modules(wildcards.run),
+            "represent": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
+            "view_measures": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
             "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
@@ -60,6 +62,8 @@ class Stages:
     def code(self, stage: str) -> Param:
         """The `code` param of a stage: the digest of what decides its result."""
         names = ("run",) if stage in self._plugins and stage != "report" else ()
+        if stage in ("represent", "view_measures"):
+            names = ("run", "layer")
 
         def digest(wildcards: Any) -> str:
             modules = self.plugins(stage, wildcards)

@@ -48,5 +48,8 @@ class MethodConfig(StrictModel):
     """Where the method's published recipe differs from SimSiam's: keys of a run, laid under the
     user's own when a config is read."""
 
+    has_projector: ClassVar[bool] = True
+    """Whether the module has a projector, whose representations may be measured."""
+
     def check(self, recipe: "Recipe") -> None:
         """Raise ValueError, which names the key and the way out, for a recipe it cannot have."""

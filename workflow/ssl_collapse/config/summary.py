@@ -31,6 +31,10 @@ class SummaryRow(StrictModel):
     """Whether the epoch has a probe.json."""
     probe_cached: Annotated[bool, Neutral(False)] = False
     """Whether it has a probe-cached.json beside it."""
+    projector: Annotated[bool, Neutral(False)] = False
+    """Whether the projector's representations were measured, too."""
+    views: Annotated[bool, Neutral(False)] = False
+    """Whether it has a view-measures.json."""
 
     @model_validator(mode="after")
     def _whole_start(self) -> Self:

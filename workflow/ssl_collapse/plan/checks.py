@@ -80,7 +80,7 @@ def _check_columns(
         yield Problem(("accuracy",), text)
     elif text := _no_column(figure.accuracy, accuracy_columns(evaluation), ACCURACIES):
         yield Problem(("accuracy",), text)
-    if text := _no_column(figure.measure, measure_columns(evaluation.collapse), MEASURES):
+    if text := _no_column(figure.measure, measure_columns(evaluation), MEASURES):
         yield Problem(("measure",), text)
 
 

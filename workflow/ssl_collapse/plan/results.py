@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ssl_collapse.plan.paths import FIGURE_FILES, Paths, fill
+from ssl_collapse.plan.paths import FIGURE_FILES, PROJECTOR, Paths, fill
 from ssl_collapse.plan.specs import Plan, Point
 
 SPLITS = ("train", "val")
@@ -47,17 +47,26 @@ class Results:
         """Encoder, representations and measurements of one analysed epoch."""
         paths = self.paths
         yield self.at(paths.encoder, point)
-        for split in SPLITS:
-            yield self.at(paths.representations, point, split)
-        kept = [*self.kept("knn").values()]
-        for pattern in self.kept("probe").values():
-            kept += [pattern.replace("{probe}", name) for name in self.plan.probes]
-        for pattern in (
-            *(paths.spectrum, paths.collapse, paths.knn_csv, paths.knn),
-            *self.probes(),
-            *kept,
-        ):
+        layers = self.plan.layers(point.run)
+        if PROJECTOR in layers:
+            yield self.at(paths.projector, point)
+        for layer in layers:
+            for split in SPLITS:
+                yield self.at(paths.representations, point, split, layer)
+            measured = [paths.spectrum, paths.collapse, paths.knn_csv, paths.knn]
+            for pattern in (*measured, *self.view_measures(), *self.kept("knn").values()):
+                yield self.at(pattern, point, layer=layer)
+        classifiers = [
+            pattern.replace("{probe}", name)
+            for pattern in self.kept("probe").values()
+            for name in self.plan.probes
+        ]
+        for pattern in (*self.probes(), *classifiers):
             yield self.at(pattern, point)
+
+    def view_measures(self) -> list[str]:
+        """The pattern of the measures of several views, where they are asked for."""
+        return [self.paths.view_measures] if self.plan.experiment.evaluation.views else []
 
     def probes(self) -> list[str]:
         """The pattern of each probe's result."""
@@ -71,9 +80,10 @@ class Results:
         wanted = any(probe.classifier for probe in self.plan.probes.values())
         return {"classifier": self.paths.classifier} if wanted else {}
 
-    def at(self, pattern: str, point: Point, split: str = "") -> str:
+    def at(self, pattern: str, point: Point, split: str = "", layer: str = "") -> str:
         """A result of one analysed epoch."""
-        return fill(pattern, run=point.run, seed=point.seed, epoch=point.epoch, split=split)
+        where = {"run": point.run, "seed": point.seed, "epoch": point.epoch}
+        return fill(pattern, **where, split=split, layer=layer)
 
     def packed(self, dataset: str, split: str) -> str:
         """The packed images of a split."""

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.config.dataset import OrderingSpec, PackSpec
-from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec, ViewMeasuresSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.plan.paths import PROJECTOR
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import file_sha256
 from ssl_collapse.runtime.folders import refuse_irregular
@@ -150,6 +151,10 @@ class Plan:
             start_epoch=config.start.epoch if config.start else 0,
         ).to_spec()
 
+    def export_projector(self, epoch: int) -> dict[str, Any]:
+        """The epoch whose projector is taken out of the checkpoints."""
+        return {"epoch": epoch}
+
     def export_checkpoint(self, epoch: int) -> dict[str, Any]:
         """The epoch whose encoder is taken out of the checkpoints."""
         return {"epoch": epoch}
@@ -161,6 +166,25 @@ class Plan:
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
         return self.experiment.evaluation.collapse.to_spec()
+
+    def layers(self, run: str) -> list[str]:
+        """The folders of the layers whose representations are taken, the backbone's being "".
+
+        A run whose method has no projector has the backbone's alone.
+        """
+        wanted = self.experiment.evaluation.layers
+        there = "projector" in wanted and self.run(run).method.has_projector
+        return ["", PROJECTOR] if there else [""]
+
+    def view_measures(self, run: str) -> dict[str, Any]:
+        """How several views of an image are made for the measures that need them."""
+        views, prepared = self.experiment.evaluation.views, self._prepared(run)
+        if views is None:
+            raise KeyError("evaluation.views is not set")
+        kept = {key: prepared[key] for key in ("crop", "mean", "std")}
+        return ViewMeasuresSpec(
+            **dict(views), **kept, augmentation=self.run(run).augmentation
+        ).to_spec()
 
     def knn(self) -> dict[str, Any]:
         """The k-NN protocol."""
@@ -199,6 +223,8 @@ class Plan:
             recipe=Recipe(**_recipe(run)),
             start_run=run.start.run if run.start else None,
             start_epoch=run.start.epoch if run.start else None,
+            projector=PROJECTOR in self.layers(point.run),
+            views=self.experiment.evaluation.views is not None,
             probe="probe" in self.probes,
             probe_cached="probe-cached" in self.probes,
         ).to_spec()
@@ -220,6 +246,10 @@ class Plan:
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
         return self._modules(self.run(run).backbone, self.run(run).method)
+
+    def layer_modules(self, run: str, layer: str) -> tuple[str, ...]:
+        """Modules that rebuilding the network up to a layer imports by computed name."""
+        return self.model_modules(run) if layer else self.backbone_modules(run)
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
         """Modules that rebuilding a run's encoder imports by computed name."""

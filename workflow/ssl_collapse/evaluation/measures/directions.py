@@ -49,18 +49,6 @@ def uniformity(units: FloatArray, t: float = 2.0) -> float:
     return float(np.log(np.mean(np.exp(-t * pairs))))
 
 
-def alignment(units: FloatArray, positives: FloatArray) -> float:
-    """mean norm(u - u+)^2 over unit rows and their positives, both (m, D), row by row.
-
-    Wang & Isola 2020 (arXiv 2005.10242), sec. 4.1, with alpha = 2. 0 when views agree, 2 when they
-    are at right angles.
-    """
-    if units.shape != positives.shape or len(units) == 0:
-        raise ValueError(f"alignment needs pairs, got shapes {units.shape} and {positives.shape}")
-    difference = units.astype(np.float64) - positives
-    return float(np.einsum("ij,ij->i", difference, difference).mean())
-
-
 MEASURES = (
     Measure(
         "std_per_dimension",
