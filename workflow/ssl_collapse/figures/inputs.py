@@ -58,6 +58,15 @@ def select(
     return chosen.assign(label=chosen["run"].map(labels))
 
 
+def untrained(summary: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of epoch 0, the network before training, of the runs in `rows`; none may be there.
+
+    None either where `rows` are of that epoch themselves.
+    """
+    before = summary[(summary["epoch"] == 0) & summary["run"].isin(rows["run"])]
+    return before[~before["diverged"] & bool((rows["epoch"] > 0).all())]
+
+
 def own_shares(rows: pd.DataFrame) -> bool:
     """Whether the runs are a sweep over data: more than one, each with a share of its own."""
     per_run = rows.groupby("run")["share"].first()

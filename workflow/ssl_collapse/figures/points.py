@@ -23,19 +23,26 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def point_table(rows: pd.DataFrame, panels: Mapping[str, str]) -> pd.DataFrame:
+def point_table(
+    rows: pd.DataFrame, panels: Mapping[str, str], untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The numbers of panels that show one point per seed and a mean with its t interval per run.
 
     rows: one per run and seed (`run`, `label`, `share`, `seed`, `diverged` and the quantities).
-    panels: panel name -> summary column. Rows of the result have the `statistic` "seed" (one
-    value), "mean" (with `low`, `high` and the number of `seeds` behind it) or "chance" (the level
-    of guessing, where the summary has a column `chance` and the panel shows an accuracy).
+    panels: panel name -> summary column. untrained: rows of epoch 0 (`arch` and the quantities).
+    Rows of the result have the `statistic` "seed" (one value), "mean" (with `low`, `high` and the
+    number of `seeds` behind it), "chance" (the level of guessing, where the summary has a column
+    `chance` and the panel shows an accuracy) or "untrained" (the mean of epoch 0 for each
+    architecture).
     """
     records: list[dict[str, object]] = []
     for panel, column in panels.items():
         head = {"panel": panel, "quantity": column}
         if quantity(column).percent:
             records += [{**head, "statistic": "chance", "value": v} for v in _chance(rows)]
+        if untrained is not None and len(untrained):
+            levels = untrained.groupby("arch")[column].mean().dropna()
+            records += [{**head, "statistic": "untrained", "value": v} for v in levels]
         for run, group in rows.groupby("run", sort=False):
             named = {**head, "run": run, "label": group["label"].iloc[0]}
             named["share"] = group["share"].iloc[0]
@@ -137,18 +144,23 @@ def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> 
         )  # fmt: skip
 
 
-def draw_chance(axes: Axes, levels: pd.DataFrame, across: str) -> None:
-    """A dashed line at the level of guessing, with its name."""
+# Levels that runs are held against: their name and the style of their line.
+LEVELS = {"chance": "--", "untrained": "-."}
+
+
+def draw_levels(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> None:
+    """Lines at the level of guessing and of the network before training, with their names."""
     line = axes.axhline if across == "y" else axes.axvline
-    for value in levels["value"]:
-        line(value, color=GREY, linestyle="--", linewidth=1.2, label="chance", gid="chance")
+    for name, dashes in LEVELS.items():
+        for value in of(table, panel, name)["value"]:
+            line(value, color=GREY, linestyle=dashes, linewidth=1.2, label=name, gid=name)
 
 
 _MARKS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "D", "linestyle": "-"},
     "mean, 95 % interval": {"marker": "D", "linestyle": "-"},
     "one seed": {"marker": "o", "linestyle": "none", "markersize": 4.5, "alpha": 0.7},
-    "chance": {"linestyle": "--", "linewidth": 1.2},
+    **{name: {"linestyle": dashes, "linewidth": 1.2} for name, dashes in LEVELS.items()},
     "diverged": {"marker": "x", "linestyle": "none", "color": RED, "markeredgewidth": 2},
 }
 
@@ -193,6 +205,18 @@ def chance_sentence(table: pd.DataFrame) -> str:
         return ""
     values = " and ".join(f"{100 * v:.3g} %" for v in levels)
     return f"Dashed: chance, {values} (one over the number of classes)."
+
+
+def untrained_sentence(table: pd.DataFrame) -> str:
+    """What the network before training has, if the table holds it."""
+    levels = table[(table["statistic"] == "untrained") & table["label"].isna()]
+    if levels.empty:
+        return ""
+    values = "; ".join(
+        f"{quantity(column).name} {' and '.join(map(quantity(column).number, group['value']))}"
+        for column, group in levels.groupby("quantity", sort=False)
+    )
+    return f"Dash-dotted: the network before training, mean over runs and seeds ({values})."
 
 
 def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 
 from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
 from ssl_collapse.figures import schedules, shares, spectra
-from ssl_collapse.figures.inputs import read_spectra, select
+from ssl_collapse.figures.inputs import read_spectra, select, untrained
 from ssl_collapse.figures.theme import printable
 
 Made = tuple[pd.DataFrame, Drawing, str]
@@ -29,18 +29,19 @@ def make(spec: Figure, summary: pd.DataFrame, spectrum_paths: Sequence[Path]) ->
             return _spectra(spec, summary, spectrum_paths)
         case SharesFigure():
             rows = select(summary, spec.runs)
-            numbers = shares.table(spec, rows)
+            numbers = shares.table(spec, rows, untrained(summary, rows))
             return numbers, shares.draw(spec, numbers), shares.caption(spec, numbers, rows)
         case SchedulesFigure():
             rows = select(summary, spec.runs)
-            numbers = schedules.table(spec, rows)
+            numbers = schedules.table(spec, rows, untrained(summary, rows))
             return numbers, schedules.draw(spec, numbers), schedules.caption(spec, numbers, rows)
 
 
 def _spectra(spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]) -> Made:
     rows = select(summary, spec.runs, None if spec.epoch == "last" else spec.epoch)
-    found = read_spectra(paths, spectra.keys(rows))
-    numbers = spectra.table(spec, rows, found)
+    before = untrained(summary, rows)
+    found = read_spectra(paths, [*spectra.keys(rows), *spectra.keys(before)])
+    numbers = spectra.table(spec, rows, found, before)
     return numbers, spectra.draw(spec, numbers), spectra.caption(spec, numbers, rows, found)
 
 

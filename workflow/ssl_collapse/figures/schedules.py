@@ -17,11 +17,14 @@ PANELS = ("accuracy", "measure")
 _ROW = 0.42  # inches per run
 
 
-def table(spec: SchedulesFigure, rows: pd.DataFrame) -> pd.DataFrame:
+def table(
+    spec: SchedulesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
     for column in (spec.accuracy, spec.measure):
         require_numbers(rows, column)
-    return points.point_table(rows, {"accuracy": spec.accuracy, "measure": spec.measure})
+    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
+    return points.point_table(rows, panels, untrained)
 
 
 def draw(spec: SchedulesFigure, numbers: pd.DataFrame) -> Figure:
@@ -47,7 +50,7 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
     shown = quantity(means[0].quantity)
     for color, mean in zip(categorical(len(labels)), means, strict=True):
         points.draw_run(axes, mean, seeds, height[mean.label], color, across="x")
-    points.draw_chance(axes, points.of(numbers, panel, "chance"), "x")
+    points.draw_levels(axes, numbers, panel, "x")
     points.draw_diverged(axes, seeds, "position", "x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(shown.axis_label)
@@ -64,6 +67,7 @@ def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) ->
         f"{accuracy.name}, and {measure.name}, at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        points.untrained_sentence(numbers),
         f"Every run trains for {steps[0]:,} steps."
         if len(steps) == 1
         else f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,}).",

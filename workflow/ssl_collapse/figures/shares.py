@@ -16,11 +16,14 @@ TITLE = "Accuracy and collapse against the share of data"
 PANELS = ("accuracy", "measure")
 
 
-def table(spec: SharesFigure, rows: pd.DataFrame) -> pd.DataFrame:
+def table(
+    spec: SharesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
     for column in (spec.accuracy, spec.measure):
         require_numbers(rows, column)
-    return points.point_table(rows, {"accuracy": spec.accuracy, "measure": spec.measure})
+    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
+    return points.point_table(rows, panels, untrained)
 
 
 def draw(spec: SharesFigure, numbers: pd.DataFrame) -> Figure:
@@ -49,7 +52,7 @@ def draw_against_share(axes: Axes, numbers: pd.DataFrame, panel: str, color: str
         seeds["share"], seeds["value"], s=16, color=color, alpha=0.55, zorder=4,
         edgecolors="none", label="one seed", gid="seed",
     )  # fmt: skip
-    points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
+    points.draw_levels(axes, numbers, panel, "y")
     points.draw_diverged(axes, seeds, "share", "y")
     ticks = sorted(set(means["share"]))
     if means["value"].isna().any():  # by itself the axis ends where the values end
@@ -78,6 +81,7 @@ def caption(spec: SharesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> st
         "at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        points.untrained_sentence(numbers),
         fixed,
     ]
     found = [share_claim(rows, measure, measure.collapse), share_claim(rows, accuracy, -1)]

@@ -79,7 +79,8 @@ class Plan:
             for run in wanted
             for point in self.points
             if point.run == run
-            and point.epoch == (self.run(run).epochs if figure.epoch == "last" else figure.epoch)
+            # epoch 0 is the baseline of every figure
+            and point.epoch in (0, self.run(run).epochs if figure.epoch == "last" else figure.epoch)
         ]
 
     def textures(self, dataset: str) -> dict[str, Any]:

@@ -27,11 +27,11 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     loss of that epoch (none of epoch 0, before training); every number at the top level of
     collapse.json, and of view-measures.json where it was asked for, under its own name; the k-NN
     columns (`knn_columns`); all these of the projector's layer as `projector_*`; those of
-    probe.json as `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the number of
-    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
-    whether anything did: then the measures are empty, but their columns are there. A cell is empty
-    where there is no such number. Raises UserError for a file that is missing or damaged, and for
-    an epoch that training.csv lacks.
+    probe.json as `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the
+    number of classes; `failure`, what went wrong in training or with the representations, and
+    `diverged`, whether anything did: then the measures are empty, but their columns are there. A
+    cell is empty where there is no such number. Raises UserError for a file that is missing or
+    damaged, and for an epoch that training.csv lacks.
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
