@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.helpers.toy import pack_noise
 from torch import nn
+from toy import pack_noise
 
 from ssl_collapse.config.evaluation import ViewMeasuresSpec
 from ssl_collapse.config.pretrain import Augmentation

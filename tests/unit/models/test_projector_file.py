@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.toy import pretrain_spec
+from toy import pretrain_spec
 
 from ssl_collapse.models.build import build_backbone, build_method
 from ssl_collapse.models.checkpoint_file import save_checkpoint
