@@ -61,9 +61,9 @@ class Stages:
 
     def code(self, stage: str) -> Param:
         """The `code` param of a stage: the digest of what decides its result."""
-        names = ("run",) if stage in self._plugins and stage != "report" else ()
-        if stage in ("represent", "view_measures"):
-            names = ("run", "layer")
+        names: tuple[str, ...] = ()
+        if stage in self._plugins and stage != "report":
+            names = ("run", "layer") if stage in ("represent", "view_measures") else ("run",)
 
         def digest(wildcards: Any) -> str:
             modules = self.plugins(stage, wildcards)

@@ -41,7 +41,9 @@ NO_STAGES = ("verify", "why")
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
+    "export_projector": PLAN.model_modules,
     "represent": PLAN.backbone_modules,
+    "view_measures": PLAN.backbone_modules,
     "probe": PLAN.backbone_modules,
 }
 PAGE = "ssl_collapse/figures/report.html.jinja"
@@ -123,7 +125,11 @@ def loaded() -> dict[str, set[str]]:
     stages = {}
     for name, (script, _) in VARIANTS.items():
         spec = runs.get(name.partition(" ")[2])
-        stages[name] = (script, spec, script in ("pretrain", "export_checkpoint"))
+        stages[name] = (
+            script,
+            spec,
+            script in ("pretrain", "export_checkpoint", "export_projector"),
+        )
     return loaded_modules(WORKFLOW, stages)
 
 

@@ -213,8 +213,9 @@ def untrained_sentence(table: pd.DataFrame) -> str:
     if levels.empty:
         return ""
     values = "; ".join(
-        f"{quantity(column).name} {' and '.join(map(quantity(column).number, group['value']))}"
+        f"{shown.name} {' and '.join(map(shown.number, group['value']))}"
         for column, group in levels.groupby("quantity", sort=False)
+        for shown in [quantity(str(column))]
     )
     return f"Dash-dotted: the network before training, mean over runs and seeds ({values})."
 
