@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns events faults cluster release why verify equal bench clean
+.PHONY: all test test-all check unit sample reruns events faults cluster reference release why verify equal bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -21,7 +21,7 @@ all: .venv/installed
 
 test: check unit sample
 
-test-all: reruns events faults cluster release
+test-all: reruns events faults cluster reference release
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -56,6 +56,11 @@ faults: .venv/installed
 
 cluster: .venv/installed
 	$(BIN)/pytest -q tests/cluster
+
+# Against the authors' code: a checkout of github.com/alexlioralexli/noncontrastive-ssl in REFERENCE_DIR
+reference: .venv/installed
+	@if [ -n "$$REFERENCE_DIR" ]; then $(BIN)/pytest -q tests/reference $(ARGS); \
+	else echo "skipped: REFERENCE_DIR names no checkout of the authors' code"; fi
 
 # why: why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
 # verify: read every image and result again, and name what is not as recorded

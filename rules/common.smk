@@ -2,6 +2,7 @@
 from engine.inputs import Inputs
 from engine.planning import engage, gpus, per_attempt, plan_experiment
 from engine.stage import Stages, interpreter
+from engine.time_limit import time_limit
 from ssl_collapse.plan.paths import fill
 
 RESULTS = plan_experiment(config, workflow)
@@ -19,12 +20,14 @@ STAGES = Stages(
     RESULTS_FOLDER,
     interpreter(workflow),
     lambda: workflow.dryrun,
+    time_limit(workflow),
 )
 # Where the images of each dataset lie, and a user's own orderings and subsets: no part of any spec, since a
 # dataset that has moved is the same.
 FOLDERS = RESULTS.plan.all_folders(f"{RESULTS_FOLDER}/data")
 ORDERINGS = RESULTS.plan.all_orderings()
 SUBSETS = RESULTS.plan.all_subsets()
+SOURCES = RESULTS.plan.all_sources()
 SCRIPTS = STAGES.scripts()
 
 

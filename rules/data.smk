@@ -1,6 +1,6 @@
 # Datasets: images in class folders -> dataset.json -> packed images and orderings.
 #
-# requires: a user's folders of images, or nothing for `kind: textures`
+# requires: a user's folders of images, or archives for `unpack`, or nothing for `kind: textures`
 # produces: results/data/{dataset}/{dataset.json,train.h5,val.h5,ordering-seed{k}.npy}
 
 
@@ -8,6 +8,8 @@ rule textures:
     """Generate the embedded dataset as folders of PNG files."""
     output:
         directory(PATHS.images),
+    wildcard_constraints:
+        dataset=RESULTS.images_made_by("textures"),
     log:
         f"{PATHS.logs}/{{dataset}}/textures.log",
     conda:
@@ -23,6 +25,29 @@ rule textures:
     shell:
         "{params.scripts}/textures.py --spec {params.spec:q} --output {output:q}"
         " --log {log:q} {params.runtime}"
+
+
+rule unpack:
+    """Write the images of archives or arrays into class folders; download what may be."""
+    output:
+        directory(PATHS.images),
+    wildcard_constraints:
+        dataset=RESULTS.images_made_by("unpack"),
+    log:
+        f"{PATHS.logs}/{{dataset}}/unpack.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(8000),
+        runtime=per_attempt(6 * 60),
+    params:
+        spec=STAGES.spec("unpack", "dataset"),
+        code=STAGES.code("unpack"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("unpack", sources=SOURCES),
+    shell:
+        "{params.scripts}/unpack.py --name {wildcards.dataset:q} --spec {params.spec:q}"
+        " --output {output:q} --log {log:q} {params.runtime}"
 
 
 rule dataset:

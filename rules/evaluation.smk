@@ -106,7 +106,7 @@ rule collapse:
 rule view_measures:
     """Measures of several augmented views per training image: LiDAR, alignment."""
     input:
-        images=INPUTS.training_images,
+        images=INPUTS.viewed,
         encoder=PATHS.encoder,
         projector=INPUTS.projector,
     output:
@@ -161,6 +161,7 @@ rule probe:
             device=RUNTIME.device,
             workers=RUNTIME.workers,
             state=STAGES.state,
+            save_minutes=RUNTIME.save_minutes,
             scratch=RUNTIME.scratch or "",
         ),
     shell:

@@ -31,6 +31,7 @@ rule figure:
     input:
         summary=PATHS.summary,
         spectra=INPUTS.spectra,
+        trainings=INPUTS.trainings,
     output:
         pdf=fill(PATHS.figure, figure="{figure}", kind="pdf"),
         png=fill(PATHS.figure, figure="{figure}", kind="png"),
@@ -53,6 +54,26 @@ rule figure:
         " --summary {input.summary:q} --output-pdf {output.pdf:q}"
         " --output-png {output.png:q} --output-csv {output.csv:q} --caption {output.caption:q}"
         " --log {log:q} {params.runtime}"
+
+
+# `snakemake figure_NAME` makes one figure, `snakemake figures` all of them.
+for name in RESULTS.plan.experiment.figures:
+
+    rule:
+        name:
+            f"figure_{name}"
+        input:
+            RESULTS.figure(name),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        [
+            path
+            for name in RESULTS.plan.experiment.figures
+            for path in RESULTS.figure(name)
+        ],
 
 
 rule report:

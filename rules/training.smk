@@ -33,6 +33,7 @@ rule pretrain:
             workers=RUNTIME.workers,
             log_every=RUNTIME.log_every,
             state=STAGES.state,
+            save_minutes=RUNTIME.save_minutes,
             scratch=RUNTIME.scratch or "",
         ),
     shell:

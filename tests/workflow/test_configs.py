@@ -10,8 +10,8 @@ from snakemake_runs import ROOT, SMOKE, command, planned, succeed
 
 def test_imagenet_is_planned_without_imagenet(tmp_path: Path):
     jobs = planned(succeed(tmp_path, "-n", config=ROOT / "configs/imagenet.yaml"))
-    # iid, single pass, cumulative, five shares and the hybrid
-    assert sum(job.rule == "pretrain" for job in jobs) == 9
+    # iid, single pass, cumulative, five shares and the hybrid, NNSiam, BYOL and MoCo v3
+    assert sum(job.rule == "pretrain" for job in jobs) == 12
 
 
 def test_the_hybrid_is_an_edge_of_the_dag(tmp_path: Path):

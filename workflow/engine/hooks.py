@@ -11,6 +11,8 @@ jobs of this workflow it asks the judge instead, who looks at what is recorded b
 - `Reason.is_provenance_triggered`: not by us; its advice, to go by dates, would be wrong.
 - `input_changed`, `code_changed`, `software_stack_changed`, `incomplete`: never.
 
+- `Job.restart_times`: how often a failed job is tried again, more often where it made progress.
+
 And before it plans, which is after the Snakefile was read, what was asked for is checked.
 
 tests/unit/engine/test_hooks.py holds these names against the installed version.
@@ -29,6 +31,7 @@ from ssl_collapse.runtime.errors import UserError
 Verdict = Callable[[Any], str | None]
 _judges: dict[Any, Verdict] = {}  # rule -> who judges its jobs
 _beginnings: dict[Any, Callable[[Any], None]] = {}  # rule -> who is told of the plan, job by job
+_tries: dict[Any, Callable[[Any], int]] = {}  # rule -> further tries of its job that failed
 _SILENT = ("input_changed", "code_changed", "software_stack_changed")
 
 
@@ -55,6 +58,28 @@ def let_judge(
         _install()
     _judges.update(dict.fromkeys(rules, judge))
     _beginnings.update(dict.fromkeys(rules, begin))
+
+
+def give_more_tries(tries: Callable[[Any], int], rules: Iterable[Any]) -> None:
+    """Let failed jobs of these rules be tried `tries(job)` times more often than `retries` says.
+
+    Where `retries` is 0, once is enough.
+    """
+    if not hasattr(Job, "restart_times"):
+        raise unknown_version("Job.restart_times")
+    if not _tries:
+        _replace_tries()
+    _tries.update(dict.fromkeys(rules, tries))
+
+
+def _replace_tries() -> None:
+    theirs: Any = Job.restart_times
+
+    def restart_times(job: Any) -> int:
+        retries: int = theirs.__get__(job)
+        return retries + _tries[job.rule](job) if retries and job.rule in _tries else retries
+
+    Job.restart_times = property(restart_times)
 
 
 def _install() -> None:

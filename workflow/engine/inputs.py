@@ -35,16 +35,20 @@ class Inputs:
         """The projector, where representations are those of its layer."""
         return fill(self.paths.projector, **wildcards) if wildcards.layer else []
 
+    def viewed(self, wildcards: Any) -> str:
+        """The packed images whose views are compared."""
+        return self.results.packed(self.plan.evaluated_on(wildcards.run), "train")
+
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
-        return self.results.packed(self.plan.run(wildcards.run).dataset, wildcards.split)
+        return self.results.packed(self.plan.evaluated_on(wildcards.run), wildcards.split)
 
     def probed(self, wildcards: Any) -> dict[str, str | list[str]]:
         """What a linear probe reads: representations, or in full mode the encoder and images."""
         if self.plan.probes[wildcards.probe].mode == "cached":
             files = [fill(self.paths.representations, **wildcards, split=s) for s in SPLITS]
             return {"representations": files, "encoder": [], "train": [], "val": []}
-        dataset = self.plan.run(wildcards.run).dataset
+        dataset = self.plan.evaluated_on(wildcards.run)
         images: dict[str, str | list[str]] = {s: self.results.packed(dataset, s) for s in SPLITS}
         encoder = fill(self.paths.encoder, **wildcards)
         return {"representations": [], "encoder": encoder, **images}
@@ -75,6 +79,11 @@ class Inputs:
         """The spectra that a figure draws."""
         points = self.plan.figure_points(wildcards.figure)
         return [self.results.at(self.paths.spectrum, point) for point in points]
+
+    def trainings(self, wildcards: Any) -> list[str]:
+        """The training.csv files that a figure draws."""
+        points = self.plan.figure_trainings(wildcards.figure)
+        return [self.results.at(self.paths.training, point) for point in points]
 
     def figures(self, kind: str) -> list[str]:
         """One file of every figure."""

@@ -11,9 +11,10 @@ from typing import Any
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import before_planning, let_judge
+from engine.hooks import before_planning, give_more_tries, let_judge
 from engine.judging import Judge
 from engine.stage import Stages
+from engine.time_limit import KINDS, Tries
 from ssl_collapse.config.experiment import RuntimeConfig
 from ssl_collapse.config.reading.file import check_file
 from ssl_collapse.plan.cautions import cautions
@@ -57,6 +58,9 @@ def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
     with one_message():
         judge = Judge(stages, own_rules(workflow, rules, stages), lambda: workflow.dryrun)
         let_judge(judge.names, judge, judge.begin)
+        resumable = {rule: name for rule, name in judge.names.items() if name in KINDS}
+        tries = Tries(Path(stages.results, "state"), resumable)
+        give_more_tries(tries, resumable)
         judge.images.refuse_small()
         for caution in cautions(results.plan.experiment):
             print(f"warning: {caution}", file=sys.stderr)
@@ -128,5 +132,8 @@ def gpus(runtime: RuntimeConfig) -> int:
 
 
 def per_attempt(amount: int) -> Callable[..., int]:
-    """A resource of which a job asks for more every time that it is tried again."""
-    return lambda wildcards, attempt: amount * attempt
+    """A resource of which a job asks for more every time that it is tried again, up to 4 times it.
+
+    No more: a training that makes progress is tried again as often as its time limits end it.
+    """
+    return lambda wildcards, attempt: amount * min(attempt, 4)

@@ -10,6 +10,7 @@ from typing import Any
 
 from snakemake.common import overwrite_function_params
 
+from engine.time_limit import KINDS
 from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
@@ -29,13 +30,20 @@ class Stages:
         results: the folder of results, from the working directory.
         interpreter: the Python that runs the scripts.
         dry: whether this is a dry run, which writes nothing; asked when a command is written.
+        limit: the options that tell a job of given resources when to leave.
     """
 
     def __init__(
-        self, plan: Plan, folder: Path, results: str, interpreter: str, dry: Callable[[], bool]
+        self,
+        plan: Plan,
+        folder: Path,
+        results: str,
+        interpreter: str,
+        dry: Callable[[], bool],
+        limit: Callable[[Any], list[str]] = lambda resources: [],
     ) -> None:
         self.plan, self.folder, self.results = plan, folder, results
-        self.interpreter, self._dry = interpreter, dry
+        self.interpreter, self._dry, self._limit = interpreter, dry, limit
         # Modules that a script imports by computed name, and package files that it reads.
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
             "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
@@ -44,6 +52,7 @@ class Stages:
             "represent": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
             "view_measures": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
             "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "figure": lambda wildcards: plan.figure_modules(wildcards.figure),
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
         self.specs: dict[str, Param] = {}
@@ -61,9 +70,9 @@ class Stages:
 
     def code(self, stage: str) -> Param:
         """The `code` param of a stage: the digest of what decides its result."""
-        names: tuple[str, ...] = ()
-        if stage in self._plugins and stage != "report":
-            names = ("run", "layer") if stage in ("represent", "view_measures") else ("run",)
+        of_layer = dict.fromkeys(("represent", "view_measures"), ("run", "layer"))
+        names = {"report": (), "figure": ("figure",), **of_layer}.get(stage, ("run",))
+        names = names if stage in self._plugins else ()
 
         def digest(wildcards: Any) -> str:
             modules = self.plugins(stage, wildcards)
@@ -93,8 +102,8 @@ class Stages:
     def runtime(self, stage: str, **options: Any) -> Param:
         """The `runtime` param: options that change no result, and what the job is to record."""
 
-        def text(wildcards: Any, input: Iterable[str], output: Iterable[str]) -> str:
-            words = []
+        def text(wildcards: Any, input: Iterable[str], output: Iterable[str], limit: Any) -> str:
+            words = list(limit)
             for name, value in options.items():
                 value = value(wildcards) if callable(value) else value
                 words += [f"--{name.replace('_', '-')}", str(value)]
@@ -109,8 +118,14 @@ class Stages:
             words += ["--provenance", self.argument(canonical(request))]
             return shlex.join(words)
 
+        if stage not in KINDS:
+            return answered(
+                lambda wildcards, input, output: Lazy(lambda: text(wildcards, input, output, ()))
+            )
         return answered(
-            lambda wildcards, input, output: Lazy(lambda: text(wildcards, input, output))
+            lambda wildcards, input, output, resources: Lazy(
+                lambda: text(wildcards, input, output, self._limit(resources))
+            )
         )
 
     def long_spec(self, stage: str) -> Param:

@@ -22,14 +22,15 @@ def main(args: argparse.Namespace) -> None:
         raise UserError(f"figure {args.name}: --spec is wrong: {error}") from None
     try:
         summary = read_summary(args.summary)
-        spectra = [
-            args.results / f"runs/{row.run}/seed{row.seed}/epoch{row.epoch:04d}/spectrum.csv"
+        files = {
+            args.results / f"runs/{row.run}/seed{row.seed}" / name: None
             for row in summary.itertuples()
-        ]
-        numbers, figure, caption = make(spec, summary, spectra)
+            for name in (f"epoch{row.epoch:04d}/spectrum.csv", "training.csv")
+        }
+        numbers, figure, caption = make(spec, summary, list(files))
     except UserError as error:
         raise UserError(f"figure {args.name}: {error}") from None
-    save(figure, [args.output_pdf, args.output_png])
+    save(spec, figure, [args.output_pdf, args.output_png])
     write_text(args.output_csv, numbers.to_csv(index=False, lineterminator="\n"))
     write_text(args.caption, caption)
 
@@ -43,7 +44,7 @@ if __name__ == "__main__":
         "--results",
         type=Path,
         default=Path("results"),
-        help="folder that holds runs/RUN/seedK/epochE/spectrum.csv (kind spectra only)",
+        help="folder that holds runs/RUN/seedK/, for figures that read more than the summary",
     )
     parser.add_argument("--output-pdf", required=True, type=Path)
     parser.add_argument("--output-png", required=True, type=Path)

@@ -19,6 +19,7 @@ from ssl_collapse.provenance.content import content
 from ssl_collapse.provenance.job import made_meanwhile, run
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.files import atomic_path
+from ssl_collapse.runtime.interruption import Budget
 from ssl_collapse.runtime.saved_state import SavedState, identity
 from ssl_collapse.runtime.scratch import on_scratch
 from ssl_collapse.runtime.torchrun import launch
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--workers", type=int, default=0, help="processes that load images, per GPU")
     p.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
     p.add_argument("--log-every", type=int, default=100, help="steps between two log lines")
+    Budget.add_options(p)
     return p
 
 
@@ -59,7 +61,7 @@ def main(args: argparse.Namespace) -> Callable[[], None]:
         # All that decides the result is part of the state's path: nothing else can resume it.
         inputs = [args.images, args.ordering, *([start] if start else [])]
         args.identity = identity("training", args.spec, args.code, *map(content, inputs))
-    state = SavedState(args.state / args.identity)
+    state = SavedState(args.state / args.identity, Budget.of(args))
     if args.gpus > 1 and not under_torchrun():
         device = choose_device(args.device, args.gpus)  # held here for all processes
         if device.type == "cuda" or args.device == "cpu":

@@ -22,6 +22,7 @@ from ssl_collapse.representations.file import open_representations, with_targets
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_json
+from ssl_collapse.runtime.interruption import Budget
 from ssl_collapse.runtime.outputs import beside, check_outputs
 from ssl_collapse.runtime.saved_state import SavedState, identity
 from ssl_collapse.runtime.scratch import on_scratch
@@ -151,7 +152,7 @@ def _state(args: argparse.Namespace, files: list[Path]) -> Iterator[SavedState |
     # All that decides the result is part of the path, so that nothing else can resume it.
     settings = ("probe", args.spec, args.code, str(args.num_classes))
     read = [*files, *(args.targets or ())]
-    state = SavedState(args.state / identity(*settings, *map(content, read)))
+    state = SavedState(args.state / identity(*settings, *map(content, read)), Budget.of(args))
     with state.locked():
         yield state
 
@@ -213,6 +214,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--workers", type=int, default=0, help="processes that load images")
     parser.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
+    Budget.add_options(parser)
     return parser
 
 

@@ -3,11 +3,14 @@
 from typing import Literal
 
 import pytest
+from toy import experiment
 
 from ssl_collapse.config.dataset import ImageFolderSource, ImageSource, TexturesSource
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.plan.checks import cross_check
+from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
+from ssl_collapse.runtime.errors import UserError
 
 TEXTURES = TexturesSource(kind="textures", train_images=20, val_images=10, image_size=64)
 PHOTOS = ImageFolderSource(kind="imagefolder", train="/t", val="/v")
@@ -77,3 +80,28 @@ def test_a_new_source_is_one_class():
     assert plan.represent("r")["crop"] == 90
     (problem,) = cross_check(experiment)  # 5 images for batches of 6
     assert problem.path == ("runs", "r", "batch_size")
+
+
+def test_a_run_may_be_measured_on_other_images_than_it_was_trained_on():
+    other = {"source": {"kind": "cifar10", "root": "/data"}, "crop": 28}
+    config = experiment()
+    config["datasets"] = {**config["datasets"], "cifar": other}
+    name = next(iter(config["runs"]))
+    config["runs"][name] = {**(config["runs"][name] or {}), "evaluate_on": "cifar"}
+    before, plan = Plan(load_experiment(experiment())), Plan(load_experiment(config))
+    run = next(r for r in plan.experiment.runs if r.startswith(name))
+    seed = plan.run(run).seeds[0]
+    assert plan.pretrain(run, seed) == before.pretrain(run, seed)
+    assert (plan.represent(run)["resize"], plan.represent(run)["crop"]) == (32, 28)
+    assert "cifar" in plan.used_datasets() and plan.made_by("unpack") == ["cifar"]
+    assert plan.unpack("cifar") == {"kind": "cifar10"}, "where it lies decides nothing"
+    rows = [row for row in plan.summarize() if row["run"] == run]
+    assert all(row["evaluated_on"] == "cifar" for row in rows)
+
+
+def test_images_without_labels_need_others_to_be_measured_on():
+    config = experiment()
+    source = {"kind": "stl10", "root": "/data", "part": "unlabelled"}
+    config["datasets"] = {name: {"source": source} for name in config["datasets"]}
+    with pytest.raises(UserError, match=r"evaluate_on: dataset `\w+` has no labels"):
+        load_experiment(config)

@@ -131,3 +131,36 @@ def test_a_version_without_these_names_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delattr(Job, "output_mintime")
     with pytest.raises(hooks.UserError, match=r"Snakemake .* has no Job\.output_mintime, by which"):
         hooks._install()
+
+
+TRIES = f"""
+import sys
+sys.path.insert(0, {str(LIBRARY)!r})
+from engine.hooks import give_more_tries
+
+rule stubborn:  # succeeds at the fifth attempt
+    output: "done"
+    shell: "echo >> attempts; [ $(wc -l < attempts) -ge 5 ] && touch done"
+
+if "free" in config:
+    give_more_tries(lambda job: min(job.attempt, 3), [rules.stubborn.rule])
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "attempts"),
+    [
+        (["--retries", "1"], 2),  # one retry
+        (["--retries", "1", "--config", "free=1"], 5),  # and three attempts that use up none
+        (["--config", "free=1"], 1),  # nobody asked for retries
+    ],
+)
+def test_attempts_that_made_progress_use_up_no_retry(
+    tmp_path: Path, options: list[str], attempts: int
+):
+    (tmp_path / "Snakefile").write_text(TRIES)
+    command = [sys.executable, "-m", "snakemake", "--directory", str(tmp_path), "--cores", "1"]
+    command += ["--snakefile", str(tmp_path / "Snakefile"), *options]
+    subprocess.run(command, capture_output=True)
+    assert len((tmp_path / "attempts").read_text().splitlines()) == attempts
+    assert (tmp_path / "done").exists() == (attempts == 5)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transcribed_larc import larc_step
 
 from ssl_collapse.evaluation.larc import Larc
 
@@ -48,21 +49,6 @@ def test_a_gradient_of_zero_moves_nothing_not_even_by_the_decay():
     assert weight.tolist() == [3.0, 4.0]
 
 
-def transcribed(
-    parameters: list[np.ndarray], gradients: list[np.ndarray], buffers: list[np.ndarray | None],
-    lr: float, momentum: float, decay: float,
-) -> None:  # fmt: skip
-    """One step of apex's LARC(SGD, trust 0.001, clip=False, eps 1e-8), read off its source."""
-    for i, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
-        length, slope = np.sqrt((p * p).sum()), np.sqrt((g * g).sum())
-        if length != 0 and slope != 0:
-            local = 0.001 * length / (slope + length * decay + 1e-8)
-            g = local * (g + decay * p)
-        before = buffers[i]
-        buffers[i] = g if before is None else momentum * before + g
-        p -= lr * buffers[i]
-
-
 @pytest.mark.parametrize("decay", [0.0, 1e-3])
 def test_three_hundred_steps_of_a_classifier_against_the_transcription(decay: float):
     rng = np.random.default_rng(0)
@@ -85,7 +71,7 @@ def test_three_hundred_steps_of_a_classifier_against_the_transcription(decay: fl
         error = np.exp(scores - scores.max(axis=1, keepdims=True))
         error /= error.sum(axis=1, keepdims=True)
         error[np.arange(64), y] -= 1
-        transcribed(ours, [error.T @ x / 64, error.mean(axis=0)], buffers, lr, 0.9, decay)
+        larc_step(ours, [error.T @ x / 64, error.mean(axis=0)], buffers, lr, 0.9, decay)
     np.testing.assert_allclose(classifier.weight.detach().numpy(), ours[0], atol=1e-7)
     np.testing.assert_allclose(classifier.bias.detach().numpy(), ours[1], atol=1e-7)
     assert np.abs(ours[1]).max() > 0.01  # the bias has moved

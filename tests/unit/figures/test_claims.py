@@ -1,10 +1,12 @@
 """What captions may say: a claim shows, goes the other way, or is undecided."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
 
+from ssl_collapse.figures import claims
 from ssl_collapse.figures.claims import (
     Verdict,
     hybrid_claim,
@@ -15,6 +17,14 @@ from ssl_collapse.figures.claims import (
 )
 from ssl_collapse.tables.columns import quantity
 from ssl_collapse.tables.statistics import Interval
+
+
+@pytest.fixture(autouse=True)
+def two_seeds_are_enough(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what can be worked out by hand; how many it takes is a test of its own."""
+    if "fewest" not in request.node.name:
+        monkeypatch.setattr(claims, "FEWEST", 2)
+
 
 AUC, ACCURACY = quantity("auc"), quantity("knn_cosine_k20")
 
@@ -36,6 +46,26 @@ def test_a_claim_of_more_is_judged_by_where_zero_lies(
     difference: Interval, verdict: Verdict
 ) -> None:
     assert judge(difference, +1) is verdict
+
+
+def test_the_fewest_seeds_of_a_verdict_are_four() -> None:
+    assert judge(Interval(0.2, 0.1, 0.3, 3), +1) is Verdict.FEW_SEEDS
+    assert judge(Interval(0.2, 0.1, 0.3, 4), +1) is Verdict.SHOWS
+    assert judge(Interval(0.1, -0.1, 0.3, 3), +1) is Verdict.UNDECIDED
+
+
+def test_claims_that_are_judged_together_are_judged_more_strictly(sweep) -> None:
+    rows = sweep([0.70, 0.71], [0.80, 0.81])
+    alone, of_five = share_claim(rows, AUC, +1), share_claim(rows, AUC, +1, claims=5)
+    assert "per tenfold data, 4 runs" in alone
+    assert "per tenfold data at 99 %, 4 runs" in of_five  # 1 - 0.05 / 5
+
+    def width(sentence: str) -> float:
+        low, high = re.search(r"\[(\S+), (\S+)\]", sentence).groups()
+        return float(high) - float(low)
+
+    # t(0.995, 2) / t(0.975, 2) = 9.925 / 4.303, and three digits are printed
+    assert width(of_five) / width(alone) == pytest.approx(9.925 / 4.303, rel=0.1)
 
 
 @pytest.fixture
@@ -71,7 +101,7 @@ def test_share_claim_the_other_way(sweep) -> None:
 
 def test_share_claim_undecided(sweep) -> None:
     sentence = share_claim(sweep([0.70, 0.80], [0.71, 0.81]), AUC, +1)
-    assert "is undecided: the 95 % interval of the slope includes zero" in sentence
+    assert "is undecided: the interval of the slope includes zero" in sentence
 
 
 def test_share_claim_with_one_seed_is_undecided(sweep) -> None:

@@ -19,8 +19,8 @@ from ssl_collapse.models.checkpoint_file import DIVERGED, checkpoint_after, load
 from ssl_collapse.models.encoder_file import load_encoder
 from ssl_collapse.runtime import saved_state as state
 from ssl_collapse.runtime.errors import INTERRUPTED, UserError
+from ssl_collapse.runtime.interruption import Cadence
 from ssl_collapse.runtime.saved_state import SavedState
-from ssl_collapse.training import loop
 from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.health import OutputWatch
 from ssl_collapse.training.learning_rate import epoch_lr
@@ -101,7 +101,7 @@ def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
     images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     whole = trainer(images, tmp_path / "whole").run()
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(Cadence, "due", lambda cadence: True)
     lost = trainer(images, tmp_path / "cut")
     original = lost._step
 

@@ -11,7 +11,9 @@ from toy import MODEL, pretrain_spec
 from ssl_collapse.config.families import Method
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint
+from ssl_collapse.models.encoder_file import load_encoder
 from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.loop import Runtime, Trainer
 
 HEADS = {"hidden_dim": 8, "projection_dim": 4}
@@ -72,7 +74,11 @@ def test_a_hybrid_goes_on_as_the_run_that_it_starts_from(
     trainer(images, tmp_path / "whole", name).run()
     hybrid = trainer(images, tmp_path / "hybrid", name, start_epoch=1)
     hybrid.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
+    told: list[tuple[int, int]] = []
+    before = hybrid.model.before_step
+    hybrid.model.before_step = lambda *steps: (told.append(steps), before(*steps))[1]
     hybrid.run()
+    assert told == [(step, 9) for step in range(3, 9)]  # of the whole training, three per epoch
     whole, own = (
         load_checkpoint(tmp_path / run / "checkpoints/epoch0003.pt")["model"]
         for run in ("whole", "hybrid")
@@ -101,3 +107,7 @@ def test_every_method_trains_on_every_schedule_and_with_more_views(
         load_checkpoint(tmp_path / f"checkpoints/epoch000{epoch}.pt")["model"] for epoch in (0, 3)
     )
     assert not torch.equal(first["backbone.conv1.weight"], last["backbone.conv1.weight"])
+    export_encoder(tmp_path / "checkpoints/epoch0003.pt", tmp_path / "encoder", 3)
+    weights, _ = load_encoder(tmp_path / "encoder")
+    # the backbone that is trained, and no one that follows it
+    assert torch.equal(weights["conv1.weight"], last["backbone.conv1.weight"])

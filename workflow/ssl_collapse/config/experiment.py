@@ -79,6 +79,9 @@ class RunConfig(Recipe):
 
     dataset: str
     """A name under `datasets`."""
+    evaluate_on: str | None = None
+    """A name under `datasets` whose images are measured instead of the training images' own; null:
+    `dataset`."""
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     """One training for each: weights, batches, crops and ordering."""
     analyze: Annotated[list[Literal["last"] | NotNegative], Field(min_length=1)] = ["last"]
@@ -161,6 +164,8 @@ class RuntimeConfig(StrictModel):
     """Images per batch when representations are taken on a GPU."""
     log_every: Positive = 100
     """Steps from one log line to the next."""
+    save_minutes: Annotated[float, Field(gt=0, le=100_000)] = 10.0
+    """Minutes between two saves of an unfinished training or probe; also saved at every epoch."""
     scratch: Folder | None = None
     """Folder on the node's own disk for copies of packed images; null: read in place."""
 
@@ -185,7 +190,7 @@ class Experiment(StrictModel):
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured on the representations."""
     figures: dict[Name, Figure] = {}
-    """Figures, by a name of your choice."""
+    """Figures, by a name of your choice; or `paper`: all of the paper's that the runs allow."""
     runtime: RuntimeConfig = RuntimeConfig()
     """What changes the speed and never a result."""
     results: RelativeFolder = "results"

@@ -20,6 +20,8 @@ class PlottedRun(StrictModel):
     """A run, or a sweep, which stands for its runs."""
     label: Text | None = None
     """What the figure calls it; null: derived from the run."""
+    curve: Annotated[Text | None, Neutral(None)] = None
+    """The curve that it belongs to, where a figure has several; null: one curve for all."""
 
 
 def _as_run(value: Any) -> Any:
@@ -32,7 +34,18 @@ Run = Annotated[PlottedRun, BeforeValidator(_as_run, json_schema_input_type=Text
 
 class _Figure(StrictModel):
     title: Text | None = None
-    """Title of the figure; null: none."""
+    """Title of the figure; null: what it shows."""
+    show_title: Annotated[bool, Neutral(True)] = True
+    """Whether the title stands in the figure, and not in the caption alone."""
+    width: Annotated[Literal["column", "page"] | None, Neutral(None)] = None
+    """For print: 3.3 inches (`column`) or 6.9 (`page`); null: for the screen."""
+    font_size: Annotated[Annotated[float, Field(ge=4, le=40)] | None, Neutral(None)] = None
+    """Of axis labels in pt, other texts are a little smaller; null: 8 for print, 10 for the
+    screen."""
+    font_family: Annotated[Text | None, Neutral(None)] = None
+    """A font that matplotlib finds; null: DejaVu Sans, the same on every machine."""
+    letters: Annotated[bool | None, Neutral(None)] = None
+    """Whether panels are lettered (a), (b), ...; null: where the caption speaks of them."""
     runs: Annotated[list[Run], Field(min_length=1)]
     """The runs shown, in this order: names, or `{name, label}`."""
 
@@ -49,6 +62,13 @@ class _Figure(StrictModel):
         return runs
 
 
+class _TwoPanels(_Figure):
+    accuracy: AccuracyColumn = "knn_cosine_k20"
+    """Column of summary.csv that holds an accuracy."""
+    measure: MeasureColumn = "auc"
+    """Column of summary.csv that holds a label-free measure."""
+
+
 class SpectraFigure(_Figure):
     """The four panels of the paper's Figure 3, at one epoch of every run."""
 
@@ -58,30 +78,90 @@ class SpectraFigure(_Figure):
     """Finished epochs at which the runs are compared."""
 
 
-class SharesFigure(_Figure):
+class SharesFigure(_TwoPanels):
     """Accuracy and a label-free measure against the share of data, at the end of every run."""
 
     kind: Literal["shares"]
     """`shares`: accuracy and a label-free measure against the share of data."""
-    accuracy: AccuracyColumn = "knn_cosine_k20"
-    """Column of summary.csv that holds an accuracy."""
-    measure: MeasureColumn = "auc"
-    """Column of summary.csv that holds a label-free measure."""
 
 
-class SchedulesFigure(_Figure):
+class SchedulesFigure(_TwoPanels):
     """Accuracy and a label-free measure of each data schedule, at the end of every run."""
 
     kind: Literal["schedules"]
     """`schedules`: accuracy and a label-free measure of each data schedule."""
+
+
+class SwitchesFigure(_TwoPanels):
+    """Accuracy and a label-free measure of hybrids against the epoch at which they switched."""
+
+    kind: Literal["switches"]
+    """`switches`: hybrids against their switching epoch; a run that never was another stands at 0,
+    their common start at its last epoch."""
+
+
+class SizesFigure(_TwoPanels):
+    """Accuracy and a label-free measure of models, from the smallest to the largest."""
+
+    kind: Literal["sizes"]
+    """`sizes`: the runs are listed from the smallest model to the largest."""
+
+
+class MethodsFigure(_TwoPanels):
+    """Accuracy and a label-free measure of each method."""
+
+    kind: Literal["methods"]
+    """`methods`: runs side by side, no claim judged."""
+
+
+class CurvesFigure(_Figure):
+    """What becomes of runs as they train: any columns against the epoch."""
+
+    kind: Literal["curves"]
+    """`curves`: columns of training.csv or summary.csv against the epoch."""
+    columns: Annotated[list[MeasureColumn], Field(min_length=1, max_length=12)] = [
+        "training_loss",
+        "auc",
+        "effective_rank",
+        "knn_cosine_k20",
+    ]
+    """Columns of summary.csv at the analysed epochs; of training.csv, at all: `training_loss`,
+    `batch_std`, `batch_effective_rank`."""
+
+    @field_validator("columns")
+    @classmethod
+    def _once(cls, columns: list[str]) -> list[str]:
+        if twice := [name for name in columns if columns.count(name) > 1]:
+            raise ValueError(f"column {twice[0]!r} appears twice; name it once")
+        return columns
+
+
+class ForecastFigure(_TwoPanels):
+    """Accuracy forecast from a label-free measure and the training loss, against measured."""
+
+    kind: Literal["forecast"]
+    """`forecast`: each run's accuracy, forecast by a linear fit to the other runs."""
+
+
+class RankingFigure(_Figure):
+    """Which label-free measure ranks runs as their accuracy does."""
+
+    kind: Literal["ranking"]
+    """`ranking`: rank correlation of every measure with accuracy over the runs."""
     accuracy: AccuracyColumn = "knn_cosine_k20"
     """Column of summary.csv that holds an accuracy."""
-    measure: MeasureColumn = "auc"
-    """Column of summary.csv that holds a label-free measure."""
 
 
 Figure = Annotated[
-    SpectraFigure | SharesFigure | SchedulesFigure,
+    SpectraFigure
+    | SharesFigure
+    | SchedulesFigure
+    | SwitchesFigure
+    | SizesFigure
+    | MethodsFigure
+    | CurvesFigure
+    | ForecastFigure
+    | RankingFigure,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
@@ -99,7 +179,11 @@ def with_concrete_runs(figure: Figure, concrete: Mapping[str, Sequence[str]]) ->
     `KeyError`: the caller knows the configured runs and gives the better message.
     """
     runs = [
-        {"name": name, "label": run.label if len(concrete[run.name]) == 1 else None}
+        {
+            "name": name,
+            "label": run.label if len(concrete[run.name]) == 1 else None,
+            "curve": run.curve,
+        }
         for run in figure.runs
         for name in concrete[run.name]
     ]
@@ -117,5 +201,7 @@ class ReportSpec(StrictModel):
     """The runs of the table, in their order."""
     figures: list[Text] = []
     """The figures in their order; their files come by argument."""
+    missing: Annotated[list[Text], Neutral([])] = []
+    """Figures of the paper that the runs do not allow, with what would bring each."""
     accuracy: Annotated[AccuracyColumn, Neutral("knn_cosine_k20")] = "knn_cosine_k20"
     """Column of summary.csv that the table shows."""

@@ -20,7 +20,9 @@ class SummaryRow(StrictModel):
     final: bool
     """Whether it is the run's last epoch."""
     dataset: Text
-    """Name of the dataset."""
+    """Name of the dataset that it trains on."""
+    evaluated_on: Annotated[Text | None, Neutral(None)] = None
+    """Name of the dataset that is measured; null: the same."""
     recipe: Recipe
     """The run's recipe."""
     start_run: Text | None = None

@@ -96,7 +96,7 @@ class Probe:
         self.classifier = build_classifier(source.dim, source.num_classes, spec.seed).to(device)
         self.optimizer = _build_optimizer(self.classifier, spec, source.n_train)
         self.progress = Progress()
-        self._interruption = Interruption()
+        self._interruption = Interruption(state.budget.stop_at if state else None)
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
@@ -135,7 +135,10 @@ class Probe:
             progress.loss_sum += self._step(features, targets)
             progress.step += 1
             if self._interruption.asked:
-                self._interrupt()
+                self._save()
+                leave(progress.epoch, progress.step)
+            if self.state and self.state.due():
+                self._save()
         loss = progress.loss_sum / self.source.n_train
         top1, top5 = accuracy(self.classifier, val, val_targets)
         progress.epoch += 1
@@ -149,8 +152,8 @@ class Probe:
             "epoch %d/%d loss %.5f top-1 %.4f top-5 %.4f",
             *(progress.epoch, spec.epochs, loss, top1, top5),
         )
-        if self.state and progress.epoch < spec.epochs:
-            save_checkpoint(self.state.file, self._content())
+        if progress.epoch < spec.epochs:
+            self._save()
 
     def _step(self, features: Tensor, targets: Tensor) -> float:
         """One step of the optimiser; returns the sum of the losses of the batch."""
@@ -172,17 +175,16 @@ class Probe:
         self.optimizer.step()
         return value * len(targets)
 
-    def _content(self) -> dict[str, Any]:
-        return {
+    def _save(self) -> None:
+        if self.state is None:
+            return
+        content = {
             "classifier": self.classifier.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": vars(self.progress),
         }
-
-    def _interrupt(self) -> None:
-        assert self.state is not None
-        save_checkpoint(self.state.file, self._content())
-        leave(self.progress.epoch, self.progress.step)
+        with self.state.saving(self.progress.epoch, self.progress.step) as file:
+            save_checkpoint(file, content)
 
 
 def write_classifier(path: Path, classifier: nn.Linear | None) -> None:

@@ -1,13 +1,22 @@
 """What the paper claims (arXiv 2209.15007), and what the numbers allow to say about it."""
 
 import math
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 import pandas as pd
 
 from ssl_collapse.tables.columns import Quantity
-from ssl_collapse.tables.statistics import Interval, log_slope, welch_difference
+from ssl_collapse.tables.statistics import LEVEL, Interval, log_slope, welch_difference
+
+FEWEST = 4  # seeds: an effect that three had shown was gone on four fresh ones
+
+
+def level(claims: int) -> float:
+    """Of the interval of each of several claims that are judged together (Bonferroni): that none
+    shows by chance is to be as sure as for a single one."""
+    return 1 - (1 - LEVEL) / claims
 
 
 class Verdict(Enum):
@@ -15,8 +24,9 @@ class Verdict(Enum):
 
     SHOWS = "shows at this scale"
     OPPOSITE = "does not show at this scale: the numbers go the other way"
-    UNDECIDED = "is undecided: the 95 % interval of the difference includes zero"
-    UNSURE = "is undecided: the 95 % interval of the difference reaches below half of its size"
+    UNDECIDED = "is undecided: the interval of the difference includes zero"
+    UNSURE = "is undecided: the interval of the difference reaches below half of its size"
+    FEW_SEEDS = "is undecided: verdicts take at least four seeds of each run"
     NO_INTERVAL = "is undecided: without two seeds that differ there is no interval"
     NO_NUMBERS = "cannot be judged: numbers are missing"
 
@@ -24,7 +34,8 @@ class Verdict(Enum):
 def judge(difference: Interval, direction: int) -> Verdict:
     """Compare the sign of a difference with the claimed `direction` (+1 or -1).
 
-    It counts only where the near end of its interval is at least half of its size.
+    It counts only where the near end of its interval is at least half of its size, and where at
+    least FEWEST seeds of each run stand behind it (`difference.n`).
     """
     if math.isnan(difference.mean):
         return Verdict.NO_NUMBERS
@@ -32,25 +43,29 @@ def judge(difference: Interval, direction: int) -> Verdict:
         return Verdict.NO_INTERVAL
     if difference.low <= 0 <= difference.high:
         return Verdict.UNDECIDED
+    if difference.n < FEWEST:
+        return Verdict.FEW_SEEDS
     if min(abs(difference.low), abs(difference.high)) < abs(difference.mean) / 2:
         return Verdict.UNSURE
     return Verdict.SHOWS if difference.mean * direction > 0 else Verdict.OPPOSITE
 
 
-def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int) -> str:
+def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int, claims: int = 1) -> str:
     """One sentence: does more data move a quantity in the claimed direction, steps being fixed?
 
     rows: one per run and seed, columns `share`, `steps` and the quantity's. direction: +1 or -1,
     the paper's claim for a small model; 0 where it claims nothing (then only the slope is told).
+    claims: how many are judged together.
     """
-    slope = log_slope(rows["share"].tolist(), rows[shown.column].tolist())
+    sure = level(claims)
+    slope = log_slope(rows["share"].tolist(), rows[shown.column].tolist(), sure)
     if math.isnan(slope.mean):
         return (
             f"{shown.name}: a trend with the share of data cannot be judged: numbers of fewer than "
             "two shares are there."
         )
-    numbers = f"least-squares slope {shown.changes(slope)} per tenfold data, {slope.n} runs"
-    numbers += f"; mean {_ends(rows, shown)}"
+    numbers = f"least-squares slope {shown.changes(slope)} per tenfold data{_sure(sure)}"
+    numbers += f", {slope.n} runs; mean {_ends(rows, shown)}"
     if direction == 0:
         return f"{shown.name}: {numbers}."
     claim = f"that more data {'raises' if direction > 0 else 'lowers'} it"
@@ -59,8 +74,9 @@ def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int) -> str:
             f"{shown.name}: the paper's claim {claim} is for a fixed number of training steps, "
             f"which differs between these runs, so it is not judged ({numbers})."
         )
-    verdict = judge(slope, direction).value.replace("the difference", "the slope")
     counts = rows.groupby("share")[shown.column].count()
+    judged = judge(replace(slope, n=int(counts.min())), direction)
+    verdict = judged.value.replace("the difference", "the slope")
     if (counts == 0).any():
         empty = " and ".join(f"{share:g} %" for share in counts.index[counts == 0])
         verdict = f"{Verdict.NO_NUMBERS.value} at {empty} of the data"
@@ -83,46 +99,62 @@ def _at(means: "pd.Series[Any]", share: Any, shown: Quantity) -> str:
 
 
 def comparison(
-    rows: pd.DataFrame, better: str, worse: str, shown: Quantity, direction: int
+    rows: pd.DataFrame, better: str, worse: str, shown: Quantity, direction: int, claims: int = 1
 ) -> tuple[Verdict, str]:
     """Welch difference of a quantity between two runs, judged, with the numbers as text.
 
-    rows: one per run and seed, columns `run`, `label` and the quantity's.
+    rows: one per run and seed, columns `run`, `label` and the quantity's. claims: how many are
+    judged together.
     """
     a, b = (rows[rows["run"] == run] for run in (better, worse))
-    difference = welch_difference(a[shown.column].tolist(), b[shown.column].tolist())
+    sure = level(claims)
+    difference = welch_difference(a[shown.column].tolist(), b[shown.column].tolist(), sure)
     names = f"{a['label'].iloc[0]} minus {b['label'].iloc[0]}"
     if math.isnan(difference.mean):
         return Verdict.NO_NUMBERS, f"{names}: not available"
-    return judge(difference, direction), f"{names}: {shown.changes(difference)}"
+    return judge(difference, direction), f"{names}: {shown.changes(difference)}{_sure(sure)}"
 
 
-def single_pass_claim(rows: pd.DataFrame, shown: Quantity) -> str:
+def _sure(sure: float) -> str:
+    return "" if sure == LEVEL else f" at {100 * sure:.3g} %"
+
+
+def comparison_claim(
+    rows: pd.DataFrame,
+    claim: str,
+    runs: tuple[str, str],
+    shown: tuple[Quantity, int],
+    claims: int = 1,
+) -> str:
+    """One sentence: is the first of two runs as claimed (`shown`: quantity and direction)?"""
+    verdict, numbers = comparison(rows, *runs, *shown, claims)
+    return f"{shown[0].name}: the claim {claim} {verdict.value} ({numbers})."
+
+
+def single_pass_claim(rows: pd.DataFrame, shown: Quantity, claims: int = 1) -> str:
     """One sentence: does single-pass training collapse less than multi-epoch training?"""
     claim = "that single-pass training collapses less than multi-epoch training"
     roles = schedule_roles(rows)
     if not shown.collapse or "single pass" not in roles or "multi-epoch" not in roles:
         return ""
-    verdict, numbers = comparison(
-        rows, roles["single pass"], roles["multi-epoch"], shown, -shown.collapse
-    )
-    return f"{shown.name}: the claim {claim} {verdict.value} ({numbers})."
+    runs = (roles["single pass"], roles["multi-epoch"])
+    return comparison_claim(rows, claim, runs, (shown, -shown.collapse), claims)
 
 
-def hybrid_claim(rows: pd.DataFrame, accuracy: Quantity) -> str:
+def hybrid_claim(rows: pd.DataFrame, accuracy: Quantity, claims: int = 1) -> str:
     """One sentence: is the hybrid more accurate than both of its parents' schedules?"""
     roles = schedule_roles(rows)
     if not {"hybrid", "single pass", "multi-epoch"} <= roles.keys():
         return ""
     results = [
-        comparison(rows, roles["hybrid"], roles[other], accuracy, +1)
+        comparison(rows, roles["hybrid"], roles[other], accuracy, +1, claims)
         for other in ("single pass", "multi-epoch")
     ]
     verdicts = {verdict for verdict, _ in results}
     # Both halves must show; one that fails settles it.
     order = (
         *(Verdict.OPPOSITE, Verdict.NO_NUMBERS, Verdict.NO_INTERVAL),
-        *(Verdict.UNDECIDED, Verdict.UNSURE),
+        *(Verdict.UNDECIDED, Verdict.FEW_SEEDS, Verdict.UNSURE),
     )
     verdict = next((v for v in order if v in verdicts), Verdict.SHOWS)
     text = verdict.value.replace("interval of the difference", "interval of a difference")

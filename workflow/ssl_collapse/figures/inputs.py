@@ -3,18 +3,21 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
-from ssl_collapse.config.figures import PlottedRun
+from ssl_collapse.config.figures import Figure, PlottedRun
 from ssl_collapse.runtime.errors import UserError
 
 # Names of people's choosing: a run may be called "001" or "None".
-_TEXT = ("run", "dataset", "method", "arch", "schedule", "start_run", "failure")
+_TEXT = ("run", "dataset", "evaluated_on", "method", "arch", "schedule", "start_run", "failure")
 _NEEDED = ("run", "seed", "epoch", "final", "schedule", "share", "start_run", "steps")
 _SPECTRUM = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/epoch(?P<epoch>\d+)/[^/]+$")
+
+_TRAINING = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/training\.csv$")
 
 Key = tuple[str, int, int]  # run, seed, epoch
 
@@ -33,14 +36,14 @@ def read_summary(path: Path) -> pd.DataFrame:
 
 
 def select(
-    summary: pd.DataFrame, runs: Sequence[PlottedRun], epoch: int | None = None
+    summary: pd.DataFrame, runs: Sequence[PlottedRun], epoch: int | Literal["all"] | None = None
 ) -> pd.DataFrame:
-    """The rows of these runs at one epoch (None: each run's last), in the order of `runs`.
+    """The rows of these runs at one epoch (None: each run's last; or all), in the order of `runs`.
 
     Adds the column `label`. Raises UserError for a run that has no such row, and for labels that
     would not be told apart.
     """
-    at = summary["final"] if epoch is None else summary["epoch"] == epoch
+    at = summary["final"] if epoch is None else (summary["epoch"] == epoch) | (epoch == "all")
     parts = []
     for run in runs:
         rows = summary[at & (summary["run"] == run.name)]
@@ -50,12 +53,14 @@ def select(
                 f"the summary has no row of run {run.name!r} {where}; "
                 "take the run out of the figure or evaluate that epoch"
             )
-        parts.append(rows.sort_values("seed"))
+        parts.append(rows.sort_values(["epoch", "seed"]))
     chosen = pd.concat(parts, ignore_index=True)
     labels = _labels(chosen, runs)
     if len(set(labels.values())) < len(labels):
         raise UserError(f"two runs of the figure share a label: {', '.join(labels.values())}")
-    return chosen.assign(label=chosen["run"].map(labels))
+    chosen = chosen.assign(label=chosen["run"].map(labels))
+    curves = {run.name: run.curve for run in runs}
+    return chosen.assign(curve=chosen["run"].map(curves)) if any(curves.values()) else chosen
 
 
 def untrained(summary: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -65,6 +70,14 @@ def untrained(summary: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """
     before = summary[(summary["epoch"] == 0) & summary["run"].isin(rows["run"])]
     return before[~before["diverged"] & bool((rows["epoch"] > 0).all())]
+
+
+def with_untrained(
+    spec: Figure, summary: pd.DataFrame, paths: Sequence[Path]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the figure's runs at their last epoch, and those before training."""
+    rows = select(summary, spec.runs)
+    return rows, untrained(summary, rows)
 
 
 def own_shares(rows: pd.DataFrame) -> bool:
@@ -105,7 +118,7 @@ def read_spectra(paths: Iterable[Path], wanted: Iterable[Key]) -> dict[Key, pd.D
     where the file has none. Raises UserError for a wanted spectrum that no path holds, a path that
     does not end so, and a damaged file.
     """
-    found = {_key(path): path for path in paths}
+    found = {_key(path): path for path in paths if not _TRAINING.search(path.as_posix())}
     spectra = {}
     for key in wanted:
         if key not in found:
@@ -113,6 +126,27 @@ def read_spectra(paths: Iterable[Path], wanted: Iterable[Key]) -> dict[Key, pd.D
             raise UserError(f"no spectrum of run {run!r}, seed {seed}, epoch {epoch} was given")
         spectra[key] = _read_spectrum(found[key])
     return spectra
+
+
+def read_trainings(
+    paths: Iterable[Path], wanted: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], pd.DataFrame]:
+    """training.csv of every wanted (run, seed), found by its path's last three parts.
+
+    Raises UserError for one that no path is of, and for a damaged file.
+    """
+    found = {}
+    for path in paths:
+        if match := _TRAINING.search(path.as_posix()):
+            found[match["run"], int(match["seed"])] = path
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        raise UserError(f"no training.csv of run {missing[0][0]!r}, seed {missing[0][1]} was given")
+    tables = {key: _read_csv(found[key], {}) for key in wanted}
+    for key, table in tables.items():
+        if "epoch" not in table:
+            raise UserError(f"{found[key]}: column 'epoch' is missing; train the run again")
+    return tables
 
 
 def _labels(rows: pd.DataFrame, runs: Sequence[PlottedRun]) -> Mapping[str, str]:

@@ -24,28 +24,32 @@ COLUMNS = (
 
 
 def point_table(
-    rows: pd.DataFrame, panels: Mapping[str, str], untrained: pd.DataFrame | None = None
+    rows: pd.DataFrame,
+    panels: Mapping[str, str],
+    along: str = "share",
+    untrained: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The numbers of panels that show one point per seed and a mean with its t interval per run.
 
     rows: one per run and seed (`run`, `label`, `share`, `seed`, `diverged` and the quantities).
-    panels: panel name -> summary column. untrained: rows of epoch 0 (`arch` and the quantities).
-    Rows of the result have the `statistic` "seed" (one value), "mean" (with `low`, `high` and the
-    number of `seeds` behind it), "chance" (the level of guessing, where the summary has a column
-    `chance` and the panel shows an accuracy) or "untrained" (the mean of epoch 0 for each
-    architecture).
+    panels: panel name -> summary column. Rows of the result have the `statistic` "seed" (one
+    value), "mean" (with `low`, `high` and the number of `seeds` behind it) or "chance" (the level
+    of guessing, where the summary has a column `chance` and the panel shows an accuracy). `along`:
+    the column that says where a run stands. A column `curve` names the runs' curves, if any do.
+    untrained: rows of epoch 0 (`arch` and the quantities), whose mean for each architecture gets
+    the `statistic` "untrained".
     """
     records: list[dict[str, object]] = []
     for panel, column in panels.items():
         head = {"panel": panel, "quantity": column}
         if quantity(column).percent:
-            records += [{**head, "statistic": "chance", "value": v} for v in _chance(rows)]
+            records += [{**head, "statistic": "chance", "value": v} for v in chance_levels(rows)]
         if untrained is not None and len(untrained):
             levels = untrained.groupby("arch")[column].mean().dropna()
             records += [{**head, "statistic": "untrained", "value": v} for v in levels]
         for run, group in rows.groupby("run", sort=False):
             named = {**head, "run": run, "label": group["label"].iloc[0]}
-            named["share"] = group["share"].iloc[0]
+            named |= {name: group[name].iloc[0] for name in {along, "curve"} & {*group}}
             seeds = zip(group["seed"], group[column], group["diverged"], strict=True)
             records += [
                 {**named, "statistic": "seed", "seed": s, "value": v, "diverged": bool(d)}
@@ -55,7 +59,9 @@ def point_table(
             low, high = np.clip([mean.low, mean.high], *quantity(column).range)
             numbers = {"value": mean.mean, "low": low, "high": high, "seeds": mean.n}
             records.append({**named, "statistic": "mean", **numbers})
-    return pd.DataFrame(records).reindex(columns=list(COLUMNS)).astype(_TYPES)
+    extra = [*((along,) if along not in COLUMNS else ()), *(("curve",) if "curve" in rows else ())]
+    columns = [*COLUMNS[:6], *extra, *COLUMNS[6:]]
+    return pd.DataFrame(records).reindex(columns=columns).astype(_TYPES)
 
 
 _TYPES = {
@@ -64,7 +70,8 @@ _TYPES = {
 }  # fmt: skip
 
 
-def _chance(rows: pd.DataFrame) -> list[float]:
+def chance_levels(rows: pd.DataFrame) -> list[float]:
+    """The levels of guessing, one for each number of classes."""
     return sorted(set(rows["chance"].dropna())) if "chance" in rows else []
 
 
@@ -144,16 +151,20 @@ def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> 
         )  # fmt: skip
 
 
-# Levels that runs are held against: their name and the style of their line.
+# Levels that runs are held against: their names and the styles of their lines.
 LEVELS = {"chance": "--", "untrained": "-."}
 
 
-def draw_levels(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> None:
-    """Lines at the level of guessing and of the network before training, with their names."""
+def draw_chance(axes: Axes, levels: pd.DataFrame, across: str, name: str = "chance") -> None:
+    """A line at the level of guessing (or another of LEVELS), with its name."""
     line = axes.axhline if across == "y" else axes.axvline
-    for name, dashes in LEVELS.items():
-        for value in of(table, panel, name)["value"]:
-            line(value, color=GREY, linestyle=dashes, linewidth=1.2, label=name, gid=name)
+    for value in levels["value"]:
+        line(value, color=GREY, linestyle=LEVELS[name], linewidth=1.2, label=name, gid=name)
+
+
+def draw_untrained(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> None:
+    """A line at the level of the network before training, where the table has it."""
+    draw_chance(axes, of(table, panel, "untrained"), across, "untrained")
 
 
 _MARKS: dict[str, dict[str, Any]] = {
@@ -166,16 +177,23 @@ _MARKS: dict[str, dict[str, Any]] = {
 
 
 def legend_below(figure: Figure) -> None:
-    """One legend of the marks in use under the panels; grey, since colours mean runs or panels."""
-    used = {label for axes in figure.axes for label in axes.get_legend_handles_labels()[1]}
-    handles: list[Line2D | Patch] = [
+    """One legend of the marks in use under the panels; grey, since colours mean runs or panels.
+
+    Before them the names of curves, which have marks of their own, where there are any.
+    """
+    used: dict[str, Any] = {}
+    for axes in figure.axes:
+        used |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    handles: list[Any] = [h for label, h in used.items() if label not in {*_MARKS, "95 % interval"}]
+    handles += [
         Line2D([], [], label=label, **{"color": GREY, **mark})
         for label, mark in _MARKS.items()
         if label in used
     ]
     if "95 % interval" in used:
-        handles.insert(1, Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+        handles.append(Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
+    columns = 2 if figure.get_figwidth() < 4 else 5
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def caption_text(title: str, *paragraphs: Sequence[str]) -> str:

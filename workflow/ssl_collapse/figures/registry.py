@@ -1,48 +1,41 @@
-"""Which module draws which kind of figure: a new kind is one module and one line here.
+"""Which module draws which kind of figure: the one of its name, so that a new kind is a new file.
+
+A module has `table(spec, rows)`, exactly the plotted numbers; `draw(spec, numbers)`, a figure of
+nothing but them; and `caption(spec, numbers, rows)`. `rows` are the summary's, of the figure's runs
+at the end of training. One that reads something else says so by `read(spec, summary, paths)`: what
+it returns, rows first, is given to `table` and `caption` in place of the rows.
 
 (Its config model joins the union in `ssl_collapse.config.figures`.)
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
-from ssl_collapse.figures import schedules, shares, spectra
-from ssl_collapse.figures.inputs import read_spectra, select, untrained
+from ssl_collapse.config.figures import Figure
+from ssl_collapse.figures.inputs import select
 from ssl_collapse.figures.theme import printable
 
 Made = tuple[pd.DataFrame, Drawing, str]
 
 
-def make(spec: Figure, summary: pd.DataFrame, spectrum_paths: Sequence[Path]) -> Made:
+def make(spec: Figure, summary: pd.DataFrame, paths: Sequence[Path]) -> Made:
     """The plotted numbers, the figure and the caption that `spec` asks for.
 
-    summary: from `read_summary`. spectrum_paths: spectrum.csv files, read by `spectra` figures
-    only. Raises UserError for runs, columns or spectra that are missing.
+    summary: from `read_summary`. paths: spectrum.csv and training.csv files, for the kinds that
+    read them. Raises UserError for runs, columns or files that are missing.
     """
     spec = _printable(spec)
-    match spec:
-        case SpectraFigure():
-            return _spectra(spec, summary, spectrum_paths)
-        case SharesFigure():
-            rows = select(summary, spec.runs)
-            numbers = shares.table(spec, rows, untrained(summary, rows))
-            return numbers, shares.draw(spec, numbers), shares.caption(spec, numbers, rows)
-        case SchedulesFigure():
-            rows = select(summary, spec.runs)
-            numbers = schedules.table(spec, rows, untrained(summary, rows))
-            return numbers, schedules.draw(spec, numbers), schedules.caption(spec, numbers, rows)
-
-
-def _spectra(spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]) -> Made:
-    rows = select(summary, spec.runs, None if spec.epoch == "last" else spec.epoch)
-    before = untrained(summary, rows)
-    found = read_spectra(paths, [*spectra.keys(rows), *spectra.keys(before)])
-    numbers = spectra.table(spec, rows, found, before)
-    return numbers, spectra.draw(spec, numbers), spectra.caption(spec, numbers, rows, found)
+    module = import_module(f"ssl_collapse.figures.{spec.kind}")
+    if hasattr(module, "read"):
+        given = module.read(spec, summary, paths)
+    else:
+        given = (select(summary, spec.runs),)
+    numbers = module.table(spec, *given)
+    return numbers, module.draw(spec, numbers), module.caption(spec, numbers, *given)
 
 
 def _printable(spec: Figure) -> Figure:

@@ -171,5 +171,6 @@ def render(
         figures=figures,
         table=run_table(spec, summary),
         datasets=datasets,
+        missing=spec.missing,
         summary_link=summary_link,
     )

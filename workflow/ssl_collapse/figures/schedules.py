@@ -5,39 +5,43 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ssl_collapse.config.figures import SchedulesFigure
+from ssl_collapse.config.figures import MethodsFigure, SchedulesFigure, SizesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import hybrid_claim, schedule_roles, single_pass_claim
-from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.theme import categorical, label_text, new_figure, style
+from ssl_collapse.figures.inputs import require_numbers, with_untrained
+from ssl_collapse.figures.theme import categorical, label_text, letter, new_panels, style
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Data schedules compared"
+SideBySide = SchedulesFigure | SizesFigure | MethodsFigure
 PANELS = ("accuracy", "measure")
 _ROW = 0.42  # inches per run
 
 
+read = with_untrained
+
+
 def table(
-    spec: SchedulesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+    spec: SideBySide, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
     for column in (spec.accuracy, spec.measure):
         require_numbers(rows, column)
     panels = {"accuracy": spec.accuracy, "measure": spec.measure}
-    return points.point_table(rows, panels, untrained)
+    return points.point_table(rows, panels, untrained=untrained)
 
 
-def draw(spec: SchedulesFigure, numbers: pd.DataFrame) -> Figure:
+def draw(spec: SideBySide, numbers: pd.DataFrame, title: str = TITLE) -> Figure:
     """Two panels with one line per run, the first run on top."""
-    with style():
-        figure = new_figure(1, 2, spec.title or TITLE)
-        labels = [mean.label for mean in points.means(numbers, "accuracy")]
-        figure.set_figheight(1.5 + _ROW * len(labels))
-        panels = figure.subplots(1, 2, sharey=True)
+    labels = [mean.label for mean in points.means(numbers, "accuracy")]
+    with style(spec):
+        height = 1.3 + _ROW * len(labels)
+        figure, panels = new_panels(spec, title, 2, height=height, sharey=spec.width != "column")
         for axes, panel in zip(panels, PANELS, strict=True):
             _panel(axes, numbers, panel, labels)
-        panels[0].set_yticks(range(len(labels)), [*map(label_text, labels)])
-        panels[0].set_ylim(len(labels) - 0.5, -0.5)
+            axes.set_yticks(range(len(labels)), [*map(label_text, labels)])
+            axes.set_ylim(len(labels) - 0.5, -0.5)
+        letter(spec, panels)
         points.legend_below(figure)
     return figure
 
@@ -50,7 +54,8 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
     shown = quantity(means[0].quantity)
     for color, mean in zip(categorical(len(labels)), means, strict=True):
         points.draw_run(axes, mean, seeds, height[mean.label], color, across="x")
-    points.draw_levels(axes, numbers, panel, "x")
+    points.draw_chance(axes, points.of(numbers, panel, "chance"), "x")
+    points.draw_untrained(axes, numbers, panel, "x")
     points.draw_diverged(axes, seeds, "position", "x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(shown.axis_label)
@@ -59,27 +64,47 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
         axes.set_xlim(left=0)
 
 
-def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+def caption(
+    spec: SchedulesFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+) -> str:
     """Title line, then the means and whether the paper's claims on schedules hold here."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
-    steps = sorted(set(rows["steps"].dropna().astype(int)))
     shown = [
         f"{accuracy.name}, and {measure.name}, at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
         points.untrained_sentence(numbers),
-        f"Every run trains for {steps[0]:,} steps."
-        if len(steps) == 1
-        else f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,}).",
+        steps_sentence(rows),
     ]
-    means = [
-        f"{accuracy.name}: {points.numbers(numbers, 'accuracy')}.",
-        f"{measure.name}: {points.numbers(numbers, 'measure')}.",
+    means = means_sentences(spec, numbers)
+    claims = 3  # the hybrid is compared with two runs
+    found = [
+        single_pass_claim(rows, measure, claims),
+        hybrid_claim(rows, accuracy, claims),
+        _missing_roles(rows),
     ]
-    found = [single_pass_claim(rows, measure), hybrid_claim(rows, accuracy), _missing_roles(rows)]
     return points.caption_text(
         spec.title or TITLE, shown, means, found, points.remarks(numbers, rows)
     )
+
+
+def steps_sentence(rows: pd.DataFrame) -> str:
+    """For how many steps the runs train."""
+    steps = sorted(set(rows["steps"].dropna().astype(int)))
+    if len(steps) == 1:
+        return f"Every run trains for {steps[0]:,} steps."
+    return f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."
+
+
+def means_sentences(spec: SideBySide, numbers: pd.DataFrame) -> list[str]:
+    """The means of both panels, run by run."""
+    return [
+        f"{quantity(column).name}: {points.numbers(numbers, panel)}."
+        for panel, column in zip(PANELS, (spec.accuracy, spec.measure), strict=True)
+    ]
 
 
 def _missing_roles(rows: pd.DataFrame) -> str:

@@ -1,6 +1,8 @@
 """The four panels of the paper's Figure 3: the spectrum three ways, and the AUC of eq. 2."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,16 +11,25 @@ from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.figures import points
+from ssl_collapse.figures.against import draw_against
 from ssl_collapse.figures.claims import share_claim, single_pass_claim
-from ssl_collapse.figures.inputs import Key, own_shares, require_numbers
-from ssl_collapse.figures.shares import draw_against_share
+from ssl_collapse.figures.inputs import (
+    Key,
+    own_shares,
+    read_spectra,
+    require_numbers,
+    select,
+    untrained,
+)
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
     GREY,
     RED,
     categorical,
+    dashes,
     label_text,
-    new_figure,
+    letter,
+    new_panels,
     sequential,
     style,
 )
@@ -36,6 +47,15 @@ _CURVES = {
 _AUC = quantity("auc")
 
 
+def read(
+    spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]
+) -> tuple[pd.DataFrame, Mapping[Key, pd.DataFrame], pd.DataFrame]:
+    """The runs' rows at the figure's epoch, all spectra, and the rows before training."""
+    rows = select(summary, spec.runs, None if spec.epoch == "last" else spec.epoch)
+    before = untrained(summary, rows)
+    return rows, read_spectra(paths, [*keys(rows), *keys(before)]), before
+
+
 def keys(rows: pd.DataFrame) -> list[Key]:
     """The spectra that the curves are made of: those of the seeds that have not diverged."""
     sound = rows[~rows["diverged"]]
@@ -49,7 +69,7 @@ def table(
     spec: SpectraFigure,
     rows: pd.DataFrame,
     spectra: Mapping[Key, pd.DataFrame],
-    untrained: pd.DataFrame | None = None,
+    before: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The plotted numbers: `points.point_table` for the AUC, and mean curves with their bands.
 
@@ -58,8 +78,8 @@ def table(
     value below the noise floor in any seed is left out of the first two panels. Their band is the
     t interval of the logarithm (geometric mean); that of the cumulative curve is linear.
     `statistic` "flat": the line of a flat spectrum; "untrained": the mean curve of the rows
-    `untrained`, of epoch 0, for each architecture and dimension. Raises UserError if the spectra of
-    a run's seeds differ in length.
+    `before` training, for each architecture and dimension. Raises UserError if the spectra of a
+    run's seeds differ in length.
     """
     require_numbers(rows, "auc")
     parts = []
@@ -70,13 +90,13 @@ def table(
             curve = curve.assign(panel=panel, quantity=panel, statistic="mean", run=run)
             first = group.iloc[0]
             parts.append(curve.assign(label=first["label"], share=first["share"]))
-    if untrained is not None:
-        parts += _before_training(untrained, spectra)
+    if before is not None:
+        parts += _untrained(before, spectra)
     if spectra:
         dimension = max(part["index"].max() for part in parts if len(part))
         flat = pd.DataFrame({"index": [1, dimension], "value": [1 / dimension, 1.0]})
         parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
-    parts.append(points.point_table(rows, {"auc": "auc"}, untrained))
+    parts.append(points.point_table(rows, {"auc": "auc"}, untrained=before))
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
     columns = [*points.COLUMNS[:6], "index", *points.COLUMNS[6:]]
     whole = whole.reindex(columns=columns)
@@ -84,11 +104,9 @@ def table(
     return whole
 
 
-def _before_training(
-    untrained: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]
-) -> list[pd.DataFrame]:
+def _untrained(before: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]) -> list[pd.DataFrame]:
     alike: dict[tuple[str, int], list[pd.DataFrame]] = {}
-    for key, arch in zip(keys(untrained), untrained["arch"], strict=True):
+    for key, arch in zip(keys(before), before["arch"], strict=True):
         alike.setdefault((arch, len(spectra[key])), []).append(spectra[key])
     return [
         _curve("before training", panel, seeds)[["index", "value", "seeds"]].assign(
@@ -121,45 +139,54 @@ def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
 
 def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
     """Four panels, one line per run; runs of a data sweep take their colours in order."""
-    with style():
-        figure = new_figure(2, 2, spec.title or TITLE)
-        panels = figure.subplots(2, 2).ravel()
+    with style(spec):
+        figure, panels = new_panels(spec, TITLE, 4)
         means = points.of(numbers, "auc", "mean")
         sweep = own_shares(means)
         if sweep:
             means = means.sort_values("share")
         palette = (sequential if sweep else categorical)(len(means))
         colors = dict(zip(means["label"], palette, strict=True))
-        for axes, panel, letter in zip(panels, _CURVES, "abc", strict=False):
-            _draw_curves(axes, numbers, panel, colors)
-            axes.set_title(f"({letter}) {_CURVES[panel][0]}")
+        for axes, panel in zip(panels, _CURVES, strict=False):
+            _draw_curves(axes, numbers, panel, colors, not sweep)
+            axes.set_title(_CURVES[panel][0])
         if sweep:
-            draw_against_share(panels[3], numbers, "auc", GREY)
+            draw_against(panels[3], numbers, "auc", "share", GREY)
+            panels[3].set_xlabel("Share of the training images (%)")
         else:
             _draw_auc(panels[3], numbers, colors)
-        panels[3].set_title("(d) AUC" + (" against the share of data" if sweep else ""))
-        _legend(figure, "Share of data" if sweep else None)
+        panels[3].set_title("AUC" + (" against the share of data" if sweep else ""))
+        letter(spec, panels, always=True)
+        _legend(spec, figure, "Share of data" if sweep else None)
     return figure
 
 
-def _legend(figure: Figure, title: str | None) -> None:
+def _legend(spec: SpectraFigure, figure: Figure, title: str | None) -> None:
     found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
     last = dict(zip(*figure.axes[3].get_legend_handles_labels()[::-1], strict=True))
     found.update({label: last[label] for label in last if label == "diverged"})
-    figure.legend(
-        list(found.values()), list(found), loc="outside right center", frameon=False, title=title
-    )
+    place: dict[str, Any] = {"loc": "outside right center"}
+    if spec.width:  # no room beside the panels
+        place = {"loc": "outside lower center", "ncols": 2 if spec.width == "column" else 4}
+    figure.legend(list(found.values()), list(found), frameon=False, title=title, **place)
 
 
-def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str]) -> None:
+def _draw_curves(
+    axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str], dashed: bool
+) -> None:
+    """dashed: the lines differ by more than their hue, since the runs have no order."""
     curves = points.of(numbers, panel, "mean")
-    for label, color in colors.items():
+    kinds = dashes(len(colors) if dashed else 1) * len(colors)
+    for (label, color), dash in zip(colors.items(), kinds, strict=False):
         curve = curves[curves["label"] == label]
         x = curve["index"].to_numpy(dtype=np.float64)
         axes.fill_between(
             x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
         )
-        axes.plot(x, curve["value"], color=color, label=label_text(label), gid=f"mean {label}")
+        axes.plot(
+            x, curve["value"], color=color, linestyle=dash, label=label_text(label),
+            gid=f"mean {label}",
+        )  # fmt: skip
     for _, curve in points.of(numbers, panel, "untrained").groupby("label"):
         x = curve["index"].to_numpy(dtype=np.float64)
         axes.plot(
@@ -186,7 +213,7 @@ def _draw_auc(axes: Axes, numbers: pd.DataFrame, colors: Mapping[str, str]) -> N
     seeds = seeds.assign(position=seeds["label"].map(position) + 0.18)
     for mean in points.means(numbers, "auc"):
         points.draw_run(axes, mean, seeds, position[mean.label], colors[mean.label], across="y")
-    points.draw_levels(axes, numbers, "auc", "y")
+    points.draw_untrained(axes, numbers, "auc", "y")
     points.draw_diverged(axes, seeds, "position", "y")
     axes.set_xticks(range(len(position)), [*map(label_text, position)], rotation=30, ha="right")
     axes.set_xlim(-0.5, len(position) - 0.5)
@@ -198,6 +225,7 @@ def caption(
     numbers: pd.DataFrame,
     rows: pd.DataFrame,
     spectra: Mapping[Key, pd.DataFrame],
+    before: pd.DataFrame | None = None,
 ) -> str:
     """Title line, then what is shown, what is hidden, and what the AUC says of the claims."""
     epochs = sorted(set(rows["epoch"]))

@@ -5,34 +5,32 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
+from ssl_collapse.config.figures import Figure
 from ssl_collapse.runtime.files import atomic_path
 
-PANEL = (4.6, 3.5)  # inches, width and height of one panel
+PANEL = (4.6, 3.5)  # inches, width and height of one panel on the screen
+WIDTHS = {"column": 3.3, "page": 6.9}  # inches of a figure in print
+FLAT = 0.76  # height of a panel in print, of its width
 DPI = 170
-LETTERS_PER_INCH = 8.0  # of a title
+LETTERS_PER_INCH = 8.0  # of a title of 12 pt
 LONGEST = 40  # letters of a label that are drawn
 BAND_ALPHA = 0.18
 GREY = "#6b6b6b"
 RED = "#c1121f"  # only for warnings: not in the palettes
 _RC: dict[Any, Any] = {
     "axes.titleweight": "bold",
-    "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
-    "axes.labelsize": 10,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.fontsize": 9,
-    "figure.titlesize": 12,
     "figure.titleweight": "bold",
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
     "lines.linewidth": 1.6,
     "grid.linewidth": 0.6,
     "pdf.fonttype": 42,  # text in the PDF stays text
@@ -41,18 +39,44 @@ _RC: dict[Any, Any] = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """The settings that figures are drawn and saved with; the caller's come back afterwards."""
+def style(spec: Figure) -> Iterator[None]:
+    """The settings that a figure is drawn and saved with; the caller's come back afterwards."""
+    size = label_size(spec)
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(sns.axes_style("whitegrid"))
         mpl.rcParams.update(_RC)
+        mpl.rcParams["axes.labelsize"] = size
+        mpl.rcParams["axes.titlesize"] = size + 0.5
+        mpl.rcParams["figure.titlesize"] = 1.2 * size
+        for name in ("xtick.labelsize", "ytick.labelsize", "legend.fontsize"):
+            mpl.rcParams[name] = size - 1
+        mpl.rcParams["legend.title_fontsize"] = size - 1
+        # comes with matplotlib: the same letters on every machine
+        mpl.rcParams["font.family"] = spec.font_family or "DejaVu Sans"
+        if spec.width:
+            mpl.rcParams["lines.linewidth"], mpl.rcParams["lines.markersize"] = 1.2, 4
         yield
+
+
+def label_size(spec: Figure) -> float:
+    """Size of the axes' labels in pt; numbers at the ticks and legends are 1 pt smaller."""
+    return spec.font_size or (8.0 if spec.width else 10.0)
 
 
 def categorical(n: int) -> list[str]:
     """n colours that colour-blind readers can tell apart (up to ten; then evenly spread hues)."""
     return [to_hex(c) for c in sns.color_palette("colorblind" if n <= 10 else "husl", n)]
+
+
+# Beside their colours, so that runs differ in grey, too.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1)))
+
+
+def dashes(n: int) -> list[Any]:
+    """n kinds of lines, solid first."""
+    return [DASHES[i % len(DASHES)] for i in range(n)]
 
 
 def sequential(n: int) -> list[str]:
@@ -62,13 +86,36 @@ def sequential(n: int) -> list[str]:
     return [to_hex(palette(position)) for position in positions]
 
 
-def new_figure(rows: int, columns: int, title: str) -> Figure:
-    """An empty figure of rows x columns panels with a title, laid out so that nothing overlaps."""
-    width = PANEL[0] * columns
-    lines = textwrap.wrap(title, int(LETTERS_PER_INCH * width), max_lines=3, placeholder=" …")
-    figure = Figure(figsize=(width, PANEL[1] * rows + 0.3 + 0.2 * len(lines)), layout="constrained")
-    figure.suptitle(literal("\n".join(lines)), x=0.01, ha="left")
-    return figure
+def new_panels(
+    spec: Figure, title: str, count: int, columns: int = 2, height: float | None = None, **keys: Any
+) -> tuple[Drawing, list[Axes]]:
+    """A figure of `count` panels in that many columns, laid out so that nothing overlaps.
+
+    In a column of print, panels stand below one another. height: of a panel, in inches; `keys` go
+    to `subplots`. The title, the configured one or else `title`, is above, where it is wanted.
+    """
+    columns = 1 if spec.width == "column" else min(columns, count)
+    rows = -(-count // columns)
+    width = WIDTHS[spec.width] if spec.width else PANEL[0] * columns
+    each = height or (FLAT * width / columns if spec.width else PANEL[1])
+    per_inch = LETTERS_PER_INCH * 10 / label_size(spec)
+    text = spec.title or title if spec.show_title else ""
+    lines = textwrap.wrap(text, int(per_inch * width), max_lines=3, placeholder=" …")
+    whole = each * rows + (0.3 if height is None else 0.0) + 0.2 * len(lines)
+    figure = Drawing(figsize=(width, whole), layout="constrained")
+    if lines:
+        figure.suptitle(literal("\n".join(lines)), x=0.01, ha="left")
+    grid = figure.subplots(rows, columns, squeeze=False, **keys)
+    for axes in grid.ravel()[count:]:
+        axes.set_visible(False)
+    return figure, list(grid.ravel()[:count])
+
+
+def letter(spec: Figure, panels: Sequence[Axes], always: bool = False) -> None:
+    """Put (a), (b), ... before the panels' titles, where the figure or its caption wants them."""
+    if spec.letters or (spec.letters is None and always):
+        for axes, name in zip(panels, ascii_lowercase, strict=False):
+            axes.set_title(f"({name}) {axes.get_title(loc='left')}".strip())
 
 
 def printable(text: str) -> str:
@@ -89,10 +136,10 @@ def label_text(label: str) -> str:
     return literal(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…")
 
 
-def save(figure: Figure, paths: Sequence[Path]) -> None:
+def save(spec: Figure, figure: Drawing, paths: Sequence[Path]) -> None:
     """Write the figure to every path, in the format of its ending, without date or machine."""
     for path in paths:
         kind = path.suffix.removeprefix(".")
         metadata = {"CreationDate": None} if kind == "pdf" else None
-        with style(), atomic_path(path) as temporary:
+        with style(spec), atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ssl_collapse.config.dataset import ImageFolderSource
+from ssl_collapse.config.dataset import ImageSource
 from ssl_collapse.config.experiment import Experiment, RunConfig, RuntimeConfig
 from ssl_collapse.config.reading.messages import Problem
 from ssl_collapse.runtime.gpus import gpu_numbers
@@ -24,7 +24,7 @@ def cautions(
     for name, run in experiment.runs.items():
         yield from _of_run(name, run, _steps(experiment, run))
     for name, dataset in experiment.datasets.items():
-        if isinstance(dataset.source, ImageFolderSource):
+        if dataset.source.users_own:
             yield from _of_folders(name, dataset.source)
     yield from _of_machine(experiment.runtime, cores, gpus)
 
@@ -44,14 +44,14 @@ def _of_run(name: str, run: RunConfig, steps: int | None) -> Iterator[Problem]:
         yield Problem(("runs", name, "n_warmup_steps"), text)
 
 
-def _of_folders(name: str, source: ImageFolderSource) -> Iterator[Problem]:
+def _of_folders(name: str, source: ImageSource) -> Iterator[Problem]:
     path = ("datasets", name, "source")
-    written = {key: getattr(source, key) for key in ("train", "val", "root")}
-    folders = {key: Path(text).expanduser() for key, text in written.items() if text}
+    written = source.folders("")
+    folders = {key: Path(text) for key, text in written.items()}
     missing = [key for key, folder in folders.items() if not folder.is_dir()]
     for key in missing:
         what = "is no folder" if folders[key].exists() else "does not exist"
-        text = f"{written[key]} {what} on this machine; it must be one where the jobs run"
+        text = f"{written[key]} {what} on this machine; {source.way_out()}"
         yield Problem((*path, key), text)
     if len(folders) == 2 and not missing and folders["train"].samefile(folders["val"]):
         text = f"{written['val']} is the same folder as `train`: accuracies will mean nothing"

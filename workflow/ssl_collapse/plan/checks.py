@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
-from ssl_collapse.config.figures import Figure, SchedulesFigure, SharesFigure, SpectraFigure
+from ssl_collapse.config.figures import Figure, SpectraFigure
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.tables.columns import TRAINING
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch
 
 LeftOut = Mapping[str, Sequence[str]]
@@ -30,6 +31,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             yield Problem(("runs", name, "dataset"), text)
         else:
             yield from _check_subset(experiment, name, run)
+            yield from _check_evaluation(experiment, name, run, left_out)
         if run.batch_size % experiment.runtime.gpus:
             yield Problem(
                 ("runs", name, "batch_size"),
@@ -61,7 +63,7 @@ def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> 
             elif run not in wrong and isinstance(figure, SpectraFigure):
                 yield from _check_epoch(run, experiment.runs[run], figure)
         names += runs
-    if not isinstance(figure, SpectraFigure) and "evaluation" not in left_out:
+    if "evaluation" not in left_out:
         yield from _check_columns(figure, experiment.evaluation)
 
 
@@ -72,16 +74,21 @@ def _check_epoch(name: str, run: RunConfig, figure: SpectraFigure) -> Iterator[P
         yield Problem(("epoch",), f"{figure.epoch}: {text}")
 
 
-def _check_columns(
-    figure: SharesFigure | SchedulesFigure, evaluation: EvaluationConfig
-) -> Iterator[Problem]:
-    if figure.accuracy.startswith("probe_") and not evaluation.probe:
-        text = f"{shown(figure.accuracy)} needs a linear probe; set evaluation.probe"
-        yield Problem(("accuracy",), text)
-    elif text := _no_column(figure.accuracy, accuracy_columns(evaluation), ACCURACIES):
-        yield Problem(("accuracy",), text)
-    if text := _no_column(figure.measure, measure_columns(evaluation), MEASURES):
+def _check_columns(figure: Figure, evaluation: EvaluationConfig) -> Iterator[Problem]:
+    accuracies, measures = accuracy_columns(evaluation), measure_columns(evaluation)
+    if accuracy := getattr(figure, "accuracy", None):
+        if accuracy.startswith("probe_") and not evaluation.probe:
+            text = f"{shown(accuracy)} needs a linear probe; set evaluation.probe"
+            yield Problem(("accuracy",), text)
+        elif text := _no_column(accuracy, accuracies, ACCURACIES):
+            yield Problem(("accuracy",), text)
+    measure = getattr(figure, "measure", None)
+    if measure and (text := _no_column(measure, measures, MEASURES)):
         yield Problem(("measure",), text)
+    for column in getattr(figure, "columns", ()):
+        known = [*TRAINING, *measures, *accuracies]
+        if text := _no_column(column, known, [*TRAINING, *MEASURES, *ACCURACIES]):
+            yield Problem(("columns",), text)
 
 
 def _no_column(column: str, columns: Sequence[str], possible: Sequence[str]) -> str:
@@ -123,6 +130,19 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
     images = experiment.datasets[run.dataset].known_train_images()
     if images is not None:
         yield from check_size(name, run, images)
+
+
+def _check_evaluation(
+    experiment: Experiment, name: str, run: RunConfig, left_out: LeftOut
+) -> Iterator[Problem]:
+    path, on = ("runs", name, "evaluate_on"), run.evaluate_on
+    if on in left_out.get("datasets", ()):
+        return
+    if on is not None and on not in experiment.datasets:
+        yield Problem(path, _unknown("dataset", on, experiment.datasets))
+    elif not experiment.datasets[on or run.dataset].source.labelled:
+        text = f"dataset `{on or run.dataset}` has no labels to measure accuracy with"
+        yield Problem(path, f"{text}; name one that has")
 
 
 def _check_start(

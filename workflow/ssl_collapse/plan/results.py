@@ -1,5 +1,6 @@
 """Every result of an experiment, and what each is made from: paths, from the plan."""
 
+import re
 from collections.abc import Iterator
 
 from ssl_collapse.plan.paths import FIGURE_FILES, PROJECTOR, Paths, fill
@@ -36,6 +37,10 @@ class Results:
         for dataset in self.plan.used_datasets():
             if dataset not in users:
                 yield fill(self.paths.images, dataset=dataset)
+
+    def images_made_by(self, rule: str) -> str:
+        """A pattern of the names of datasets whose images a rule makes; it may fit none."""
+        return "|".join(map(re.escape, self.plan.made_by(rule))) or "(?!)"
 
     def of_dataset(self, dataset: str) -> Iterator[str]:
         """Description and packed images of a dataset."""

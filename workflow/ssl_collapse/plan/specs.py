@@ -6,11 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ssl_collapse.config.dataset import OrderingSpec, PackSpec
+from ssl_collapse.config.dataset import ImageSource, OrderingSpec, PackSpec
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec, ViewMeasuresSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.paper import missing_figures, paper_figures
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.plan.paths import PROJECTOR
@@ -40,14 +41,23 @@ class Plan:
         self.experiment = experiment
         self._orderings = self._digests("ordering")
         self._subsets = self._digests("subset")
+        self._files = {
+            name: _stored_digests(name, config.source)
+            for name, config in experiment.datasets.items()
+            if config.source.files()
+        }
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
         return self.experiment.runs[name]
 
     def dataset_of(self, run: str) -> DatasetConfig:
-        """The dataset that a run trains and is evaluated on."""
+        """The dataset that a run trains on."""
         return self.experiment.datasets[self.run(run).dataset]
+
+    def evaluated_on(self, run: str) -> str:
+        """The name of the dataset whose representations are measured."""
+        return self.run(run).evaluate_on or self.run(run).dataset
 
     @cached_property
     def points(self) -> list[Point]:
@@ -61,7 +71,9 @@ class Plan:
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
-        return sorted({run.dataset for run in self.experiment.runs.values()})
+        runs = self.experiment.runs
+        measured = {self.evaluated_on(name) for name in runs}
+        return sorted({run.dataset for run in runs.values()} | measured)
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
@@ -83,12 +95,39 @@ class Plan:
             and point.epoch in (0, self.run(run).epochs if figure.epoch == "last" else figure.epoch)
         ]
 
+    def figure_trainings(self, name: str) -> list[Point]:
+        """One point of each training whose training.csv a figure reads."""
+        figure = self.experiment.figures[name]
+        if figure.kind != "curves":
+            return []
+        wanted = {plotted.name for plotted in figure.runs}
+        return list({(p.run, p.seed): p for p in self.points if p.run in wanted}.values())
+
+    def figure_modules(self, name: str) -> tuple[str, ...]:
+        """Modules that drawing a figure imports by computed name."""
+        return (f"ssl_collapse.figures.{self.experiment.figures[name].kind}",)
+
     def textures(self, dataset: str) -> dict[str, Any]:
         """The generator's parameters."""
         source = self.experiment.datasets[dataset].source
         if source.users_own:
             raise KeyError(f"{dataset} is not generated")
         return source.recipe()
+
+    def unpack(self, dataset: str) -> dict[str, Any]:
+        """How stored images are read, and the digests of the files that hold them."""
+        recipe = self.experiment.datasets[dataset].source.recipe()
+        return {**recipe, "files": self._files[dataset]} if dataset in self._files else recipe
+
+    def made_by(self, rule: str) -> list[str]:
+        """The datasets whose images a rule makes."""
+        sources = ((n, self.experiment.datasets[n].source) for n in self.used_datasets())
+        return [name for name, source in sources if not source.users_own and source.made_by == rule]
+
+    def all_sources(self) -> str:
+        """JSON of the sources of the datasets that `unpack` makes, with where their files lie."""
+        datasets = self.experiment.datasets
+        return json.dumps({n: datasets[n].source.to_spec() for n in self.made_by("unpack")})
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
@@ -142,7 +181,7 @@ class Plan:
     def pretrain(self, run: str, seed: int) -> dict[str, Any]:
         """The recipe of one seed, resolved against its dataset."""
         config = self.run(run)
-        prepared = self._prepared(run)
+        prepared = self._prepared(config.dataset)
         return PretrainSpec(
             **_recipe(config),
             seed=seed,
@@ -162,7 +201,7 @@ class Plan:
 
     def represent(self, run: str) -> dict[str, Any]:
         """How images are prepared for the encoder."""
-        return RepresentSpec(**self._prepared(run)).to_spec()
+        return RepresentSpec(**self._prepared(self.evaluated_on(run))).to_spec()
 
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
@@ -179,7 +218,8 @@ class Plan:
 
     def view_measures(self, run: str) -> dict[str, Any]:
         """How several views of an image are made for the measures that need them."""
-        views, prepared = self.experiment.evaluation.views, self._prepared(run)
+        views = self.experiment.evaluation.views
+        prepared = self._prepared(self.evaluated_on(run))
         if views is None:
             raise KeyError("evaluation.views is not set")
         kept = {key: prepared[key] for key in ("crop", "mean", "std")}
@@ -202,10 +242,10 @@ class Plan:
         probe = self.probes[name]
         if probe.mode == "cached":
             return probe.to_spec()
-        return FullProbeSpec(**dict(probe), **self._prepared(run)).to_spec()
+        return FullProbeSpec(**dict(probe), **self._prepared(self.evaluated_on(run))).to_spec()
 
-    def _prepared(self, run: str) -> dict[str, Any]:
-        dataset = self.dataset_of(run)
+    def _prepared(self, name: str) -> dict[str, Any]:
+        dataset = self.experiment.datasets[name]
         resize, crop = dataset.sizes()
         return {"resize": resize, "crop": crop, "mean": dataset.mean, "std": dataset.std}
 
@@ -221,6 +261,7 @@ class Plan:
             epoch=point.epoch,
             final=point.epoch == run.epochs,
             dataset=run.dataset,
+            evaluated_on=run.evaluate_on,
             recipe=Recipe(**_recipe(run)),
             start_run=run.start.run if run.start else None,
             start_epoch=run.start.epoch if run.start else None,
@@ -237,11 +278,13 @@ class Plan:
     def report(self) -> dict[str, Any]:
         """Heading, description and runs of the report."""
         experiment = self.experiment
+        story = paper_figures(experiment.runs)
         return ReportSpec(
             title=experiment.title,
             description=experiment.description,
             runs=list(experiment.runs),
             figures=list(experiment.figures),  # the order of the page
+            missing=missing_figures(experiment.figures) if experiment.figures == story else [],
         ).to_spec()
 
     def model_modules(self, run: str) -> tuple[str, ...]:
@@ -264,6 +307,19 @@ class Plan:
 def _recipe(run: RunConfig) -> dict[str, Any]:
     """The keys of a run that change the trained weights."""
     return {name: getattr(run, name) for name in Recipe.model_fields}
+
+
+def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
+    """sha256 of every file of a source, per split, in the order in which they are read."""
+    from ssl_collapse.images.stored import stored_files  # with its libraries, where it is needed
+
+    try:
+        return {
+            split: [file_sha256(path) for path in stored_files(source.kind, patterns)]
+            for split, patterns in source.files().items()
+        }
+    except (OSError, UserError) as error:
+        raise UserError(f"datasets.{dataset}.source: {error}") from None
 
 
 def _file_digest(dataset: str, key: str, path: str) -> str:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import atomic_folder, file_sha256
+from ssl_collapse.runtime.files import atomic_folder, file_sha256, write_text
+from ssl_collapse.runtime.interruption import Budget, Cadence
 
 logger = logging.getLogger("ssl_collapse")
 # Seconds: processes that loaded images for a killed trainer hold its lock for five more.
 PATIENCE = 10.0
+PLACE = "place"  # a file beside the state: how far it is, in words
 
 
 def identity(kind: str, *decisive: str) -> str:
@@ -31,11 +34,13 @@ def identity(kind: str, *decisive: str) -> str:
 class SavedState:
     """The folder of an unfinished training or probe: `file` is its state.
 
-    digests: the sha256 of every checkpoint that was written, by name.
+    budget: how long the job may run. digests: the sha256 of every checkpoint that was written, by
+    name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, budget: Budget = Budget()) -> None:  # noqa: B008
+        self.folder, self.budget = folder, budget
+        self._cadence = Cadence(budget.save_every)
         self.checkpoints = folder / "checkpoints"
         self.file = folder / "state.pt"
         self.digests: dict[str, str] = {}
@@ -72,6 +77,18 @@ class SavedState:
                 *(other.parent, kind),
             )
         return False
+
+    def due(self) -> bool:
+        """Whether it is time to save again, in the middle of an epoch."""
+        return self._cadence.due()
+
+    @contextmanager
+    def saving(self, epoch: int, step: int) -> Iterator[Path]:
+        """Yield `file` to write the state to; notes how far it is, by which tries are counted."""
+        started = time.perf_counter()
+        yield self.file
+        write_text(self.folder / PLACE, f"epoch {epoch}, step {step}\n")
+        self._cadence.saved(started)
 
     def record(self, checkpoint: str) -> None:
         """Note what is in a checkpoint that has just been written."""

@@ -69,6 +69,14 @@ def _significant(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+# Column of a figure -> its column in training.csv, and what a figure calls it.
+TRAINING = {
+    "training_loss": ("loss", "Training loss"),
+    "batch_std": ("std_per_dimension", "Standard deviation per dimension, of a batch"),
+    "batch_effective_rank": ("effective_rank", "Effective rank of a batch"),
+}
+
+
 def _known() -> dict[str, Quantity]:
     normalised = [
         replace(m, name=f"{m.name}_l2", label=f"{m.label} of normalised representations")
@@ -90,6 +98,7 @@ def _known() -> dict[str, Quantity]:
         ),
         *(Quantity(column, label, percent=True) for column, label in PROBE_LABELS.items()),
         Quantity("loss", "Training loss"),
+        *(Quantity(column, label) for column, (_, label) in TRAINING.items()),
     ]
     return {quantity.column: quantity for quantity in known}
 

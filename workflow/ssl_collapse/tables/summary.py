@@ -35,14 +35,14 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
-        for name in dict.fromkeys(row.dataset for row in rows)
+        for name in dict.fromkeys(n for row in rows for n in (row.dataset, _measured(row)))
     }
     training = {
         folder: read_losses(results / folder / "training.csv")
         for folder in dict.fromkeys(row.seed_folder for row in rows)
     }
     table = pd.DataFrame(
-        [_record(row, results, datasets[row.dataset], training[row.seed_folder]) for row in rows]
+        [_record(row, results, datasets, training[row.seed_folder]) for row in rows]
     )
     # Rows may differ in their measures: what every row has comes last, in one place.
     last = [str(name) for name in table if str(name).startswith(("knn_", "probe_"))]
@@ -54,10 +54,13 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
 
 
 def _record(
-    row: SummaryRow, results: Path, dataset: Mapping[str, Any], losses: Mapping[int, float]
+    row: SummaryRow,
+    results: Path,
+    datasets: Mapping[str, Mapping[str, Any]],
+    losses: Mapping[int, float],
 ) -> dict[str, Any]:
     folder = results / row.folder
-    plan = _plan_columns(row, _train_images(row.dataset, dataset))
+    plan = _plan_columns(row, _train_images(row.dataset, datasets[row.dataset]))
     loss = _loss(row, losses, results)
     layers = {"": folder, **({PROJECTOR_PREFIX: folder / "projector"} if row.projector else {})}
     names = ["collapse.json", *(["view-measures.json"] if row.views else [])]
@@ -77,8 +80,12 @@ def _record(
         record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
     # a projector that has collapsed does not make its backbone a failed one
     failure = _failure(loss, *measured[""], knn, *probed.values())
-    chance = 1 / len(dataset["classes"])
+    chance = 1 / len(datasets[_measured(row)]["classes"])
     return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
+
+
+def _measured(row: SummaryRow) -> str:
+    return row.evaluated_on or row.dataset
 
 
 def _measures(content: Mapping[str, Any]) -> dict[str, float]:
@@ -111,6 +118,7 @@ def _plan_columns(row: SummaryRow, train_images: int) -> dict[str, Any]:
         "epoch": row.epoch,
         "final": row.final,
         "dataset": row.dataset,
+        **({"evaluated_on": row.evaluated_on} if row.evaluated_on else {}),
         "method": recipe.method.name,
         "arch": recipe.backbone.arch,
         "schedule": recipe.schedule,

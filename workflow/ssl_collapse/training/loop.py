@@ -35,7 +35,6 @@ from ssl_collapse.views.schedule import epoch_batches, steps_per_epoch
 
 logger = logging.getLogger("ssl_collapse")
 ALONE = Ranks()
-SAVE_EVERY = 300.0  # seconds: what a machine that is lost may cost
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,8 @@ class Trainer:
         self.augmenter = Augmenter(spec.mean, spec.std, runtime.device)
         self.watch = OutputWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.model, self.optimizer, state)
-        self._interruption = Interruption()
+        self._interruption = Interruption(state.budget.stop_at)
         self._stop = False  # all ranks agree to
-        self._saved = time.perf_counter()
 
     @property
     def progress(self) -> Progress:
@@ -144,9 +142,8 @@ class Trainer:
             progress.seconds, clock = progress.seconds + now - clock, now
             if self._stop and progress.step < len(dataset):
                 self._interrupt()
-            if self.ranks.first and now - self._saved > SAVE_EVERY:
+            if self.ranks.first and self.saver.state.due():
                 self.saver.save_state()
-                self._saved = now
             if progress.step % self.runtime.log_every == 0:
                 mean_loss = progress.loss_sum / progress.step
                 logger.info(
@@ -191,7 +188,6 @@ class Trainer:
             self.watch.dimensional_collapse(progress.rows, highest_rank(output))
         if self.ranks.first:
             self.saver.save_epoch()
-            self._saved = time.perf_counter()
 
     def _interrupt(self) -> None:
         if self.ranks.first:

@@ -131,8 +131,10 @@ class Saver:
 
     def save_state(self) -> None:
         """Save all that going on takes."""
-        content = {"progress": vars(self.progress), "checkpoints": self.state.digests}
-        save_checkpoint(self.state.file, {**self._content(), **content})
+        progress = self.progress
+        content = {"progress": vars(progress), "checkpoints": self.state.digests}
+        with self.state.saving(progress.epoch, progress.step) as file:
+            save_checkpoint(file, {**self._content(), **content})
 
     def _keep(self, name: str) -> None:
         save_checkpoint(self.state.checkpoints / name, self._content())

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.figures import with_concrete_runs
+from ssl_collapse.config.paper import PAPER, paper_figures
 from ssl_collapse.config.reading.messages import Problem, describe, shown
 from ssl_collapse.config.reading.sweeps import combinations, expand
 from ssl_collapse.config.reading.written import Place, traps, with_text_keys, without_blame
@@ -40,6 +41,9 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
     runs, sweeps = _expanded_runs(written, problems)
     raw = {key: value for key, value in written.items() if key != "defaults"}
     raw |= {"sweeps": sweeps, **({} if runs is None else {"runs": runs})}
+    whole_story = raw.get("figures") == PAPER
+    if whole_story:
+        raw |= {"figures": {}}
     experiment = None
     try:
         experiment = Experiment.model_validate(raw)
@@ -49,6 +53,8 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
         problems += [_by_written_name(p, sweeps) for p in _check_sound_part(raw, error, check)]
     if problems or experiment is None:
         raise _config_error(without_blame(problem, places) for problem in problems)
+    if whole_story:
+        return experiment.model_copy(update={"figures": paper_figures(experiment.runs)})
     figures = {n: with_concrete_runs(f, _bases(experiment)) for n, f in experiment.figures.items()}
     return experiment.model_copy(update={"figures": figures})
 

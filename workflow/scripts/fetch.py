@@ -1,0 +1,87 @@
+"""Make class folders of the published archives of ImageNet or Places365: ROOT/{train,val}/{class}/.
+
+In the config that is `source: {kind: imagenet, root: ROOT}`.
+"""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+from torchvision.datasets import Places365
+from torchvision.datasets import imagenet as archives
+
+from ssl_collapse.images.class_folders import folder_name
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.errors import UserError
+
+logger = logging.getLogger("ssl_collapse")
+STEPS = """\
+{root}: {name} is not there, or damaged. ImageNet may not be downloaded by a program:
+  1. sign in at https://image-net.org/download-images and accept the terms
+  2. under ILSVRC 2012 get the archives of Tasks 1 & 2, and put them into {root}:
+     ILSVRC2012_img_train.tar (138 GB), ILSVRC2012_img_val.tar (6.3 GB),
+     ILSVRC2012_devkit_t12.tar.gz (2.5 MB)
+  3. run this command again: it checks them (md5) and unpacks them, another 145 GB"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("dataset", choices=["imagenet", "places365"])
+    p.add_argument("root", type=Path, help="folder of the archives; Places365 is downloaded there")
+    return p
+
+
+def main(args: argparse.Namespace) -> None:
+    """Unpack what is not unpacked yet; what is there already stays as it is."""
+    args.root.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "val"):
+        if (args.root / split).is_dir():
+            logger.info("%s is there already", args.root / split)
+            continue
+        partial = f"{split}.partial"  # of an unpacking that was interrupted
+        make = imagenet if args.dataset == "imagenet" else places365
+        make(args.root, split, partial)
+        (args.root / partial).rename(args.root / split)
+        logger.info("%s made", args.root / split)
+
+
+def imagenet(root: Path, split: str, folder: str) -> None:
+    """ImageNet's images of one split in class folders; UserError with the steps to get them."""
+    name = archives.ARCHIVE_META[split][0]
+    try:
+        if split == "train":
+            archives.parse_train_archive(root, folder=folder)
+        else:
+            name = f"{name} or {archives.ARCHIVE_META['devkit'][0]}"
+            archives.parse_devkit_archive(root)
+            archives.parse_val_archive(root, folder=folder)
+    except RuntimeError as error:
+        if "not present" not in str(error):
+            raise
+        raise UserError(STEPS.format(root=root, name=name)) from None
+
+
+def places365(root: Path, split: str, folder: str) -> None:
+    """The images of Places365 (standard, 256 px): links to the downloaded ones by class."""
+    known = root / "data_256_standard" if split == "train" else root / "val_256"
+    data = Places365(
+        root,
+        split="train-standard" if split == "train" else "val",
+        small=True,
+        download=not known.is_dir(),
+    )
+    names = [folder_name(name.removeprefix("/")[2:]) for name in data.classes]
+    for name in names:
+        (root / folder / name).mkdir(parents=True, exist_ok=True)
+    for path, target in data.imgs:
+        place = root / folder / names[target] / Path(path).name
+        place.unlink(missing_ok=True)
+        os.link(path, place)
+
+
+if __name__ == "__main__":
+    run(parser(), main)

@@ -1,0 +1,65 @@
+"""Panels of a quantity against a number of the run: means, bands and seeds, a curve or several."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+
+from ssl_collapse.figures import points
+from ssl_collapse.figures.theme import BAND_ALPHA, MARKERS, categorical, label_text
+from ssl_collapse.tables.columns import quantity
+
+
+def draw_against(
+    axes: Axes, numbers: pd.DataFrame, panel: str, along: str, color: str | None = None
+) -> None:
+    """Points per seed, mean line and band of a panel against the column `along`.
+
+    A curve for each name in the column `curve`, where there is one; `color` is that of a single
+    one. Shares are on a logarithmic axis.
+    """
+    means = points.of(numbers, panel, "mean").sort_values(along)
+    seeds = points.of(numbers, panel, "seed")
+    names = list(dict.fromkeys(means["curve"])) if "curve" in means else [None]
+    if along == "share":
+        axes.set_xscale("log")
+    colors = [color] if color and len(names) == 1 else categorical(len(names))
+    markers = ["D"] if len(names) == 1 else MARKERS
+    for name, paint, marker in zip(names, colors, markers, strict=False):
+        of = [part if name is None else part[part["curve"] == name] for part in (means, seeds)]
+        _draw_curve(axes, of[0], of[1], along, paint, marker, name)
+    points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
+    points.draw_untrained(axes, numbers, panel, "y")
+    points.draw_diverged(axes, seeds, along, "y")
+    _ticks(axes, means, along)
+    shown = quantity(str(means["quantity"].iloc[0]))
+    axes.set_ylabel(shown.axis_label)
+    if shown.percent:
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axes.set_ylim(bottom=0)
+
+
+def _draw_curve(
+    axes: Axes, means: pd.DataFrame, seeds: pd.DataFrame, along: str, color: str, marker: str,
+    name: str | None,
+) -> None:  # fmt: skip
+    if means["low"].notna().any():
+        axes.fill_between(
+            means[along], means["low"], means["high"],
+            color=color, alpha=BAND_ALPHA, linewidth=0, label="95 % interval", gid="band",
+        )  # fmt: skip
+    label = "mean" if name is None else label_text(name)
+    axes.plot(means[along], means["value"], color=color, marker=marker, label=label, gid="mean")
+    axes.scatter(
+        seeds[along], seeds["value"], s=16, color=color, alpha=0.55, zorder=4,
+        edgecolors="none", label="one seed", gid="seed",
+    )  # fmt: skip
+
+
+def _ticks(axes: Axes, means: pd.DataFrame, along: str) -> None:
+    ticks = sorted(set(means[along]))
+    if along == "share" and means["value"].isna().any():  # the axis would end where the values end
+        margin = max((ticks[-1] / ticks[0]) ** 0.05, 1.1)
+        axes.set_xlim(ticks[0] / margin, ticks[-1] * margin)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")

@@ -1,0 +1,71 @@
+"""Hybrids against the epoch at which they went from a single pass to many."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ssl_collapse.config.figures import SwitchesFigure
+from ssl_collapse.figures import points
+from ssl_collapse.figures.against import draw_against
+from ssl_collapse.figures.claims import comparison_claim
+from ssl_collapse.figures.inputs import require_numbers
+from ssl_collapse.figures.theme import categorical, letter, new_panels, style
+from ssl_collapse.tables.columns import quantity
+
+TITLE = "Hybrids by switching epoch"
+PANELS = ("accuracy", "measure")
+
+
+def table(spec: SwitchesFigure, rows: pd.DataFrame) -> pd.DataFrame:
+    """The plotted numbers (see `points.point_table`), by `switch`, the epoch (see `switch_of`)."""
+    for column in (spec.accuracy, spec.measure):
+        require_numbers(rows, column)
+    rows = rows.assign(switch=switch_of(rows))
+    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
+    return points.point_table(rows, panels, along="switch")
+
+
+def switch_of(rows: pd.DataFrame) -> "pd.Series[int]":
+    """When each run began to see all of the data: a hybrid at its start, what hybrids start from
+    never (its last epoch), any other run at once (0)."""
+    starts = set(rows["start_run"].dropna())
+    never = rows["epochs"].where(rows["run"].isin(starts), 0)
+    return rows["start_epoch"].where(rows["start_run"].notna(), never).astype(int)
+
+
+def draw(spec: SwitchesFigure, numbers: pd.DataFrame) -> Figure:
+    """Two panels against the epoch."""
+    with style(spec):
+        figure, panels = new_panels(spec, TITLE, 2)
+        for axes, panel, color in zip(panels, PANELS, categorical(2), strict=True):
+            draw_against(axes, numbers, panel, "switch", color)
+            axes.set_xlabel("Epoch of the switch to all data")
+        letter(spec, panels)
+        points.legend_below(figure)
+    return figure
+
+
+def caption(spec: SwitchesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """Title line, then what is shown and whether each hybrid beats both ends."""
+    accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
+    switch = dict(zip(rows["run"], switch_of(rows), strict=True))
+    hybrids = list(rows.loc[rows["start_run"].notna(), "run"].unique())
+    ends = [run for run in dict.fromkeys(rows["run"]) if run not in hybrids]
+    shown = [
+        f"{accuracy.name}, and {measure.name}, at the end of training, against the epoch at which "
+        "a run that had seen each image once began to see all of them in every epoch: 0 is "
+        "multi-epoch training, the last epoch a single pass.",
+        points.seeds_sentence(numbers),
+        points.chance_sentence(numbers),
+    ]
+    found = [
+        comparison_claim(
+            rows,
+            f"that the switch at epoch {switch[run]} beats {end}",
+            (run, end),
+            (accuracy, +1),
+            claims=len(hybrids) * len(ends),
+        )
+        for run in hybrids
+        for end in ends
+    ]
+    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))
