@@ -212,8 +212,8 @@ class Plan:
 
         A run whose method has no projector has the backbone's alone.
         """
-        wanted = self.experiment.evaluation.layers
-        there = "projector" in wanted and self.run(run).method.has_projector
+        wanted, trained = self.experiment.evaluation.layers, self.experiment.runs
+        there = "projector" in wanted and run in trained and trained[run].method.has_projector
         return ["", PROJECTOR] if there else [""]
 
     def view_measures(self, run: str) -> dict[str, Any]:
