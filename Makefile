@@ -1,12 +1,15 @@
 # make          set up .venv and run the experiment of config.yaml, or make CONFIG=FILE
 # make test     checks, unit tests, the smoke pipeline and a sample of the rest: under ten minutes
 # make test-all the rest: every rerun, kills at seeded points, a throw-away SLURM (as root on Debian)
+# make audit    whether a checkpoint's encoder has collapsed: CHECKPOINT=file IMAGES=folder
+# make estimate CONFIG=FILE   what it will take: jobs, hours, disk, memory
 # make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: all test test-all check unit sample reruns events faults cluster reference release why verify equal bench clean
+.PHONY: all test test-all check unit sample reruns events faults cluster reference release
+.PHONY: why verify prune equal audit estimate bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -29,6 +32,7 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint envs/Dockerfile
 
 unit: .venv/installed
 	$(BIN)/pytest -q -n 2 tests/unit
@@ -64,7 +68,8 @@ reference: .venv/installed
 
 # why: why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
 # verify: read every image and result again, and name what is not as recorded
-why verify:
+# prune: drop what the store holds and no result links any more; ARGS="--keep-days 30"
+why verify prune:
 	@test -e .venv/installed || { echo "there is no .venv yet: \`make\` sets it up (about 6 GB) and runs the experiment" >&2; exit 2; }
 	@$(BIN)/python workflow/scripts/$@.py $(ARGS)
 
@@ -72,8 +77,17 @@ why verify:
 equal: .venv/installed
 	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF) $(ARGS)
 
+audit: .venv/installed
+	@test -n "$(CHECKPOINT)" && test -n "$(IMAGES)" || { echo "say CHECKPOINT=file and IMAGES=folder" >&2; exit 2; }
+	@$(BIN)/python workflow/scripts/audit.py "$(CHECKPOINT)" "$(IMAGES)" $(ARGS)
+
+# ARGS="--images NAME=TRAIN:VAL" where images are not here and not known
+estimate: .venv/installed
+	@$(BIN)/python workflow/scripts/estimate.py $(or $(CONFIG),config.yaml) $(ARGS)
+
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/training.py $(if $(LIGHTLY),--lightly $(LIGHTLY))
 
 clean:
 	rm -rf results .snakemake

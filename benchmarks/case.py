@@ -83,7 +83,7 @@ def ours_knn(args: argparse.Namespace) -> Timed:
     """From two files to the accuracy of the majority vote for every k."""
     from ssl_collapse.config.evaluation import KnnSpec
     from ssl_collapse.evaluation.knn import classify
-    from ssl_collapse.evaluation.neighbors import CpuBackend
+    from ssl_collapse.evaluation.proposals import CpuBackend
     from ssl_collapse.representations.file import open_representations
 
     spec = KnnSpec(metrics=("cosine",), votes=("majority",), k_max=args.k)
@@ -135,7 +135,8 @@ def ours_search(args: argparse.Namespace) -> Timed:
     """Exact neighbours by cosine of rows that are in memory."""
     from dataclasses import replace
 
-    from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
+    from ssl_collapse.evaluation.neighbors import find_neighbors
+    from ssl_collapse.evaluation.proposals import CpuBackend
     from ssl_collapse.representations.file import open_representations
 
     (rows, _), (queries, _) = _read(args.train), _read(args.val)
@@ -154,8 +155,9 @@ def ours_search(args: argparse.Namespace) -> Timed:
 
 def faiss_search(args: argparse.Namespace) -> Timed:
     """The search of an IndexFlat alone: the rows are in memory, normalised and added before."""
-    from ssl_collapse.evaluation.faiss_import import faiss
+    from ssl_collapse.evaluation.proposals import load_faiss
 
+    faiss = load_faiss()
     faiss.omp_set_num_threads(args.threads)
     (rows, _), (queries, _) = _read(args.train), _read(args.val)
     faiss.normalize_L2(rows)
@@ -167,7 +169,8 @@ def faiss_search(args: argparse.Namespace) -> Timed:
 
 def ours_neighbors(args: argparse.Namespace) -> Timed:
     """Exact neighbours by cosine, from two files."""
-    from ssl_collapse.evaluation.neighbors import CpuBackend, find_neighbors
+    from ssl_collapse.evaluation.neighbors import find_neighbors
+    from ssl_collapse.evaluation.proposals import CpuBackend
     from ssl_collapse.representations.file import open_representations
 
     backend = CpuBackend(args.threads)
@@ -182,8 +185,9 @@ def ours_neighbors(args: argparse.Namespace) -> Timed:
 
 def faiss_neighbors(args: argparse.Namespace) -> Timed:
     """The same with FAISS alone: read, normalise, add to an IndexFlat, search."""
-    from ssl_collapse.evaluation.faiss_import import faiss
+    from ssl_collapse.evaluation.proposals import load_faiss
 
+    faiss = load_faiss()
     faiss.omp_set_num_threads(args.threads)
 
     def timed() -> Any:
@@ -224,7 +228,7 @@ def _read(path: Path) -> tuple[Any, Any]:
         return file["representations"][:], file["targets"][:]
 
 
-OURS = ("ssl_collapse.evaluation.collapse", "ssl_collapse.evaluation.faiss_import")
+OURS = ("ssl_collapse.evaluation.collapse", "ssl_collapse.evaluation.proposals")
 CASES: dict[str, tuple[Callable[[argparse.Namespace], Timed], tuple[str, ...]]] = {
     "ours-spectrum": (ours_spectrum, OURS),
     "ours-collapse": (ours_collapse, OURS),
@@ -262,6 +266,8 @@ def main() -> None:
     prepare, modules = CASES[args.case]
     for module in modules:
         import_module(module)
+    if modules is OURS:
+        import_module("ssl_collapse.evaluation.proposals").load_faiss()
     before = resident()
     timed = prepare(args)
     start = time.perf_counter()

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
@@ -61,11 +62,7 @@ def main() -> None:
 
 def prepare_ours(folder: Path, runs: int, epochs: int) -> Jobs:
     """The workflow with a config of so many runs, every result made up and recorded."""
-    folder.mkdir(parents=True)
-    for name in SOURCES:
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, folder / name)
+    copy_sources(folder)
     (folder / "config.yaml").write_text(json.dumps(experiment(runs, epochs)))
     plan = verdicts(["--directory", str(folder), "--snakefile", str(folder / "Snakefile")])
     digests: dict[str, str] = {}
@@ -87,7 +84,16 @@ def prepare_ours(folder: Path, runs: int, epochs: int) -> Jobs:
     return [(job.rule, job.inputs, job.outputs) for job in plan]
 
 
-def experiment(runs: int, epochs: int) -> dict[str, object]:
+def copy_sources(folder: Path) -> None:
+    """The workflow's own files, without a config, in a new folder."""
+    folder.mkdir(parents=True)
+    for name in SOURCES:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, folder / name)
+
+
+def experiment(runs: int, epochs: int) -> dict[str, Any]:
     """A config: one dataset, so many runs, so many analysed epochs."""
     return {
         "datasets": {

@@ -1,6 +1,12 @@
 # From config to plan: what the rule files share. The machinery is in workflow/engine/.
 from engine.inputs import Inputs
-from engine.planning import engage, gpus, per_attempt, plan_experiment
+from engine.planning import (
+    engage,
+    gpus,
+    per_attempt,
+    plan_experiment,
+    training_threads,
+)
 from engine.stage import Stages, interpreter
 from engine.time_limit import time_limit
 from ssl_collapse.plan.paths import fill

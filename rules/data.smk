@@ -93,7 +93,9 @@ rule pack:
         spec=STAGES.spec("pack", "dataset"),
         code=STAGES.code("pack"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("pack", folders=FOLDERS, subsets=SUBSETS),
+        runtime=STAGES.runtime(
+            "pack", folders=FOLDERS, subsets=SUBSETS, state=f"{RESULTS_FOLDER}/state/packing"
+        ),
     shell:
         "{params.scripts}/pack.py --split {wildcards.split} --spec {params.spec:q}"
         " --dataset {input.dataset:q} --workers {threads}"

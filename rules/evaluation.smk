@@ -1,6 +1,7 @@
 # Measurements: encoders -> representations -> k-NN accuracy, collapse and linear probe.
 #
-# requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
+# requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images; or a user's
+#           own representations or spectrum
 # produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it,
 #   {layer}/ before them for another layer than the backbone's; view-measures.json where asked for
 
@@ -13,6 +14,59 @@ KEEP = {
 EPOCH_LOG = f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}"
 
 
+rule import_representations:
+    """Take over a user's own representations of a split."""
+    output:
+        PATHS.representations,
+    log:
+        f"{EPOCH_LOG}/import-{{split}}.log",
+    wildcard_constraints:
+        run=RESULTS.names("representations"),
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
+    params:
+        spec=STAGES.spec("import_representations", "run", "split"),
+        code=STAGES.code("import_representations"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
+            "import_representations",
+            file=INPUTS.brought("representations"),
+            targets=INPUTS.brought("targets"),
+        ),
+    shell:
+        "{params.scripts}/import_representations.py --spec {params.spec:q}"
+        " --run {wildcards.run:q} --split {wildcards.split} --output {output:q}"
+        " --log {log:q} {params.runtime}"
+
+
+rule import_spectrum:
+    """Take over a user's own spectrum, with the measures that need no more."""
+    output:
+        spectrum=PATHS.spectrum,
+        json=PATHS.collapse,
+    log:
+        f"{EPOCH_LOG}/import.log",
+    wildcard_constraints:
+        run=RESULTS.names("spectrum"),
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(15),
+    params:
+        spec=STAGES.spec("import_spectrum", "run"),
+        code=STAGES.code("import_spectrum"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("import_spectrum", file=INPUTS.brought("spectrum")),
+    shell:
+        "{params.scripts}/import_spectrum.py --spec {params.spec:q}"
+        " --spectrum {output.spectrum:q} --json {output.json:q}"
+        " --log {log:q} {params.runtime}"
+
+
 rule represent:
     """Take the representations of a whole split."""
     input:
@@ -23,6 +77,8 @@ rule represent:
         PATHS.representations,
     log:
         f"{EPOCH_LOG}/{{layer}}represent-{{split}}.log",
+    wildcard_constraints:
+        run=RESULTS.not_named("representations"),
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads + RUNTIME.workers
@@ -87,6 +143,8 @@ rule collapse:
         json=PATHS.collapse,
     log:
         f"{EPOCH_LOG}/{{layer}}collapse.log",
+    wildcard_constraints:
+        run=RESULTS.not_named("spectrum"),
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads

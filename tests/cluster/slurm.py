@@ -6,12 +6,24 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+GPUS = ("/dev/null", "/dev/zero")  # any character device will do for one
+CGROUPS = Path("/sys/fs/cgroup")
+CONTROLLERS = ("freezer", "memory")  # of cgroup v1: what tracks a job's processes, and its memory
+CGROUP_CONF = f"""\
+CgroupPlugin=cgroup/v1
+CgroupMountpoint={CGROUPS}
+CgroupAutomount=no
+ConstrainRAMSpace=yes
+ConstrainCores=no
+ConstrainDevices=no
+"""
 
 
 def missing_programs() -> list[str]:
@@ -40,11 +52,18 @@ def cannot_run() -> str | None:
     )
 
 
+def has_cgroups() -> bool:
+    """Whether SLURM can track jobs and limit their memory by cgroups here, as on real clusters."""
+    return all(os.access(CGROUPS / name / "tasks", os.W_OK) for name in CONTROLLERS)
+
+
 class Slurm:
     """munged, slurmctld and slurmd as children of this process, with all state in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.node = f"node{os.getpid()}"  # a name of its own: its cgroups are called after it
+        self.cgroups = has_cgroups()
         self.environment = {
             **os.environ,
             "SLURM_CONF": str(folder / "slurm.conf"),
@@ -61,8 +80,16 @@ class Slurm:
         self._wait(lambda: (self.folder / "munge.sock").exists(), "munged did not start")
         self._daemon("slurmctld", "-D", "-c")
         self._wait(lambda: "UP" in self.ask("scontrol", "ping"), "slurmctld did not start")
-        self._daemon("slurmd", "-D", "-N", "node")
-        self._wait(lambda: self.ask("sinfo", "-h", "-o", "%T") == "idle", "the node is not idle")
+        self._daemon("slurmd", "-D", "-N", self.node)
+        self._wait(lambda: self._state() == "idle", "the node is not idle")
+
+    def restart_node(self) -> None:
+        """Kill the daemon of the node, and start it again."""
+        slurmd = self._daemons.pop()
+        slurmd.kill()
+        slurmd.wait()
+        self._daemon("slurmd", "-D", "-N", self.node)
+        self._wait(lambda: self._state() in ("idle", "mixed", "allocated"), "the node is not back")
 
     def stop(self) -> None:
         """Cancel all jobs, then stop the daemons, whatever state they are in."""
@@ -78,6 +105,13 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        for controller in CONTROLLERS if self.cgroups else ():
+            for job in sorted((CGROUPS / controller).rglob(f"*{self.node}/**/"), reverse=True):
+                with suppress(OSError):  # it holds a process still
+                    job.rmdir()
+
+    def _state(self) -> str:
+        return self.ask("sinfo", "-h", "-o", "%T")
 
     def ask(self, *command: str) -> str:
         """What one of SLURM's commands prints."""
@@ -99,6 +133,9 @@ class Slurm:
         values = {
             "@HOST@": socket.gethostname().split(".")[0],
             "@FOLDER@": str(self.folder),
+            "@NODE@": self.node,
+            "@PROCTRACK@": "proctrack/cgroup" if self.cgroups else "proctrack/pgid",
+            "@TASK@": "task/cgroup" if self.cgroups else "task/none",
             "@CONTROLLER_PORT@": str(free_port()),
             "@NODE_PORT@": str(free_port()),
         }
@@ -106,7 +143,9 @@ class Slurm:
         for key, value in values.items():
             text = text.replace(key, value)
         (self.folder / "slurm.conf").write_text(text)
-        (self.folder / "gres.conf").write_text("NodeName=node Name=gpu File=/dev/null\n")
+        gpus = [f"NodeName={self.node} Name=gpu File={device}\n" for device in GPUS]
+        (self.folder / "gres.conf").write_text("".join(gpus))
+        (self.folder / "cgroup.conf").write_text(CGROUP_CONF)
         # Snakemake's job step takes SLURM_CONF out of the environment of srun: put it back.
         srun = self.folder / "bin/srun"
         real = shutil.which("srun", path=PATH)

@@ -7,9 +7,9 @@ from experiment import PROFILE, write_experiment
 from snakemake_runs import succeed
 
 
-def asked(folder: Path, device: str) -> dict[str, str]:
-    """The resources of a job of each rule, where `runtime.device` is `device`."""
-    keys = [f"runtime={{device: {device}}}", "evaluation={probe: {mode: full}}"]
+def asked(folder: Path, runtime: str) -> dict[str, str]:
+    """The resources of a job of each rule, with this `runtime` in the config."""
+    keys = [runtime, "evaluation={probe: {mode: full}}"]
     config = write_experiment(folder)
     printed = succeed(folder, "--dry-run", *PROFILE, "--config", *keys, config=config)
     jobs = re.findall(r"^ *(?:local)?rule (\w+):\n(?: +.*\n)*? +resources: (.*)$", printed, re.M)
@@ -17,17 +17,18 @@ def asked(folder: Path, device: str) -> dict[str, str]:
 
 
 def test_only_jobs_that_want_a_gpu_ask_for_one(tmp_path: Path):
-    users = {rule for rule, resources in asked(tmp_path, "cuda").items() if "gpu=1" in resources}
-    assert users == {"pretrain", "represent", "knn", "probe"}
-    assert not [rule for rule, resources in asked(tmp_path, "cpu").items() if "gpu=1" in resources]
+    for device, expected in (("cuda", {"pretrain", "represent", "knn", "probe"}), ("cpu", set())):
+        jobs = asked(tmp_path, f"runtime={{device: {device}}}")
+        assert {rule for rule, resources in jobs.items() if "gpu=1" in resources} == expected
+
+
+def test_a_training_asks_for_all_its_gpus(tmp_path: Path):
+    assert "gpu=2" in asked(tmp_path, "runtime={device: cuda, gpus: 2}")["pretrain"]
 
 
 def test_every_submitted_job_asks_for_memory_and_time(tmp_path: Path):
-    jobs = asked(tmp_path, "cpu")
+    jobs = asked(tmp_path, "runtime={device: cpu}")
     submitted = set(jobs) - {"all", "summarize", "figure", "report"}
     assert len(submitted) == 9 + 1  # the stages of the README's diagram, and textures
     for rule in submitted:
         assert re.search(r"mem_mb=\d+.*runtime=\d+", jobs[rule]), jobs[rule]
-    # what can resume is told before its time is over
-    told = {rule for rule in submitted if "slurm_extra=--signal=TERM@120" in jobs[rule]}
-    assert told == {"pretrain", "probe"}

@@ -1,9 +1,9 @@
-"""Results compared byte by byte, without what no two runs share: logs and times."""
+"""Results compared byte by byte, without what no two runs share: logs, times, the store."""
 
 from pathlib import Path
 
 _UNLIKE = (".snakemake_timestamp", "speed.csv", "inventory.json")
-_UNLIKE_FOLDERS = ("logs/", "state/arguments/")
+_UNLIKE_FOLDERS = ("logs/", "state/arguments/", "store/")
 
 
 def contents(results: Path) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _FORKS = """
 import gc, importlib.util, json, os, re, runpy, sys
-import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, torch, torchvision
+import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, timm, torch, torchvision
 
 OURS = r"(ssl_collapse\\S*)"
 INDENTED = re.compile(rf"^ +(?:from {OURS} import (\\w+)|import {OURS})", re.MULTILINE)
@@ -25,7 +25,8 @@ def import_what_functions_import(script):
     before = None
     while before != len(ours()):
         before = len(ours())
-        for path in [script, *(sys.modules[name].__file__ for name in ours())]:
+        modules = [sys.modules[name].__file__ for name in ours() if name != "ssl_collapse"]
+        for path in [script, *modules]:  # the package itself imports for people alone
             with open(path) as file:
                 for package, attribute, module in INDENTED.findall(file.read()):
                     importlib.import_module(package or module)
@@ -34,21 +35,22 @@ def import_what_functions_import(script):
                     if package and is_package and importlib.util.find_spec(inside):
                         importlib.import_module(inside)
 
-def build(spec, method):
+def build(spec, inputs):
+    from pathlib import Path
     from ssl_collapse.config.pretrain import PretrainSpec
     from ssl_collapse.models.build import build_backbone, build_method
     spec = PretrainSpec.model_validate(spec)
     with torch.device("meta"):
         built = build_backbone(spec.backbone)
-        if method:
-            build_method(*built, spec.method)
+        if inputs is not None:
+            build_method(*built, spec.method, **{name: Path(path) for name, path in inputs.items()})
 
 gc.freeze()
-for stage, (script, spec, method) in json.loads(sys.stdin.read()).items():
+for stage, (script, specs, inputs) in json.loads(sys.stdin.read()).items():
     if os.fork() == 0:
         runpy.run_path(script, run_name="imported")
-        if spec:
-            build(spec, method)
+        for spec in specs:
+            build(spec, inputs)
         import_what_functions_import(script)
         print(json.dumps([stage, ours()]), flush=True)
         os._exit(0)
@@ -58,17 +60,18 @@ os._exit(0)
 
 
 def loaded_modules(
-    workflow: Path, stages: Mapping[str, tuple[str, object, bool]]
+    workflow: Path, stages: Mapping[str, tuple[str, list[object], dict[str, str] | None]]
 ) -> dict[str, set[str]]:
     """Stage -> names of the library's modules that it loads.
 
     Args:
         workflow: the folder of scripts and library.
-        stages: name -> (script, spec of the model that it builds or None, whether with its method).
+        stages: name -> (script, specs of the models that it builds, the inputs of
+            their methods or None where it builds none).
     """
     asked = {
-        name: (str(workflow / "scripts" / f"{script}.py"), spec, method)
-        for name, (script, spec, method) in stages.items()
+        name: (str(workflow / "scripts" / f"{script}.py"), specs, inputs)
+        for name, (script, specs, inputs) in stages.items()
     }
     answer = subprocess.run(
         [sys.executable, "-c", _FORKS],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snakemake_runs import Job
 
-from ssl_collapse.provenance.job import Record
+from ssl_collapse.provenance.record import Record
 from ssl_collapse.runtime.command_line import text
 
 FOLDERS = ("images", "checkpoints")  # outputs that are folders
@@ -25,7 +25,8 @@ def pretend(folder: Path, jobs: Iterable[Job]) -> None:
     """
     with chdir(folder):
         for job in jobs:
-            record = Record(job.request, text(job.spec), job.script, job.script.parents[1])
+            request = job.request.model_copy(update={"store": ""})
+            record = Record(request, text(job.spec), job.script, job.script.parents[1])
             for output in map(Path, job.outputs):
                 make_up(output)
             record.write()

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
 from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
+from ssl_collapse.models.build import build_backbone
+from ssl_collapse.models.encoder_file import save_encoder
 from ssl_collapse.runtime.files import write_json
 
 # One stage of one block of width 4; images of 12 x 12 are packed, crops of 8 x 8 are trained on.
@@ -54,6 +57,15 @@ def pretrain_spec(**keys: Any) -> PretrainSpec:
     return PretrainSpec.model_validate({**RECIPE, **keys})
 
 
+def save_teacher(path: Path, width: int = 4, **metadata: str) -> Path:
+    """The random network of the recipe, or a wider one, as an encoder file."""
+    backbone = pretrain_spec(backbone={**MODEL["backbone"], "width": width}).backbone
+    told = {"arch": backbone.arch, "backbone": backbone.to_spec_json(), "epoch": "1"}
+    weights = build_backbone(backbone)[0].state_dict()
+    save_encoder(path, weights, {**told, "feature_dim": str(width), **metadata})
+    return path
+
+
 def pack_noise(folder: Path) -> PackedImages:
     """Twelve images of noise in two classes, packed; dataset.json lies beside them."""
     rng = np.random.default_rng(0)
@@ -66,5 +78,11 @@ def pack_noise(folder: Path) -> PackedImages:
     source = {"kind": "imagefolder"}
     description = describe_dataset("noise", source, listing, inspect_images(listing))
     write_json(folder / "dataset.json", description.model_dump())
-    pack_split("train", listing.splits["train"], description, 12, folder / "train.h5")
+    pack_split(
+        "train",
+        listing.splits["train"],
+        description,
+        PackSpec(shorter_side=12),
+        folder / "train.h5",
+    )
     return PackedImages(folder / "train.h5")

@@ -15,11 +15,12 @@ from torch.utils.data import Dataset
 from torchvision.models.resnet import ResNet, resnet18
 
 from ssl_collapse.config.backbones.torchvision_resnet import Config as Backbone
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.evaluation.knn import classify
-from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.probe import Probe
+from ssl_collapse.evaluation.proposals import CpuBackend
 from ssl_collapse.evaluation.spectrum import explained
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
@@ -115,7 +116,7 @@ def test_representations_are_equal_bit_for_bit(
     listing = list_dataset({split: folder / split for split in ("train", "val")})
     described = describe_dataset("i", {"kind": "imagefolder"}, listing, inspect_images(listing))
     side = None if pack == "original" else 256
-    pack_split("val", listing.splits["val"], described, side, Path("val.h5"))
+    pack_split("val", listing.splits["val"], described, PackSpec(shorter_side=side), Path("val.h5"))
     images = PackedImages(Path("val.h5"))
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     spec = RepresentSpec(resize=256, crop=224, mean=mean, std=std)

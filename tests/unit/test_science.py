@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
+from ssl_collapse.config.methods.barlow_twins import Config as Barlow
 from ssl_collapse.config.methods.byol import Config as Byol
+from ssl_collapse.config.methods.distillation import Config as Distillation
+from ssl_collapse.config.methods.lejepa import Config as LeJepa
 from ssl_collapse.config.methods.moco_v3 import Config as Moco
 from ssl_collapse.config.methods.nnsiam import Config as NnSiam
 from ssl_collapse.config.methods.simsiam import Config as SimSiam
+from ssl_collapse.config.methods.vicreg import Config as Vicreg
 from ssl_collapse.config.pretrain import Augmentation, Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +48,16 @@ VIEWS, KNN, PROBE, COLLAPSE = Augmentation(), KnnSpec(), ProbeSpec(), CollapseSp
         f"each query's own key being right; T = {Moco().temperature:g}",
         f"BYOL's and MoCo v3's: base_lr {Byol.recipe['base_lr']}, weight decay b = 1e-6",
         f"in the w = {Byol.recipe['warmup_epochs']} warm-up epochs",
+        f"Expander d -> {Vicreg().projection_dim:,} -> ",
+        f"{Vicreg().invariance_weight:g} mean (z1 - z2)^2 + {Vicreg().variance_weight:g}/2 sum",
+        f"LARS, base_lr {Vicreg.recipe['base_lr']}, as the authors have",
+        f"(1 - C_ii)^2 + {Barlow().off_diagonal_weight} sum",
+        f"base_lr {Barlow.recipe['base_lr']} and `base_lr_1d` {Barlow.recipe['base_lr_1d']},",
+        f"d -> {LeJepa().hidden_dim:,} -> {LeJepa().hidden_dim:,} -> {LeJepa().projection_dim}, BN",
+        f"lambda = `sigreg_weight` {LeJepa().sigreg_weight}",
+        f"over views and {LeJepa().directions:,} directions",
+        "AdamW, base_lr 5e-4 ending at a thousandth, weight decay 5e-4 (the authors'",
+        f"a = `ema_alpha` {Distillation().ema_alpha}.",
         f"`k_max` ({KNN.k_max})",
         f"T = {KNN.temperature} (Wu",
         f"| {PROBE.base_lr} batch/256, half cosine",

@@ -189,6 +189,7 @@ RECIPE = [
             "final_lr": 0.001, "warmup_epochs": 1, "momentum": 0.8, "weight_decay": 0.001,
             "lr_schedule": "step", "final_weight_decay": 0.1, "fix_pred_lr": True,
             "schedule": "accumulate", "n_warmup_steps": 1, "checkpoint_every": 2,
+            "precision": "bf16", "cpu_threads": 2,
         },
         IID,
     ),
@@ -308,6 +309,8 @@ RUNTIME = each(
         "extract_batch_size": 32,
         "log_every": 1,
         "scratch": "$TMPDIR",
+        "store": "elsewhere",
+        "store_trust": "everyone",
     },
     NOTHING,
 )

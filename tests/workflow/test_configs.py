@@ -51,8 +51,8 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
         "  title: stands twice (lines 1 and 2), and YAML takes the last; keep one",
         "  datasets.textures.source.kind: 'texture' is not allowed; it must be one of textures, "
         "imagefolder; did you mean `textures`?",
-        "  runs.iid.base_lr: '1e-3' is text to YAML; write 1.0e-3 (a dot and a sign make it a "
-        "number)",
+        "  runs.iid.base_lr: '1e-3' is text to YAML; write 0.001 (nested in "
+        "`--config`, all is text)",
         "  runs.iid.epoch: unknown key (its value is 3); did you mean `epochs`?",
         "  runs.current.share: 200 is not allowed; it must be at most 100",
         "  runs.'$(touch PWNED)': '$(touch PWNED)' is not allowed; use letters, digits, `_`, `-` "

@@ -2,15 +2,16 @@
 
 Snakemake decides by dates and by its own records in `.snakemake/` whether a job must run. For the
 jobs of this workflow it asks the judge instead, who looks at what is recorded beside each result
-(`provenance.judge`). Four answers of Snakemake's are replaced, for our rules alone:
+(`provenance.judge`). These answers of Snakemake's are replaced, for our rules alone:
 
 - `Job.output_mintime`: when the oldest output was made. "In the end of time", so that no input is
   ever newer: dates decide nothing. It is asked for every job before the first is judged.
 - `has_metadata`, `has_outdated_metadata`: that there is a record of how the outputs were made.
 - `params_changed`: the judge's verdict, with its reason as the text.
 - `Reason.is_provenance_triggered`: not by us; its advice, to go by dates, would be wrong.
+- `DAG.check_and_touch_output`: after a job its outputs get no new date, by which they would all be
+  read again, and their dates are not compared.
 - `input_changed`, `code_changed`, `software_stack_changed`, `incomplete`: never.
-
 - `Job.restart_times`: how often a failed job is tried again, more often where it made progress.
 
 And before it plans, which is after the Snakefile was read, what was asked for is checked.
@@ -20,6 +21,8 @@ tests/unit/engine/test_hooks.py holds these names against the installed version.
 
 import math
 from collections.abc import Callable, Iterable
+from functools import wraps
+from inspect import signature
 from typing import Any
 
 import snakemake
@@ -98,6 +101,26 @@ def _install() -> None:
     for name in _SILENT:
         _replace(name, lambda job: ())
     _replace_incomplete()
+
+
+def leave_dates(rules: Iterable[Any]) -> None:
+    """Let no job of these rules be dated anew when it is done, in whichever process it runs."""
+    from snakemake.dag import DAG  # not before Snakemake has imported it: it does so in a circle
+
+    if not hasattr(DAG, "check_and_touch_output"):
+        raise unknown_version("DAG.check_and_touch_output")
+    ours, theirs = set(rules), DAG.check_and_touch_output
+    for option in ("no_touch", "check_output_mtime"):
+        if option not in signature(theirs).parameters:
+            raise unknown_version(f"DAG.check_and_touch_output({option})")
+
+    @wraps(theirs)
+    async def check(self: Any, job: Any, *arguments: Any, **options: Any) -> None:
+        if getattr(job, "rule", None) in ours:
+            options |= {"no_touch": True, "check_output_mtime": False}
+        await theirs(self, job, *arguments, **options)
+
+    DAG.check_and_touch_output = check
 
 
 def before_planning(workflow: Any, check: Callable[[], None]) -> None:

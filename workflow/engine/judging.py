@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.in_store import InStore
 from engine.stage import Stages
 from engine.users_images import UsersImages
 from ssl_collapse.provenance.code import remember_sources
 from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
 from ssl_collapse.provenance.judge import Planned, judge, spec_changes
-from ssl_collapse.provenance.sidecar import named, read_sidecar
+from ssl_collapse.provenance.sidecar import Request, named, read_sidecar
+from ssl_collapse.runtime.digests import remember_digests
 
 # Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
 VERDICTS, EVERYTHING = "SSL_COLLAPSE_VERDICTS", "SSL_COLLAPSE_EVERYTHING"
@@ -67,12 +69,17 @@ class Judge:
             plugins=self.stages.plugins(name, job.wildcards),
         )
 
+    def request(self, job: Any) -> Request:
+        """What a job of Snakemake's is told about itself."""
+        return self.stages.request(self.names[job.rule], job.wildcards, job.input, job.output)
+
     def _judge(self, planned: Planned) -> str | None:
         verdict = judge(planned, self._looks, self.everything)
         if verdict is None and planned.rule == "dataset":
             verdict = self._judge_images(planned)
         if verdict is None and not self._dry():
             remember_sources()
+            remember_digests()
             for output in planned.outputs:
                 if look := self._looks.at(output):
                     look.confirm()
@@ -125,12 +132,14 @@ class Judge:
         """
         levels = [job for level in dag.toposorted() for job in level]
         jobs = [job for job in levels if job.rule in self.names]
+        in_store = InStore(self._looks)
         file = Path(os.environ[VERDICTS])
         rows = json.loads(file.read_text("utf-8")) if file.exists() else []
         for job in jobs:
             planned = self.planned(job)
             row = {name: getattr(planned, name) for name in ("rule", "spec", "code")}
             row |= {"inputs": planned.inputs, "outputs": planned.outputs, "reason": self(job)}
+            row["stored"] = in_store(self.request(job), planned.spec, row["reason"] is not None)
             row["believed"] = self._believed.get(planned.outputs[0])
             rows.append(row)
         file.write_text(json.dumps(rows), "utf-8")

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from snakemake.resources import Resource
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import before_planning, give_more_tries, let_judge
+from engine.hooks import before_planning, give_more_tries, leave_dates, let_judge
 from engine.judging import Judge
 from engine.stage import Stages
 from engine.time_limit import KINDS, Tries
@@ -51,12 +52,16 @@ def plan_experiment(config: Mapping[str, Any], workflow: Any) -> Results:
 def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
     """Before the jobs are planned: check what the config alone does not tell, and take the word.
 
-    Only in the process that plans; the jobs' own processes do what they are told.
+    Only in the process that plans; the jobs' own processes do what they are told, and leave dates.
     """
+    names = own_rules(workflow, rules, stages)
+    with one_message():
+        leave_dates(names)
     if workflow.exec_mode != ExecMode.DEFAULT:
         return
+    allow_gpus(workflow, results.plan.experiment.runtime.gpus)
     with one_message():
-        judge = Judge(stages, own_rules(workflow, rules, stages), lambda: workflow.dryrun)
+        judge = Judge(stages, names, lambda: workflow.dryrun)
         let_judge(judge.names, judge, judge.begin)
         resumable = {rule: name for rule, name in judge.names.items() if name in KINDS}
         tries = Tries(Path(stages.results, "state"), resumable)
@@ -90,9 +95,25 @@ def check_request(workflow: Any, folder: str, results: Results | None) -> None:
                 "--rerun-triggers: results of this workflow are judged by what is recorded beside "
                 "them, never by dates; leave the option out"
             )
+        refuse_storage(workflow.storage_settings.default_storage_provider)
         refuse_unwritable(Path(folder), workflow.dryrun)
         if results is not None:
             refuse_unknown_targets(workflow, results)
+
+
+def refuse_storage(provider: str | None) -> None:
+    """UserError where results are to lie in a storage, of which Snakemake carries outputs alone.
+
+    The sidecars beside them and the states of unfinished trainings would be lost with every job:
+    results made again at every call, and interrupted trainings from the beginning.
+    """
+    if provider is not None:
+        raise UserError(
+            f"--default-storage-provider {provider}: results of this workflow lie in a folder that "
+            "all jobs see (what is recorded beside them, and the states of unfinished trainings, "
+            "are no outputs that a storage plugin would carry); leave the option out, and have "
+            "the jobs share a volume"
+        )
 
 
 def refuse_unwritable(folder: Path, dry: bool) -> None:
@@ -131,9 +152,26 @@ def gpus(runtime: RuntimeConfig) -> int:
     return int(runtime.device == "cuda" or (runtime.device == "auto" and has_gpu()))
 
 
+def allow_gpus(workflow: Any, count: int) -> None:
+    """Raise the limit of GPUs to those of one training, where it is lower.
+
+    profiles/default allows one. Snakemake would cut what a training asks for to the limit: SLURM
+    would grant one GPU, and the step in its job ask for two.
+    """
+    limits = workflow.global_resources
+    if "gpu" in limits and limits["gpu"].value < count:
+        limits["gpu"] = Resource("gpu", count)
+
+
 def per_attempt(amount: int) -> Callable[..., int]:
     """A resource of which a job asks for more every time that it is tried again, up to 4 times it.
 
     No more: a training that makes progress is tried again as often as its time limits end it.
     """
     return lambda wildcards, attempt: amount * min(attempt, 4)
+
+
+def training_threads(results: Results) -> Callable[[Any], int]:
+    """Threads of a training: for each of its processes, the recipe's and the loader's workers."""
+    runtime, run = results.plan.experiment.runtime, results.plan.run
+    return lambda wildcards: runtime.gpus * (run(wildcards.run).cpu_threads + runtime.workers)

@@ -15,6 +15,7 @@ from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 from ssl_collapse.provenance.code import code_digest, equal_code
+from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.runtime.files import write_text
 
 LONGEST_ARGUMENT = 50_000  # characters; Linux takes 128 KiB
@@ -48,6 +49,7 @@ class Stages:
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
             "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
             "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
+            "import_encoder": lambda wildcards: plan.backbone_modules(wildcards.run),
             "export_projector": lambda wildcards: plan.model_modules(wildcards.run),
             "represent": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
             "view_measures": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
@@ -55,6 +57,8 @@ class Stages:
             "figure": lambda wildcards: plan.figure_modules(wildcards.figure),
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
+        # What a result says of its own name, and no spec: part of its key in the store.
+        self.labels = {"dataset": "{dataset}", "pack": "{split}", "represent": "{run}/{seed}"}
         self.specs: dict[str, Param] = {}
         self.codes: dict[str, Param] = {}
 
@@ -93,9 +97,11 @@ class Stages:
         """The `scripts` param: how to run one of our scripts, up to its name.
 
         exec: no shell stays between Snakemake and the job that a signal is meant for. PYTHONPATH:
-        jobs run the code that was digested, wherever the package is installed from.
+        jobs run the code that was digested, wherever the package is installed from. -P: and no file
+        that happens to lie in the working directory.
         """
         words = ["exec", "env", f"PYTHONPATH={self.folder}", self.interpreter]
+        words += ["-P", "-m", "ssl_collapse.provenance.start"]
         text = f"{shlex.join(words)} {shlex.quote(str(self.folder / 'scripts'))}"
         return answered(lambda wildcards, output: text)
 
@@ -107,15 +113,8 @@ class Stages:
             for name, value in options.items():
                 value = value(wildcards) if callable(value) else value
                 words += [f"--{name.replace('_', '-')}", str(value)]
-            request = {
-                "rule": stage,
-                "code": self.codes[stage](wildcards),
-                "plugins": self.plugins(stage, wildcards),
-                "inputs": list(map(str, input)),
-                "outputs": list(map(str, output)),
-                "results": self.results,
-            }
-            words += ["--provenance", self.argument(canonical(request))]
+            request = self.request(stage, wildcards, input, output)
+            words += ["--provenance", self.argument(canonical(request.model_dump()))]
             return shlex.join(words)
 
         if stage not in KINDS:
@@ -127,6 +126,32 @@ class Stages:
                 lambda: text(wildcards, input, output, self._limit(resources))
             )
         )
+
+    def request(
+        self, stage: str, wildcards: Any, input: Iterable[str], output: Iterable[str]
+    ) -> Request:
+        """What a job is told about itself."""
+        return Request(
+            rule=stage,
+            code=self.codes[stage](wildcards),
+            plugins=list(self.plugins(stage, wildcards)),
+            inputs=list(map(str, input)),
+            outputs=list(map(str, output)),
+            results=self.results,
+            roles=roles(input),
+            parts=roles(output),
+            label=self.labels.get(stage, "").format(**dict(wildcards.items())),
+            store=self._store(stage, wildcards),
+            everyone=self.plan.experiment.runtime.store_trust == "everyone",
+        )
+
+    def _store(self, stage: str, wildcards: Any) -> str:
+        """The folder of the store; none for a user's own images, which are no input of a rule."""
+        users = stage == "dataset" and wildcards.dataset in self.plan.users_datasets()
+        folder = self.plan.experiment.runtime.store
+        if users or folder in (False, "off"):
+            return ""
+        return str(Path(folder).expanduser()) if folder else Paths(self.results).store
 
     def long_spec(self, stage: str) -> Param:
         """The spec of a stage as an option, where it may be too long for a command line."""
@@ -145,6 +170,13 @@ class Stages:
         if not (path.exists() or self._dry()):
             write_text(path, text)
         return f"@{path}"
+
+
+def roles(files: Iterable[str]) -> list[str]:
+    """The name that a rule has for each of its inputs or outputs; those without one come first."""
+    named = files.items() if hasattr(files, "items") else ()
+    names = [name for name, one in named for _ in ([one] if isinstance(one, str) else one)]
+    return [""] * (len(list(files)) - len(names)) + names
 
 
 class Lazy:

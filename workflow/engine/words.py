@@ -18,6 +18,7 @@ from ssl_collapse.runtime.errors import UserError
 class Verdict:
     """The judge's word on one job; no reason where what it makes is current.
 
+    stored: whether it would take its results from the store.
     believed: why that could not be looked up, where it could not.
     """
 
@@ -28,6 +29,7 @@ class Verdict:
     outputs: list[str]
     reason: str | None
     believed: str | None = None
+    stored: bool = False
 
     @property
     def place(self) -> str:
@@ -68,7 +70,7 @@ def explain(plan: Sequence[Verdict]) -> Iterator[str]:
             continue
         made.update(job.outputs)
         reason = job.reason or f"made from {_some(above)}, made again first"
-        yield f"{job.place}: {reason}"
+        yield f"{job.place}: {reason}{'; in the store' if job.stored else ''}"
 
 
 def differing(plan: Sequence[Verdict]) -> Iterator[str]:

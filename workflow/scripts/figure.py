@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ssl_collapse.config.figures import parse_figure
+from ssl_collapse.config.summary import epoch_folder
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
@@ -22,11 +23,13 @@ def main(args: argparse.Namespace) -> None:
         raise UserError(f"figure {args.name}: --spec is wrong: {error}") from None
     try:
         summary = read_summary(args.summary)
-        files = {
-            args.results / f"runs/{row.run}/seed{row.seed}" / name: None
-            for row in summary.itertuples()
-            for name in (f"epoch{row.epoch:04d}/spectrum.csv", "training.csv")
-        }
+        rows = zip(*(summary[name] for name in ("run", "seed", "epoch")), strict=True)
+        folders = [args.results / epoch_folder(*row) for row in rows]
+        files = dict.fromkeys(
+            path
+            for folder in folders
+            for path in (folder / "spectrum.csv", folder.parent / "training.csv")
+        )
         numbers, figure, caption = make(spec, summary, list(files))
     except UserError as error:
         raise UserError(f"figure {args.name}: {error}") from None

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.evaluation import KnnSpec
 from ssl_collapse.evaluation.knn import classify, table
-from ssl_collapse.evaluation.neighbors import Backend, CpuBackend
 from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
+from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations, with_targets
 from ssl_collapse.runtime.command_line import positive
@@ -19,9 +19,9 @@ from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
 EPILOG = """\
-Both files (.h5, .npz, .pt or .safetensors) hold `representations` (rows, dimensions) and integer
-`targets` (rows,). TRAIN votes, VAL is classified. With the same file twice, each row is
-classified by all others (leave-one-out).
+Both files (.h5, .npz, .pt, .safetensors, .npy) hold `representations` (rows, dimensions) and
+integer `targets` (rows,), which may lie in files of their own. TRAIN votes, VAL is
+classified. With the same file twice, each row is classified by all others (leave-one-out).
 
 examples:
   %(prog)s train.h5 val.h5
@@ -31,7 +31,7 @@ examples:
   %(prog)s features.h5 features.h5 --spec '{"metrics": ["cosine"], "k_max": 20}'
       leave-one-out, cosine only, k from 1 to 20
   %(prog)s train.npy val.npy --targets train_targets.npy val_targets.npy
-      for files without targets
+      for files without targets; targets, too, may be in any of the forms
   %(prog)s train.h5 val.h5 --spec '{"votes": ["weighted"], "temperature": 0.1}'
 
 reading the result:
@@ -67,10 +67,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _backend(device: str, threads: int) -> Backend:
-    """The CPU's backend imports no torch, which takes seconds."""
-    if device == "cpu":
+    if device == "cpu":  # which needs no torch: importing it takes seconds
         return CpuBackend(threads)
-    from ssl_collapse.evaluation.neighbors_torch import TorchBackend
     from ssl_collapse.runtime.device import choose_device
 
     chosen = choose_device(device)
@@ -110,8 +108,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--targets",
         type=Path,
         nargs=2,
-        metavar=("TRAIN.npy", "VAL.npy"),
-        help="class of every row, for files without targets or in their place",
+        metavar=("TRAIN", "VAL"),
+        help="files with the class of every row, for files without targets or in their place",
     )
     parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")

@@ -12,6 +12,7 @@ from ssl_collapse.images.packing import pack_split
 from ssl_collapse.images.subset import list_source, read_subset
 from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.saved_state import identity
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--subsets", default="{}", help="JSON: dataset -> numbers of images (.npy)")
     p.add_argument("--workers", type=int, default=1, help="processes that decode images")
     p.add_argument("--output", required=True, type=Path, help="the HDF5 file to write")
+    p.add_argument("--state", type=Path, help="folder of what is packed so far, to go on there")
     return p
 
 
@@ -40,7 +42,10 @@ def main(args: argparse.Namespace) -> None:
     subset = read_subset(args.subsets, description.dataset)
     listing = list_source(description.source, folders, subset)
     images = listing.splits[args.split]
-    pack_split(args.split, images, description, spec.shorter_side, args.output, args.workers)
+    state = args.state
+    if state is not None:  # nothing that decides the result may differ where a job goes on
+        state /= identity("pack", args.spec, args.split, description.fingerprint)
+    pack_split(args.split, images, description, spec, args.output, args.workers, state)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--images", type=Path, required=True, help="packed training images (HDF5)")
     p.add_argument("--ordering", type=Path, required=True, help="permutation of the images (npy)")
     p.add_argument("--start", type=Path, nargs="?", help="checkpoints of the run to start from")
+    p.add_argument("--teacher", type=Path, nargs="?", help="encoder to learn from (safetensors)")
     p.add_argument("--state", type=Path, required=True, help="folder of unfinished trainings")
     p.add_argument("--code", default="", help="digest of the code: part of the state's identity")
     p.add_argument("--identity", help=argparse.SUPPRESS)  # found once for all processes
@@ -59,7 +60,7 @@ def main(args: argparse.Namespace) -> Callable[[], None]:
     start = checkpoint_after(args.start, _spec(args).start_epoch) if args.start else None
     if args.identity is None:
         # All that decides the result is part of the state's path: nothing else can resume it.
-        inputs = [args.images, args.ordering, *([start] if start else [])]
+        inputs = [args.images, args.ordering, *filter(None, (start, args.teacher))]
         args.identity = identity("training", args.spec, args.code, *map(content, inputs))
     state = SavedState(args.state / args.identity, Budget.of(args))
     if args.gpus > 1 and not under_torchrun():
@@ -97,7 +98,7 @@ def train(args: argparse.Namespace, start: Path | None, state: SavedState, held:
         logger.info("another process has finished this training: nothing is left to do")
         ranks.leave()
         return
-    trainer = Trainer(spec, images, ordering, runtime, state, ranks)
+    trainer = Trainer(spec, images, ordering, runtime, state, ranks, args.teacher)
     if start:
         trainer.start_from(start)
     trainer.resume()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import RepresentSpec
 from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.encoder_file import prepared
 from ssl_collapse.models.projector_file import read_network
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.extraction import (
@@ -49,9 +50,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Represent every image of the split; an encoder that cannot gives a file that says so."""
-    spec = RepresentSpec.from_spec(args.spec)
     images = PackedImages(on_scratch(args.images, args.scratch))
     encoder, metadata, dim = read_network(args.encoder, args.projector)
+    spec = prepared(RepresentSpec.from_spec(args.spec), metadata)
+    if images.shorter_side not in (None, spec.resize) or (
+        images.shorter_side and spec.interpolation != "bilinear"
+    ):
+        logger.warning(
+            "images are packed at %d px, bilinear, and this encoder's are %d px, %s; with "
+            "`pack: original` they are prepared exactly so",
+            *(images.shorter_side, spec.resize, spec.interpolation),
+        )
     attributes = {
         "run": args.run,
         "epoch": int(metadata["epoch"]),

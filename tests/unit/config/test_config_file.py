@@ -21,12 +21,12 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(
 )
 
 CASES = {
-    "utf-16": ("runs: {}".encode("utf-16"), "is in UTF-16; save it as UTF-8"),
+    "utf-16": ("runs: {}".encode("utf-16"), "line 1 is not UTF-8; save the file as UTF-8"),
     "utf-16 without a mark": (
         "runs: {}".encode("utf-16-le"),
         "line 1 holds the character '\\x00'; is it a text file?",
     ),
-    "utf-32": ("\ufeffruns".encode("utf-32-be"), "is in UTF-32; save it as UTF-8"),
+    "utf-32": ("\ufeffruns".encode("utf-32-be"), "line 1 is not UTF-8; save the file as UTF-8"),
     "latin-1": ("a: 1\nb: ä".encode("latin-1"), "line 2 is not UTF-8; save the file as UTF-8"),
     "a tab": (b"runs:\n\ta: {}", "line 2: a tab; YAML is indented with spaces"),
     "NUL": (b"a: 1\nb: 2\nc: \0", "line 3 holds the character '\\x00'; is it a text file?"),

@@ -79,7 +79,7 @@ def test_an_error_in_the_defaults_is_reported_there_once():
     with pytest.raises(UserError) as error:
         load_experiment(yaml.safe_load(text))
     assert str(error.value).splitlines()[1:] == [
-        "  defaults.epochs: '1e1' is text to YAML; write 10"
+        "  defaults.epochs: '1e1' is text to YAML; write 10 (nested in `--config`, all is text)"
     ]
 
 

@@ -26,6 +26,21 @@ def test_the_name_alone_gives_the_recipe():
     ).to_spec() | {"method": 0}
 
 
+def test_recipes_of_other_methods():
+    twins, vicreg = (spec(method={"name": name}) for name in ("barlow_twins", "vicreg"))
+    assert (twins.base_lr, twins.base_lr_1d, twins.final_lr) == (0.2, 0.0048, 0.2 / 1000)
+    assert (vicreg.base_lr, vicreg.base_lr_1d, vicreg.final_lr) == (0.3, None, 0.3 / 1000)
+    for method in (twins, vicreg):
+        assert (method.optimizer, method.weight_decay) == ("lars_excluding_1d", 1e-6)
+        assert [view.solarize_probability for view in method.augmentation.of_views] == [0.0, 0.2]
+    lejepa = spec(method={"name": "lejepa"})
+    assert (lejepa.optimizer, lejepa.base_lr, lejepa.final_lr) == ("adamw", 5e-4, 5e-7)
+    assert [view.min_scale for view in lejepa.augmentation.of_views] == [0.08] * 4
+    student = spec(method={"name": "distillation"})
+    assert (student.optimizer, student.base_lr, student.weight_decay) == ("sgd", 0.05, 1e-4)
+    assert len(student.augmentation.of_views) == 1
+
+
 def test_the_users_own_keys_win_one_by_one():
     keys = {"base_lr": 0.3, "lr_schedule": "epoch", "augmentation": {"min_scale": 0.5}}
     byol = spec(method={"name": "byol"}, **keys)

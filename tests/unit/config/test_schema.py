@@ -66,6 +66,7 @@ def test_shipped_configs_fit_and_name_the_schema(file: Path):
         {"defaults": {"epochs": [5, 10], "seeds": [0, 1]}},
         {"figures": {"f": {"kind": "shares", "runs": ["a", {"name": "b", "label": "B"}]}}},
         {"evaluation": {"probe": None}},
+        {"figures": "paper"},
     ],
 )
 def test_what_people_write_fits(sections: dict[str, Any]):
@@ -86,6 +87,7 @@ def test_what_people_write_fits(sections: dict[str, Any]):
         ({"datasets": {"d": {"source": {"kind": "textures"}}}}, "$.datasets.d.source"),
         ({"figures": {"f": {"kind": "shares", "runs": [3]}}}, "$.figures.f"),
         ({"runtime": {"gpus": 0}}, "$.runtime.gpus"),
+        ({"figures": "papers"}, "$.figures"),
     ],
 )
 def test_what_the_workflow_refuses_does_not_fit(sections: dict[str, Any], path: str):

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ SNAKEFILE = f"""
 import json, sys
 from pathlib import Path
 sys.path.insert(0, {str(LIBRARY)!r})
-from engine.hooks import before_planning, let_judge
+from engine.hooks import before_planning, leave_dates, let_judge
 
 rule theirs:
     input: "two"
@@ -43,6 +44,7 @@ let_judge(
     lambda job: verdicts.get(job.rule.name),
     lambda dag: Path("begun").write_text(str(sorted(job.rule.name for job in dag.jobs))),
 )
+leave_dates([rules.ours_one.rule, rules.ours_two.rule])
 asked = Path("asked")
 before_planning(workflow, lambda: asked.write_text(str(list(workflow.dag_settings.targets))))
 """
@@ -83,6 +85,19 @@ def test_without_a_reason_nothing_runs_whatever_dates_and_params_say(miniature: 
     (miniature.folder / "number").write_text("2")  # a param that Snakemake would compare
     os.utime(miniature.folder / "two", (0, 0))  # and an output that is older than its input
     assert miniature.plan() == []
+
+
+def test_a_job_leaves_the_dates_of_its_outputs(miniature: Miniature):
+    # Snakemake would touch them, and refuse one that is older than what it is made from
+    path = miniature.folder / "Snakefile"
+    text = SNAKEFILE.replace("cp one two", "cp one two; touch -d 2001-01-01 two")
+    path.write_text(text)
+    miniature.judge({"ours_two": "again"})
+    miniature.snakemake("--cores", "1", "two")
+    assert time.gmtime((miniature.folder / "two").stat().st_mtime).tm_year in (2000, 2001)
+    path.write_text(SNAKEFILE)
+    miniature.snakemake("--cores", "1", "three")
+    miniature.judge({})
 
 
 def test_a_reason_makes_the_job_run_and_what_follows(miniature: Miniature):

@@ -5,9 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.resources import Resource
 from toy import experiment
 
-from engine.planning import checked_file, refuse_unknown_targets, refuse_unwritable
+from engine.planning import (
+    allow_gpus,
+    checked_file,
+    refuse_storage,
+    refuse_unknown_targets,
+    refuse_unwritable,
+)
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
@@ -91,3 +98,19 @@ def test_a_config_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path}/config.yaml: line ")
+
+
+def test_results_in_a_storage_are_refused_by_its_name():
+    refuse_storage(None)
+    with pytest.raises(UserError, match=r"--default-storage-provider s3: .* share a volume"):
+        refuse_storage("s3")
+
+
+@pytest.mark.parametrize(
+    ("limit", "count", "after"),
+    [(1, 2, 2), (4, 2, 4), (None, 2, None)],  # None: no limit
+)
+def test_a_training_may_have_all_its_gpus(limit: int | None, count: int, after: int | None):
+    limits = {} if limit is None else {"gpu": Resource("gpu", limit)}
+    allow_gpus(SimpleNamespace(global_resources=limits), count)
+    assert (limits["gpu"].value if limits else None) == after

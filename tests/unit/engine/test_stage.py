@@ -1,13 +1,15 @@
 """What a rule gives its job."""
 
+import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import Namedlist
 from toy import experiment
 
-from engine.stage import LONGEST_ARGUMENT, Stages, once_per
+from engine.stage import LONGEST_ARGUMENT, Stages, once_per, roles
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.command_line import text
@@ -50,6 +52,60 @@ def test_the_spec_of_a_report_of_thousands_of_runs_is_short_on_the_command_line(
     words = shlex.split(str(runtime({}, ["summary.csv"], ["report.html"])))
     assert words[0] == "--spec" and len(words[1]) < 100
     assert text(words[1]) == "r" * 200_000
+
+
+def test_inputs_and_outputs_are_known_by_what_a_rule_calls_them():
+    files = Namedlist(["a.png", "b.png", "d.json"])
+    files._set_name("figures", 0, 2)
+    files._set_name("datasets", 2)
+    assert roles(files) == ["figures", "figures", "datasets"]
+    some = Namedlist(["images", "dataset.json"])  # rule pack: the first has no name
+    some._set_name("dataset", 1)
+    some._set_name("start", 2, 2)  # none
+    assert roles(some) == ["", "dataset"]
+    assert roles(["x", "y"]) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "store"),
+    [
+        ({}, "out/store"),
+        ({"store": "/lab"}, "/lab"),
+        ({"store": False}, ""),
+        ({"store": "off"}, ""),
+    ],
+)
+def test_the_folder_of_the_store(runtime: dict[str, object], store: str):
+    plan = Plan(load_experiment(experiment(runtime=runtime)))
+    stages = Stages(plan, LIBRARY, "out", "python", lambda: True)
+    stages.codes["represent"] = lambda wildcards: "0"
+    wildcards = Namedlist(fromdict={"run": "iid", "seed": "0", "split": "val"})
+    request = stages.request("represent", wildcards, ["train.h5"], ["out.h5"])
+    assert (request.store, request.label) == (store, "iid/0")
+
+
+def test_a_users_own_images_are_no_input_and_their_description_has_no_key(tmp_path: Path):
+    source = {"kind": "imagefolder", "root": str(tmp_path), "val_fraction": 0.1}
+    plan = Plan(load_experiment(experiment(datasets={"textures": {"source": source}})))
+    stages = Stages(plan, LIBRARY, "out", "python", lambda: True)
+    stages.codes["dataset"] = stages.codes["pack"] = lambda wildcards: "0"
+    wildcards = Namedlist(fromdict={"dataset": "textures", "split": "val"})
+    assert stages.request("dataset", wildcards, [], ["dataset.json"]).store == ""
+    assert stages.request("pack", wildcards, ["dataset.json"], ["val.h5"]).store == "out/store"
+
+
+# Wildcards that a script is told for its messages, or to find the user's files by.
+SAID_ONLY = {"pretrain": {"run", "seed"}, "figure": {"figure"}, "unpack": {"dataset"}}
+
+
+def test_every_wildcard_that_a_script_may_write_is_part_of_its_key(stages: Stages):
+    told: dict[str, set[str]] = {}
+    for file in (LIBRARY.parent / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+            name, _, body = rule.partition(":")
+            told[name] = set(re.findall(r"\{wildcards\.(\w+)", body.partition("shell:")[2]))
+    keyed = {name: set(re.findall(r"\{(\w+)", label)) for name, label in stages.labels.items()}
+    assert {n: w for n, w in told.items() if w} == {**keyed, **SAID_ONLY}
 
 
 def test_a_param_is_computed_once_for_equal_wildcards():

@@ -64,6 +64,17 @@ def test_a_hybrid_starts_from_the_checkpoints_of_the_same_seed():
     assert read.start(Wildcards(run="hybrid", seed="3")) == "out/runs/iid/seed3/checkpoints"
 
 
+@pytest.mark.parametrize(("seed", "taken"), [(None, 3), (0, 0)])
+def test_a_student_reads_the_encoder_of_its_teacher(seed: int | None, taken: int):
+    runs: dict[str, Any] = {"iid": {"seeds": [0, 3], "epochs": 2}}
+    teacher = {"run": "iid", "epoch": 1, "seed": seed}
+    runs["student"] = {"method": {"name": "distillation", "teacher": teacher}, "seeds": [3]}
+    read = inputs(runs=runs)
+    assert read.teacher(Wildcards(run="iid", seed="3")) == []
+    found = read.teacher(Wildcards(run="student", seed="3"))
+    assert found == f"out/runs/iid/seed{taken}/epoch0001/encoder.safetensors"
+
+
 def test_only_generated_images_are_an_input():
     assert inputs().images(Wildcards(dataset="textures")) == ["out/data/textures/images"]
     source = {"kind": "imagefolder", "train": "/t", "val": "/v"}

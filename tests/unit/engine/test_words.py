@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,11 @@ def test_every_job_that_would_run_with_its_cause_before_it():
         "runs/a/seed0/knn.json: not there yet",
         "s.csv: made from runs/a/seed0/collapse.json, runs/a/seed0/knn.json, made again first",
     ]
+
+
+def test_what_is_in_the_store_is_said():
+    stored = [replace(PLAN[1], stored=True)]
+    assert list(explain(stored)) == ["runs/a/seed0: base_lr 0.05 -> 0.1; in the store"]
 
 
 def test_many_causes_are_counted():

@@ -14,6 +14,7 @@ import scipy.linalg
 from pydantic import ValidationError
 
 from ssl_collapse.config.evaluation import CollapseSpec
+from ssl_collapse.evaluation.baseline import UNTRAINED, baseline
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
 from ssl_collapse.evaluation.measures.registry import measure_columns
@@ -256,8 +257,27 @@ def test_script_by_hand_prints_a_table_and_writes_beside_the_file(tmp_path: Path
     done = run(save(tmp_path, decaying(300, 16)), "--spec", '{"bootstrap_resamples": 0}')
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "r.npy-collapse.json").read_text())
-    assert f"auc                    {content['auc']:.6g}\n" in done.stdout
+    random = content["baseline"]
+    assert f"auc                    {content['auc']:<12.6g} {random['auc']:.6g}\n" in done.stdout
     assert "auc_low                -\n" in done.stdout
+    assert f"note: {UNTRAINED}\n" in done.stdout
+    # 300 rows in 16 dimensions: nearly flat, so that AUC is near 17/32, and the std near 1/sqrt(16)
+    assert random["n"] == 300 and random["auc"] == pytest.approx(17 / 32, abs=0.06)
+    assert random["std_per_dimension"] == pytest.approx(0.25, abs=0.01)
+    done = run(tmp_path / "r.npy", "--no-baseline")
+    plain = json.loads((tmp_path / "r.npy-collapse.json").read_text())
+    assert "baseline" not in plain and "Gaussian" not in done.stdout
+
+
+def test_the_baseline_is_of_one_gaussian_however_it_is_read(tmp_path: Path) -> None:
+    drawn = np.random.default_rng([0, 3, 0]).standard_normal((4096, 2), np.float32)
+    found = baseline(5000, 2, DEFAULT)
+    assert found["n"] == 200  # at most 100 for each dimension
+    assert baseline(200, 2, DEFAULT)["auc"] == found["auc"]
+    many = baseline(5000, 60, DEFAULT)  # two blocks
+    assert many["n"] == 5000 and many["mean_cosine"] == pytest.approx(0, abs=1e-3)
+    content = measure(tmp_path, drawn[:200]).content
+    assert all(found[name] == content[name] for name in measure_columns() if name in found)
 
 
 def test_script_ends_with_2_and_no_file_on_wrong_input(tmp_path: Path) -> None:

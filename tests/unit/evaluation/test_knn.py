@@ -25,9 +25,8 @@ from ssl_collapse.evaluation.knn import (
     vote_weights,
     weighted_vote,
 )
-from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
-from ssl_collapse.evaluation.neighbors_torch import TorchBackend
+from ssl_collapse.evaluation.proposals import CpuBackend, TorchBackend
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,

@@ -8,10 +8,9 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from ssl_collapse.config.evaluation import Metric
-from ssl_collapse.evaluation.faiss_import import core_type
 from ssl_collapse.evaluation.knn import total_variance
-from ssl_collapse.evaluation.neighbors import Backend, CpuBackend, comparable, find_neighbors
-from ssl_collapse.evaluation.neighbors_torch import TorchBackend
+from ssl_collapse.evaluation.neighbors import comparable, find_neighbors
+from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend, core_type
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
@@ -102,22 +101,41 @@ def test_more_equal_rows_than_candidates(backend: Backend, metric: Metric) -> No
     assert squared.max() == 0.0
 
 
+def tight_clusters() -> np.ndarray:
+    # 500 rows within 1e-6 of each other: float32 cannot order them, and proposes any of them
+    return random(4, 12, seed=2)[np.arange(2000) % 4] + 1e-6 * random(2000, 12).astype(float)
+
+
+def some_longer(factor: float) -> np.ndarray:
+    # the squared length of the longest is beyond float32, and moves the mean far from the others
+    return random(2000, 12) * np.where(np.arange(2000) % 97 == 7, factor, 1.0)[:, None]
+
+
 @backends
 @metrics
-@pytest.mark.parametrize("offset", [1e3, 1e5])
-def test_nearly_collapsed_rows_keep_their_order(
-    backend: Backend, metric: Metric, offset: float
-) -> None:
-    # 1 - cosine is 1e-6 and below: a float32 product of the rows as they are has no digit left
-    train, val = random(2000, 12) + np.float32(offset), random(50, 12, seed=1) + np.float32(offset)
-    train64, val64 = train.astype(float), val.astype(float)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # 1 - cosine is 1e-6 and below: a float32 product of the rows as they are has no digit left
+        random(2000, 12) + np.float32(1e3),
+        random(2000, 12) + np.float32(1e5),
+        tight_clusters(),
+        *(some_longer(factor).astype(np.float32) for factor in (1e3, 1e18, 1e25)),
+    ],
+    ids=["nearly parallel", "collapsed", "clusters", "longer", "long", "beyond float32"],
+)
+def test_hard_rows_against_float64(backend: Backend, metric: Metric, rows: np.ndarray) -> None:
+    index, _ = search(rows, rows[:40], metric, 25, backend)
+    np.testing.assert_array_equal(index, exact_order(rows, rows[:40], metric, 25))
+
+
+def exact_order(train: np.ndarray, val: np.ndarray, metric: Metric, k: int) -> np.ndarray:
+    """The k nearest by float64 differences, all of them; rows equally far by their number."""
+    train, val = train.astype(np.float64), val.astype(np.float64)
     if metric == "cosine":
-        train64 /= np.linalg.norm(train64, axis=1, keepdims=True)
-        val64 /= np.linalg.norm(val64, axis=1, keepdims=True)
-    squared = ((val64[:, None] - train64[None]) ** 2).sum(axis=2)
-    expected = np.argsort(squared, axis=1, kind="stable")[:, :25]
-    index, _ = search(train, val, metric, 25, backend)
-    np.testing.assert_array_equal(index, expected)
+        train, val = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (train, val))
+    squared = ((val[:, None] - train[None]) ** 2).sum(axis=2)
+    return np.argsort(squared, axis=1, kind="stable")[:, :k]
 
 
 @backends
@@ -156,37 +174,6 @@ def test_rows_of_zeros_among_spread_and_among_nearly_collapsed_rows(
     index, squared = search(train, val, "cosine", 500, backend)
     np.testing.assert_array_equal(index, expected)
     assert (squared[3] == 2).all()
-
-
-def exact_order(train: np.ndarray, val: np.ndarray, metric: Metric, k: int) -> np.ndarray:
-    """The k nearest by float64 differences, all of them; rows equally far by their number."""
-    train, val = train.astype(np.float64), val.astype(np.float64)
-    if metric == "cosine":
-        train, val = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (train, val))
-    squared = ((val[:, None] - train[None]) ** 2).sum(axis=2)
-    return np.argsort(comparable(squared), axis=1, kind="stable")[:, :k]
-
-
-@backends
-@metrics
-def test_tight_clusters_far_apart(backend: Backend, metric: Metric) -> None:
-    # 500 rows within 1e-6 of each other: float32 cannot order them, and proposes any of them
-    centres = random(4, 12, seed=2)[np.arange(2000) % 4]
-    train = centres.astype(np.float64) + 1e-6 * random(2000, 12)
-    index, _ = search(train, train[:40], metric, 30, backend)
-    np.testing.assert_array_equal(index, exact_order(train, train[:40], metric, 30))
-
-
-@backends
-@metrics
-@pytest.mark.parametrize("factor", [1e3, 1e18, 1e25])
-def test_a_few_rows_that_are_much_longer(backend: Backend, metric: Metric, factor: float) -> None:
-    # the squared length of the longest is beyond float32, and moves the mean far from the others
-    train, val = random(1000, 10), random(30, 10, seed=1)
-    train[::97] *= np.float32(factor)
-    val[7] *= np.float32(factor)
-    index, _ = search(train, val, metric, 20, backend)
-    np.testing.assert_array_equal(index, exact_order(train, val, metric, 20))
 
 
 @metrics

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec
 from ssl_collapse.evaluation.probe import (
     Probe,
@@ -221,7 +222,13 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "shades", {"kind": "imagefolder"}, listing, inspect_images(listing)
     )
     for split in ("train", "val"):
-        pack_split(split, listing.splits[split], description, 12, folder / f"{split}.h5")
+        pack_split(
+            split,
+            listing.splits[split],
+            description,
+            PackSpec(shorter_side=12),
+            folder / f"{split}.h5",
+        )
     return folder
 
 

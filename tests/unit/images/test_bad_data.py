@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.decoding import DecodeError, decode
 from ssl_collapse.images.description import DatasetDescription, describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
@@ -130,7 +131,13 @@ def test_odd_images_are_read_rightly_and_packed(odd: Path):
     listing = list_dataset({split: odd / split for split in ("train", "val")})
     description = describe(odd, "fail")
     for side, kind in ((20, "resized"), (None, "original")):
-        pack_split("train", listing.splits["train"], description, side, odd / f"{kind}.h5")
+        pack_split(
+            "train",
+            listing.splits["train"],
+            description,
+            PackSpec(shorter_side=side),
+            odd / f"{kind}.h5",
+        )
         packed = PackedImages(odd / f"{kind}.h5")
         for i, path in enumerate(packed.read_paths()):
             assert np.array_equal(packed.image(i), odd_images()[path.removeprefix("a/")][1]), path

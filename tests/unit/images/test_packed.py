@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.imagefolder import list_dataset
 from ssl_collapse.images.inspection import inspect_images
@@ -28,7 +29,13 @@ def path(tmp_path: Path) -> Path:
     description = describe_dataset(
         "mine", {"kind": "imagefolder"}, listing, inspect_images(listing)
     )
-    pack_split("train", listing.splits["train"], description, 8, tmp_path / "train.h5")
+    pack_split(
+        "train",
+        listing.splits["train"],
+        description,
+        PackSpec(shorter_side=8),
+        tmp_path / "train.h5",
+    )
     return tmp_path / "train.h5"
 
 

@@ -1,5 +1,6 @@
 """Packing: what was put in comes out, byte for byte the same each time, or nothing is written."""
 
+import io
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images import packing
 from ssl_collapse.images.decoding import resize_shorter_side
 from ssl_collapse.images.description import DatasetDescription, describe_dataset
@@ -17,6 +19,7 @@ from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.runtime.errors import UserError
 
+SPEC = PackSpec(shorter_side=8)
 SHAPES = [(12, 20), (20, 12), (9, 9), (8, 8), (30, 10)]
 
 
@@ -39,9 +42,13 @@ def look(folder: Path, on_bad_image: str = "fail") -> tuple[Listing, DatasetDesc
     return listing, describe_dataset("mine", source, listing, inspect_images(listing))
 
 
-def pack(folder: Path, output: Path, shorter_side: int | None = 8, workers: int = 1) -> None:
+def pack(
+    folder: Path, output: Path, shorter_side: int | None = 8, workers: int = 1,
+    quality: int | None = None, state: Path | None = None,
+) -> None:  # fmt: skip
     listing, description = look(folder, "skip")
-    pack_split("train", listing.splits["train"], description, shorter_side, output, workers)
+    spec = PackSpec(shorter_side=shorter_side, jpeg_quality=quality)
+    pack_split("train", listing.splits["train"], description, spec, output, workers, state)
 
 
 def test_round_trip_of_pixels(tmp_path: Path) -> None:
@@ -68,6 +75,54 @@ def test_round_trip_of_original_files(tmp_path: Path) -> None:
         assert stored[offset[i] : offset[i + 1]] == original
         assert np.array_equal(packed.image(i), pixels[f"train/{path}"])
         assert packed.shape[i].tolist() == list(pixels[f"train/{path}"].shape[:2])
+
+
+def test_jpeg_of_a_stated_side_and_quality(tmp_path: Path) -> None:
+    pixels = fill(tmp_path / "images")
+    for quality in (90, 20):
+        pack(tmp_path / "images", tmp_path / f"{quality}.h5", quality=quality)
+    fine, coarse = (PackedImages(tmp_path / f"{quality}.h5") for quality in (90, 20))
+    assert (fine.encoding, fine.shorter_side) == ("file", 8)
+    assert (tmp_path / "20.h5").stat().st_size < (tmp_path / "90.h5").stat().st_size
+    for i, path in enumerate(fine.read_paths()):
+        expected = resize_shorter_side(pixels[f"train/{path}"], 8)
+        buffer = io.BytesIO()
+        Image.fromarray(expected).save(buffer, "JPEG", quality=90)
+        assert np.array_equal(fine.image(i), np.asarray(Image.open(buffer)))
+        assert fine.shape[i].tolist() == list(expected.shape[:2]) == list(coarse.image(i).shape[:2])
+
+
+@pytest.mark.parametrize("quality", [None, 90])
+def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: int | None
+) -> None:
+    fill(tmp_path / "images")
+    pack(tmp_path / "images", tmp_path / "whole.h5", quality=quality)
+    monkeypatch.setattr(packing, "_WRITE_AT_ONCE", 500)  # two or three images
+    original, state = packing._load, tmp_path / "state"
+    loaded: list[str] = []
+
+    def killed(path: Path, spec: PackSpec) -> tuple[packing.Row, bytes]:
+        loaded.append(path.name)
+        if len(loaded) == 10 + 7:  # ten are looked at for the estimate
+            raise KeyboardInterrupt
+        return original(path, spec)
+
+    monkeypatch.setattr(packing, "_load", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pack(tmp_path / "images", tmp_path / "cut.h5", quality=quality, state=state)
+    assert not (tmp_path / "cut.h5").exists()
+    with (state / "pixels").open("ab") as file:  # as a power cut may leave it
+        file.write(b"half an image")
+    with (state / "rows").open("a") as file:
+        file.write("0123 8")
+    done = len((state / "rows").read_text().splitlines()) - 1
+    assert 4 <= done <= 6
+    loaded.clear()
+    pack(tmp_path / "images", tmp_path / "cut.h5", quality=quality, state=state)
+    assert len(loaded) == 2 * (10 - done), "the rest alone: for the estimate, and packed"
+    assert (tmp_path / "cut.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert not state.exists()
 
 
 def test_attributes(tmp_path: Path) -> None:
@@ -143,7 +198,7 @@ def test_images_that_changed_since_the_dataset_stage(tmp_path: Path, alteration)
     listing, _ = look(tmp_path / "images")
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match=r"have changed since dataset\.json"):
-        pack_split("train", listing.splits["train"], description, 8, tmp_path / "out/train.h5")
+        pack_split("train", listing.splits["train"], description, SPEC, tmp_path / "out/train.h5")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -152,7 +207,7 @@ def test_an_image_that_breaks_between_the_stages_is_named(tmp_path: Path) -> Non
     listing, description = look(tmp_path / "images")
     (tmp_path / "images/train/b/003.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"b/003\.png.*empty"):
-        pack_split("train", listing.splits["train"], description, 8, tmp_path / "out/train.h5")
+        pack_split("train", listing.splits["train"], description, SPEC, tmp_path / "out/train.h5")
 
 
 def test_a_sliver_that_would_become_huge_is_named(tmp_path: Path) -> None:
@@ -178,5 +233,5 @@ def test_more_classes_than_an_old_hdf5_attribute_holds(tmp_path: Path) -> None:
     listing, description = look(tmp_path / "images")
     many = [f"class{i:05d}" for i in range(5000)]
     wide = description.model_copy(update={"classes": many})
-    pack_split("train", listing.splits["train"], wide, 8, tmp_path / "train.h5")
+    pack_split("train", listing.splits["train"], wide, SPEC, tmp_path / "train.h5")
     assert PackedImages(tmp_path / "train.h5").classes == tuple(many)

@@ -1,4 +1,4 @@
-"""Gradients of losses over a whole batch of four rows, of which each rank has a part.
+"""Losses, and their gradients, over a whole batch of four rows, of which each rank has a part.
 
 python -m torch.distributed.run ... gathering_script.py OUTPUT
 """
@@ -10,10 +10,16 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ssl_collapse.config.methods.distillation import Config as Distillation
 from ssl_collapse.config.methods.nnsiam import Config
+from ssl_collapse.config.methods.vicreg import Config as Vicreg
 from ssl_collapse.models.gathering import first_row, gather, gather_with_gradient, ranks
+from ssl_collapse.models.methods.barlow_twins import barlow_loss, cross_correlation
+from ssl_collapse.models.methods.distillation import DistillationModel
+from ssl_collapse.models.methods.lejepa import random_directions, sigreg
 from ssl_collapse.models.methods.moco_v3 import contrastive_loss
 from ssl_collapse.models.methods.nnsiam import build
+from ssl_collapse.models.methods.vicreg import build as build_vicreg
 
 
 def computed() -> dict[str, Tensor]:
@@ -30,13 +36,34 @@ def computed() -> dict[str, Tensor]:
     def contrast() -> Tensor:
         return contrastive_loss(layer(rows[part]), others[part, :2], temperature=0.5)
 
+    def vicreg() -> Tensor:
+        model = build_vicreg(nn.Identity(), 2, Vicreg(projection_dim=2))
+        model.projector = layer
+        return model(rows[part], others[part])
+
+    def barlow() -> Tensor:
+        return barlow_loss(cross_correlation(layer(rows[part]), layer(others[part])), 0.5)
+
+    def regularity() -> Tensor:
+        z = torch.stack([layer(rows[part]), layer(others[part])])
+        return sigreg(z, random_directions(2, 3, [0]).double())
+
+    def distillation() -> Tensor:
+        model = DistillationModel(layer, 2, Distillation(), nn.Linear(3, 2).double(), 2).double()
+        model.projector = nn.Identity()
+        model(rows[part])
+        return model(others[part])  # by the statistics of all rows
+
     found = {"rows": gather(rows[part])}
-    for name, loss in (("whole batch", whole_batch), ("contrast", contrast)):
-        (gradient,) = torch.autograd.grad(loss(), [layer.weight])
-        if ranks() > 1:  # as DistributedDataParallel does
-            dist.all_reduce(gradient)
-            gradient /= ranks()
-        found[name] = gradient
+    for loss in (whole_batch, contrast, vicreg, barlow, regularity, distillation):
+        torch.manual_seed(1)
+        value = loss()
+        (gradient,) = torch.autograd.grad(value, [layer.weight])
+        pair = torch.cat([gradient.flatten(), value.detach()[None]])
+        if ranks() > 1:  # as DistributedDataParallel does with gradients, and the log with losses
+            dist.all_reduce(pair)
+            pair /= ranks()
+        found[loss.__name__] = pair
     model = build(nn.Flatten(), 3, Config(projection_dim=3, predictor_hidden_dim=2, queue_size=8))
     model._take_in(gather(rows[part].float()))
     return {**found, "queue": model.queue}

@@ -12,8 +12,8 @@ from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeConfig, P
 from ssl_collapse.config.experiment import EvaluationConfig
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.evaluation.knn import classify
-from ssl_collapse.evaluation.neighbors import CpuBackend
 from ssl_collapse.evaluation.probe import FailedSource, describe
+from ssl_collapse.evaluation.proposals import CpuBackend
 from ssl_collapse.plan.columns import accuracy_columns, measure_columns
 from ssl_collapse.representations.file import Representations, open_representations
 from ssl_collapse.tables import summary

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from golden_specs import CONFIGS, GOLDEN, compact, differences, specs_of, text, whole
 from pydantic import Field, TypeAdapter, ValidationError
+from toy import experiment
 
 from ssl_collapse.config.dataset import OrderingSpec, PackSpec, TexturesSource
 from ssl_collapse.config.evaluation import (
@@ -20,6 +21,8 @@ from ssl_collapse.config.figures import ReportSpec, parse_figure
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.config.summary import parse_rows
 from ssl_collapse.config.types import Neutral, StrictModel, from_spec
+from ssl_collapse.plan.load import load_experiment
+from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 
 PARSERS: dict[str, Any] = {
@@ -94,6 +97,17 @@ def test_parsing_a_spec_gives_back_the_model(config):
 def test_models_that_no_shipped_config_has_come_back_too(model):
     assert type(model).from_spec(canonical(model.to_spec())) == model
     assert type(model).from_spec(model.to_spec_json()) == model
+
+
+def test_a_teacher_counts_by_its_content_and_not_by_its_name():
+    def plan(name: str) -> Plan:
+        teacher = {"run": name, "epoch": 1}
+        runs = {name: {}, "student": {"method": {"name": "distillation", "teacher": teacher}}}
+        return Plan(load_experiment(experiment(runs=runs, figures={})))
+
+    spec = plan("iid").pretrain("student", 0)
+    assert spec["method"] == {"name": "distillation", "ema_alpha": 0.05}
+    assert plan("other").pretrain("student", 0) == spec
 
 
 class Inner(StrictModel):

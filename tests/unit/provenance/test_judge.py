@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from stub_workflow import StubWorkflow, request
+from stub_workflow import StubWorkflow
 
 from ssl_collapse.provenance import job as jobs
 from ssl_collapse.provenance.content import Look, Looks, content, digest, look, vouch
-from ssl_collapse.provenance.job import Record
 from ssl_collapse.provenance.judge import judge, spec_changes
+from ssl_collapse.provenance.record import Record
 from ssl_collapse.provenance.sidecar import Sidecar, path_of
 from ssl_collapse.runtime.errors import UserError
 
@@ -176,20 +176,20 @@ def test_a_job_stops_at_an_input_that_is_not_what_its_sidecar_says(done: StubWor
     job = job_of(done, "measure a")
     done.path("represent", "a").write_text("edited between plan and job")
     with pytest.raises(UserError, match=r"represent\.txt is not what .*made again first"):
-        Record(request(job), job.spec, job.script, done.folder)
+        Record(done.request(job), job.spec, job.script, done.folder)
 
 
 def test_a_job_refuses_code_that_is_not_the_planned_one(done: StubWorkflow):
     job = job_of(done, "measure a")
     done.edit("measure", 2)
     with pytest.raises(UserError, match="code has changed since this job was planned"):
-        Record(request(job), job.spec, job.script, done.folder)
+        Record(done.request(job), job.spec, job.script, done.folder)
 
 
 def test_code_edited_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
     job = job_of(done, "measure a")
     path_of(done.path("measure", "a")).unlink()
-    record = Record(request(job), job.spec, job.script, done.folder)
+    record = Record(done.request(job), job.spec, job.script, done.folder)
     done.edit("measure", 2)
     with pytest.raises(UserError, match="code has changed while this job ran"):
         record.write()
@@ -199,7 +199,7 @@ def test_code_edited_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
 def test_an_input_replaced_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
     job = job_of(done, "measure a")
     path_of(done.path("measure", "a")).unlink()
-    record = Record(request(job), job.spec, job.script, done.folder)
+    record = Record(done.request(job), job.spec, job.script, done.folder)
     done.path("represent", "a").write_text("other")
     with pytest.raises(UserError, match="has changed while this job read it"):
         record.write()
@@ -211,14 +211,14 @@ def test_a_sidecar_does_not_vouch_for_what_another_process_wrote(
 ):
     job = job_of(done, "measure a")
     output = done.path("measure", "a")
-    record = Record(request(job), job.spec, job.script, done.folder)
+    record = Record(done.request(job), job.spec, job.script, done.folder)
 
     def digest_then_replaced(path: Path) -> str:
         found = digest(path)
         output.write_text("written by another process in this very moment")
         return found
 
-    monkeypatch.setattr("ssl_collapse.provenance.job.digest", digest_then_replaced)
+    monkeypatch.setattr("ssl_collapse.provenance.record.digest", digest_then_replaced)
     with pytest.raises(UserError, match="another process has just written it"):
         record.write()
     assert not path_of(output).exists()
@@ -282,7 +282,7 @@ def test_a_training_keeps_its_state_until_its_results_count(
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--spec")
-    words = ["--spec", planned.spec, "--provenance", request(planned).model_dump_json()]
+    words = ["--spec", planned.spec, "--provenance", done.request(planned).model_dump_json()]
     monkeypatch.setattr(sys, "argv", [str(planned.script), *words])
     monkeypatch.setattr(jobs, "LIBRARY", done.folder)
     if edited:

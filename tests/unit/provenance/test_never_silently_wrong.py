@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from stub_workflow import RUNS, STAGES, KilledError, StubWorkflow
 
+from ssl_collapse.provenance.prune import prune
 from ssl_collapse.provenance.sidecar import path_of
 from ssl_collapse.runtime.errors import UserError
 
@@ -44,7 +45,7 @@ class House(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=IN_MEMORY))
-        self.workflow = StubWorkflow(self.folder / "here")
+        self.workflow = StubWorkflow(self.folder / "here", store=self.folder / "store")
         self.aside = self.folder / "aside"
 
     def teardown(self) -> None:
@@ -72,7 +73,7 @@ class House(RuleBasedStateMachine):
     def change_k(self, run: str, k: int) -> None:
         self.workflow.config["measure"][run] = {"k": k}
 
-    @rule(stage=st.sampled_from(STAGES), version=st.sampled_from([1, 2]))
+    @rule(stage=st.sampled_from(STAGES), version=st.sampled_from([1, 2, 10]))
     def edit_code(self, stage: str, version: int) -> None:
         self.workflow.edit(stage, version)
 
@@ -99,6 +100,19 @@ class House(RuleBasedStateMachine):
         script.write_text(before)
         self.workflow.edit(stage, int(before.split()[-1]))
 
+    @rule(days=st.sampled_from([0, 1]))
+    def prune(self, days: int) -> None:
+        prune(self.folder / "store", [self.workflow.results], days)
+
+    @rule(entry=st.integers(0, 20), text=st.sampled_from(["", "edited", None]))
+    def damage_store(self, entry: int, text: str | None) -> None:
+        """Edit what is kept, which may be a result, too; None: lose its manifest."""
+        kept = sorted((self.folder / "store").glob("??/*/*/out/0"))
+        if kept:
+            time.sleep(TICK)
+            path = kept[entry % len(kept)]
+            (path.parents[1] / "manifest.json").unlink() if text is None else path.write_text(text)
+
     @rule(result=results)
     def delete(self, result: tuple[str, str]) -> None:
         self.path(result).unlink(missing_ok=True)
@@ -124,7 +138,7 @@ class House(RuleBasedStateMachine):
     @rule(stage=of_runs, sidecar=st.booleans())
     def copy_over_the_other_run(self, stage: str, sidecar: bool) -> None:
         a, b = (self.workflow.path(stage, run) for run in RUNS)
-        if a.exists() and b.exists():
+        if a.exists() and b.exists() and not a.samefile(b):  # with one recipe they are one file
             time.sleep(TICK)
             shutil.copy2(a, b)
             if sidecar and path_of(a).exists():

@@ -43,8 +43,18 @@ def test_fewer_gpus_than_asked_for_are_an_error(asked: list[int]):
         choose_device("cuda", gpus=2)
 
 
-def test_without_cuda_auto_means_the_cpu(asked: list[int], monkeypatch: pytest.MonkeyPatch):
+def test_without_a_gpu_auto_means_the_cpu(asked: list[int], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(device, "claim_gpus", lambda count: 0)
     assert choose_device("auto").type == "cpu"
     with pytest.raises(UserError, match="no GPU is visible"):
         choose_device("cuda")
+
+
+def test_a_gpu_that_was_given_and_does_not_work_is_an_error(
+    asked: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("auto", "cuda"):  # days on the CPU are not what was meant
+        with pytest.raises(UserError, match="holds 1 GPUs but CUDA sees 0"):
+            choose_device(name)

@@ -15,7 +15,7 @@ from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec
 from ssl_collapse.config.summary import SummaryRow, parse_rows
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.evaluation.knn import classify
-from ssl_collapse.evaluation.neighbors import CpuBackend
+from ssl_collapse.evaluation.proposals import CpuBackend
 from ssl_collapse.representations.file import open_representations
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.summary import knn_columns, read_losses, summarize

@@ -14,6 +14,8 @@ from toy import pretrain_spec
 
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_method
+from ssl_collapse.models.methods.distillation import DistillationModel
+from ssl_collapse.models.methods.lejepa import random_directions
 from ssl_collapse.training.optimizer import build_optimizer, set_rates
 
 EPOCHS = STEPS = 2
@@ -110,6 +112,51 @@ def moco(w: Weights, x1: Tensor, x2: Tensor, step: int) -> Tensor:
     return contrast(q1, k2) + contrast(q2, k1)
 
 
+def three_layers(w: Weights, x: Tensor) -> Tensor:
+    h = hidden(w, "projector", 3, hidden(w, "projector", 0, features(w, x)))
+    return h @ w["projector.6.weight"].T + w.get("projector.6.bias", 0)
+
+
+def vicreg(w: Weights, x1: Tensor, x2: Tensor, step: int) -> Tensor:
+    z1, z2 = three_layers(w, x1), three_layers(w, x2)
+    loss = 25 * (z1 - z2).square().mean()
+    for z in (z1, z2):
+        covariance = z.T.cov()
+        std = (covariance.diag() + 1e-4).sqrt()
+        loss = loss + 25 / 2 * (1 - std).clamp(min=0).mean()
+        loss = loss + (covariance.square().sum() - covariance.diag().square().sum()) / z.shape[1]
+    return loss
+
+
+def barlow(w: Weights, x1: Tensor, x2: Tensor, step: int) -> Tensor:
+    c = torch.einsum("bi,bj->ij", norm(three_layers(w, x1)), norm(three_layers(w, x2))) / len(x1)
+    weights = torch.full_like(c, 0.0051).fill_diagonal_(1)
+    return (weights * (c - torch.eye(len(c))).square()).sum()
+
+
+def lejepa(w: Weights, x1: Tensor, x2: Tensor, step: int) -> Tensor:
+    z = torch.stack([three_layers(w, x1), three_layers(w, x2)])
+    directions = random_directions(5, 3, [0, 3, 0, step]).double()
+    t = torch.linspace(-3, 3, 33, dtype=torch.float64)
+    statistics = []
+    for values in (z @ directions).permute(0, 2, 1).reshape(6, 4):  # of each view and direction
+        phi = torch.exp(1j * values[:, None] * t).mean(0)
+        distance = (phi - torch.exp(-(t**2) / 2)).abs().square()
+        statistics.append(4 * torch.trapezoid(distance * torch.exp(-(t**2) / 2), t))
+    centre = z.mean(0)  # of both
+    return 0.05 * torch.stack(statistics).mean() + 0.95 * (z - centre).square().mean()
+
+
+def distillation(w: Weights, x1: Tensor, x2: Tensor, step: int) -> Tensor:
+    features_of_teacher = [x.flatten(1) @ w["teacher"].T for x in (x1, x2)]
+    targets = [(t - w["mean"]) / (1e-6 + w["std"]) for t in features_of_teacher]
+    both = torch.cat(features_of_teacher)
+    w["mean"] = 0.95 * w["mean"] + 0.05 * both.mean(0)
+    w["std"] = 0.95 * w["std"] + 0.05 * both.var(0).sqrt()
+    students = [features(w, x) @ w["projector.weight"].T + w["projector.bias"] for x in (x1, x2)]
+    return sum((s - t).square().mean() for s, t in zip(students, targets, strict=True)) / 2
+
+
 def sgd(p: Tensor, g: Tensor, state: list[Tensor], lr: float, decay: float, t: int) -> Tensor:
     state[0] = 0.9 * state[0] + g + decay * p
     return p - lr * state[0]
@@ -129,6 +176,10 @@ def lars(p: Tensor, g: Tensor, state: list[Tensor], lr: float, decay: float, t: 
     return p - lr * state[0]
 
 
+def lars_of_two_rates(p: Tensor, g: Tensor, state: list[Tensor], lr: float, *rest: Any) -> Tensor:
+    return lars(p, g, state, lr * (0.01 if p.ndim == 1 else 1), *rest)
+
+
 def by_epoch(step: int) -> float:
     return (1 + math.cos(math.pi * (step // STEPS) / EPOCHS)) / 2
 
@@ -139,6 +190,8 @@ def by_step(step: int) -> float:
     return time if time < 1 else (1 + math.cos(math.pi * (time - 1))) / 2
 
 
+TWO_RATES = {**LARS, "final_lr": 0.0, "base_lr_1d": 64.0}
+TWO_VIEWS = {"augmentation": {"views": [{}, {}]}}
 EMA = {**HEADS, "ema_momentum": 0.9}
 CASES: dict[str, Any] = {
     "simsiam": ({"name": "simsiam", **SIMSIAM}, {"base_lr": 6.4}, simsiam, sgd, by_epoch),
@@ -151,6 +204,19 @@ CASES: dict[str, Any] = {
         {"optimizer": "adamw", "base_lr": 6.4, "warmup_epochs": 1, "weight_decay": 0.1},
         moco, adamw, by_step,
     ),
+    "vicreg": (
+        {"name": "vicreg", "projection_dim": 5}, TWO_RATES, vicreg, lars_of_two_rates, by_step
+    ),
+    "barlow": (
+        {"name": "barlow_twins", "projection_dim": 5}, TWO_RATES, barlow, lars_of_two_rates, by_step
+    ),
+    "lejepa": (
+        {"name": "lejepa", **HEADS, "directions": 3},
+        {"base_lr": 6.4, "final_lr": 0.0, "weight_decay": 0.1, **TWO_VIEWS}, lejepa, adamw, by_step,
+    ),
+    "distillation": (
+        {"name": "distillation"}, {"base_lr": 6.4, **TWO_VIEWS}, distillation, sgd, by_epoch
+    ),
 }  # fmt: skip
 
 
@@ -159,7 +225,14 @@ def model_and_recipe(case: str) -> tuple[nn.Module, Recipe]:
     method, keys, *_ = CASES[case]
     recipe = pretrain_spec(epochs=EPOCHS, method=method, **keys)
     backbone = nn.Sequential(nn.Flatten(), nn.Linear(12, 7, bias=False))
+    if case == "distillation":
+        return DistillationModel(backbone, 7, recipe.method, teacher(), 5).double(), recipe
     return build_method(backbone, 7, recipe.method).double(), recipe
+
+
+def teacher() -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 5, bias=False)).double().requires_grad_(False)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -169,7 +242,8 @@ def test_steps_are_those_of_the_formulas(case: str):
     optimizer = build_optimizer(model, recipe)
     names = [n for n, p in model.named_parameters() if p.requires_grad]
     start = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    w, initial = dict(start), recipe.base_lr * 4 / 256
+    w = {**start, "teacher": teacher()[1].weight}
+    initial = recipe.base_lr * 4 / 256
     states = {name: [torch.zeros_like(w[name]), torch.zeros_like(w[name])] for name in names}
     for step in range(EPOCHS * STEPS):
         views = torch.randn(2, 4, 3, 2, 2, dtype=torch.float64)
@@ -204,7 +278,8 @@ def test_which_parameters_get_gradients(case: str):
     followers = ("target.", "keys.")
     for name, parameter in model.named_parameters():
         # the bias that SimSiam's last batch norm would cancel is frozen
-        trained = not name.startswith(followers) and name != "projector.6.bias"
+        frozen = "siam" in case and name == "projector.6.bias"
+        trained = not name.startswith(followers) and not frozen
         assert (parameter.grad is not None) == trained, name
     grouped = [*model.encoder_parameters(), *model.predictor_parameters()]
     trained = {id(p) for p in model.parameters() if p.grad is not None}

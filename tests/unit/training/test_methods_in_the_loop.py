@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toy import MODEL, pretrain_spec
+from toy import MODEL, pretrain_spec, save_teacher
 
 from ssl_collapse.config.families import Method
 from ssl_collapse.images.packed import PackedImages
@@ -24,6 +24,10 @@ METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nnsiam": ({**MODEL["method"], "queue_size": 8}, {}),
     "byol": (HEADS, RUN),
     "moco_v3": (HEADS, {**RUN, "n_warmup_steps": 1}),
+    "vicreg": ({"projection_dim": 4}, {**RUN, "base_lr_1d": 1.0}),
+    "barlow_twins": ({"projection_dim": 4}, RUN),
+    "lejepa": ({**HEADS, "directions": 3}, {"base_lr": 6.4}),
+    "distillation": ({}, {}),
 }
 
 
@@ -32,7 +36,14 @@ def trainer(images: PackedImages, folder: Path, name: str, **keys: Any) -> Train
     state.checkpoints.mkdir(parents=True, exist_ok=True)
     method, run = METHODS[name]
     spec = pretrain_spec(method={**method, "name": name}, **{**run, **keys})
-    return Trainer(spec, images, np.arange(len(images)), Runtime(torch.device("cpu")), state)
+    inputs = {"teacher": teacher(folder.parent / "teacher")} if name == "distillation" else {}
+    ordering, runtime = np.arange(len(images)), Runtime(torch.device("cpu"))
+    return Trainer(spec, images, ordering, runtime, state, **inputs)
+
+
+def teacher(path: Path) -> Path:
+    torch.manual_seed(1)
+    return save_teacher(path, width=2)
 
 
 def checkpoints(folder: Path) -> dict[str, bytes]:

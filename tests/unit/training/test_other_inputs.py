@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from toy import RECIPE
+from toy import RECIPE, save_teacher
 
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
@@ -29,6 +29,13 @@ from ssl_collapse.training.loop import Trainer
 SCRIPT = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
 SPEC = {**RECIPE, "schedule": "current"}  # so that the ordering counts
 
+# Kinds of training: keys of the spec, and options with files among the inputs.
+KINDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "plain": ({}, {}),
+    "hybrid": ({"start_epoch": 1}, {"start": "checkpoints"}),
+    "student": ({"method": {"name": "distillation"}}, {"teacher": "teacher"}),
+}
+
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
@@ -41,9 +48,10 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def inputs(script: ModuleType, images: PackedImages, tmp_path: Path) -> Path:
-    """Images, ordering, and the checkpoints of a run to start from."""
+    """Images, ordering, the checkpoints of a run to start from, and a teacher."""
     folder = tmp_path / "inputs"
     folder.mkdir()
+    save_teacher(folder / "teacher")
     shutil.copy(images.path, folder / "train.h5")
     np.save(folder / "ordering.npy", np.arange(12))
     train(script, folder, folder)
@@ -51,11 +59,11 @@ def inputs(script: ModuleType, images: PackedImages, tmp_path: Path) -> Path:
 
 
 def train(
-    script: ModuleType, inputs: Path, folder: Path, start: Path | None = None, provenance: str = ""
+    script: ModuleType, inputs: Path, folder: Path, kind: str = "plain", provenance: str = ""
 ) -> None:
-    spec = {**SPEC, "start_epoch": 1} if start else SPEC
+    keys, option = KINDS[kind]
     options = {
-        "spec": json.dumps(spec),
+        "spec": json.dumps({**SPEC, **keys}),
         "images": inputs / "train.h5",
         "ordering": inputs / "ordering.npy",
         "state": folder / "state",
@@ -63,7 +71,7 @@ def train(
         "checkpoints": folder / "checkpoints",
         "device": "cpu",
         **({"provenance": provenance} if provenance else {}),
-        **({"start": start} if start else {}),
+        **{name: inputs / file for name, file in option.items()},
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     parser = script.parser()
@@ -112,9 +120,19 @@ def other_start(inputs: Path) -> None:
     save_checkpoint(path, content)
 
 
+def other_teacher(inputs: Path) -> None:
+    save_teacher(inputs / "teacher", width=2)
+
+
 @pytest.mark.parametrize(
-    ("change", "hybrid"),
-    [(other_images, False), (other_ordering, False), (other_images, True), (other_start, True)],
+    ("change", "kind"),
+    [
+        (other_images, "plain"),
+        (other_ordering, "plain"),
+        (other_images, "hybrid"),
+        (other_start, "hybrid"),
+        (other_teacher, "student"),
+    ],
 )
 def test_with_other_inputs_it_starts_from_nothing_and_says_why(
     script: ModuleType,
@@ -123,40 +141,38 @@ def test_with_other_inputs_it_starts_from_nothing_and_says_why(
     interrupt: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
     change: Callable[[Path], None],
-    hybrid: bool,
+    kind: str,
 ):
-    start = inputs / "checkpoints" if hybrid else None
-    interrupt(script, inputs, tmp_path / "run", start)
+    interrupt(script, inputs, tmp_path / "run", kind)
     change(inputs)
     with caplog.at_level(logging.INFO):
-        train(script, inputs, tmp_path / "run", start)
+        train(script, inputs, tmp_path / "run", kind)
     assert "another recipe, other code or other inputs: this one starts from nothing" in caplog.text
     assert "resumed" not in caplog.text
-    train(script, inputs, tmp_path / "undisturbed", start)
+    train(script, inputs, tmp_path / "undisturbed", kind)
     assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
 def test_with_the_same_inputs_it_goes_on_and_ends_with_the_same_bytes(
     script: ModuleType,
     inputs: Path,
     tmp_path: Path,
     interrupt: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
-    hybrid: bool,
+    kind: str,
 ):
-    start = inputs / "checkpoints" if hybrid else None
-    interrupt(script, inputs, tmp_path / "run", start)
+    interrupt(script, inputs, tmp_path / "run", kind)
     for file in (inputs / "train.h5", inputs / "ordering.npy"):
         os.utime(file, (0, 0))  # a touched file is the same
     with caplog.at_level(logging.INFO):
-        train(script, inputs, tmp_path / "run", start)
+        train(script, inputs, tmp_path / "run", kind)
     assert "resumed at epoch 1, step 2" in caplog.text
-    train(script, inputs, tmp_path / "undisturbed", start)
+    train(script, inputs, tmp_path / "undisturbed", kind)
     assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
     speed = pd.read_csv(tmp_path / "run/speed.csv")
     assert list(speed) == ["epoch", "images_per_second", "seconds"]
-    assert speed["epoch"].tolist() == ([2, 3] if hybrid else [1, 2, 3])
+    assert speed["epoch"].tolist() == ([2, 3] if kind == "hybrid" else [1, 2, 3])
     assert (speed["images_per_second"] > 0).all()
     assert not (tmp_path / "run/state").exists() or not list((tmp_path / "run/state").iterdir())
 

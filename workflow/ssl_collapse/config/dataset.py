@@ -19,8 +19,6 @@ class ImageSource(StrictModel):
     # The rule that makes them, where they are not the user's own.
     made_by: ClassVar[str] = "textures"
 
-    kind: str
-
     @property
     def labelled(self) -> bool:
         """Whether the images have classes; if not, runs must be evaluated on another dataset."""
@@ -267,6 +265,8 @@ class PackSpec(StrictModel):
 
     shorter_side: Pixels | None
     """Shorter side in px that images are stored with; null: the original files."""
+    jpeg_quality: Annotated[int | None, Neutral(None)] = None
+    """Quality of the JPEG files that they are stored as; null: as pixels."""
 
 
 class OrderingSpec(StrictModel):

@@ -21,6 +21,8 @@ class RepresentSpec(StrictModel):
     """Subtracted from red, green and blue (of 1)."""
     std: Triple
     """What red, green and blue are divided by."""
+    interpolation: Annotated[Literal["bilinear", "bicubic"], Neutral("bilinear")] = "bilinear"
+    """How images are resized that were not packed at that size."""
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:

@@ -4,9 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.dataset import Source
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, Layer, ProbeConfig, ViewsSpec
 from ssl_collapse.config.figures import Figure
+from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import (
     Folder,
@@ -34,8 +36,10 @@ class DatasetConfig(StrictModel):
     """Shorter side in px when packed and evaluated; null: 256, for textures their own size."""
     crop: Pixels | None = None
     """Width and height in px that the network sees; null: 224, for textures `resize`."""
-    pack: Literal["resized", "original"] = "resized"
-    """Packed as decoded pixels of that shorter side, or as the files' own bytes."""
+    pack: Literal["resized", "jpeg", "original"] = "resized"
+    """Packed with that shorter side as pixels or as JPEG files, or as the files' own bytes."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 90
+    """Quality of the JPEG files of `pack: jpeg`."""
     mean: Triple = [0.485, 0.456, 0.406]
     """Subtracted from red, green and blue (of 1)."""
     std: Annotated[list[Scale], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
@@ -53,6 +57,11 @@ class DatasetConfig(StrictModel):
     def sizes(self) -> tuple[int, int]:
         """Shorter side and crop in px, with the defaults filled in."""
         return self.source.sizes(self.resize, self.crop)
+
+    def written_sizes(self) -> tuple[int | None, int | None]:
+        """The sizes where the config, or a source of a size of its own, says them; else None."""
+        said = self.resize or self.crop or not self.source.users_own
+        return self.sizes() if said else (None, None)
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
@@ -80,8 +89,7 @@ class RunConfig(Recipe):
     dataset: str
     """A name under `datasets`."""
     evaluate_on: str | None = None
-    """A name under `datasets` whose images are measured instead of the training images' own; null:
-    `dataset`."""
+    """A name under `datasets` whose images are measured; null: `dataset`."""
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0]
     """One training for each: weights, batches, crops and ordering."""
     analyze: Annotated[list[Literal["last"] | NotNegative], Field(min_length=1)] = ["last"]
@@ -168,6 +176,10 @@ class RuntimeConfig(StrictModel):
     """Minutes between two saves of an unfinished training or probe; also saved at every epoch."""
     scratch: Folder | None = None
     """Folder on the node's own disk for copies of packed images; null: read in place."""
+    store: Folder | Literal[False] | None = None
+    """Folder of finished results, taken and not computed again; off: none; null: in `results`."""
+    store_trust: Literal["own", "everyone"] = "own"
+    """Whose results are taken from the store; of others only formats that cannot run code."""
 
     @model_validator(mode="after")
     def _gpus_are_gpus(self) -> Self:
@@ -183,9 +195,9 @@ class Experiment(StrictModel):
     """Heading of the report."""
     description: FreeText = ""
     """What the report says of the experiment."""
-    datasets: Annotated[dict[Name, DatasetConfig], Field(min_length=1)]
+    datasets: dict[Name, DatasetConfig] = {}
     """Images, by a name of your choice."""
-    runs: Annotated[dict[Name, RunConfig], Field(min_length=1)]
+    runs: dict[Name, RunConfig] = {}
     """Trainings, by a name of your choice."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured on the representations."""
@@ -197,3 +209,12 @@ class Experiment(StrictModel):
     """Folder of all results, from where Snakemake runs; part of no result."""
     sweeps: dict[str, list[str]] = {}
     """Filled in when the config is read: a run as it was written -> the runs that it stands for."""
+    files: dict[Name, FileRun] = {}
+    """Filled in when the config is read: the runs that are files."""
+
+    checkpoints: dict[Name, CheckpointRun] = {}
+    """Filled in when the config is read: the runs that are checkpoints."""
+
+    def all_runs(self) -> list[str]:
+        """The names of all runs: trainings, then checkpoints, then files."""
+        return [*self.runs, *self.checkpoints, *self.files]

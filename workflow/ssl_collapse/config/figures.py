@@ -40,8 +40,7 @@ class _Figure(StrictModel):
     width: Annotated[Literal["column", "page"] | None, Neutral(None)] = None
     """For print: 3.3 inches (`column`) or 6.9 (`page`); null: for the screen."""
     font_size: Annotated[Annotated[float, Field(ge=4, le=40)] | None, Neutral(None)] = None
-    """Of axis labels in pt, other texts are a little smaller; null: 8 for print, 10 for the
-    screen."""
+    """Of axis labels in pt, ticks are 1 pt smaller; null: 8 for print, 10 for the screen."""
     font_family: Annotated[Text | None, Neutral(None)] = None
     """A font that matplotlib finds; null: DejaVu Sans, the same on every machine."""
     letters: Annotated[bool | None, Neutral(None)] = None
@@ -96,8 +95,7 @@ class SwitchesFigure(_TwoPanels):
     """Accuracy and a label-free measure of hybrids against the epoch at which they switched."""
 
     kind: Literal["switches"]
-    """`switches`: hybrids against their switching epoch; a run that never was another stands at 0,
-    their common start at its last epoch."""
+    """`switches`: hybrids by switching epoch; iid stands at 0, their start at its last epoch."""
 
 
 class SizesFigure(_TwoPanels):
@@ -125,8 +123,7 @@ class CurvesFigure(_Figure):
         "effective_rank",
         "knn_cosine_k20",
     ]
-    """Columns of summary.csv at the analysed epochs; of training.csv, at all: `training_loss`,
-    `batch_std`, `batch_effective_rank`."""
+    """Columns of summary.csv, or `training_loss`, `batch_std`, `batch_effective_rank`."""
 
     @field_validator("columns")
     @classmethod

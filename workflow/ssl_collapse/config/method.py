@@ -47,6 +47,8 @@ class MethodConfig(StrictModel):
     recipe: ClassVar[dict[str, Any]] = {}
     """Where the method's published recipe differs from SimSiam's: keys of a run, laid under the
     user's own when a config is read."""
+    fewest_views: ClassVar[int] = 2
+    """How many views of an image its loss takes at least."""
 
     has_projector: ClassVar[bool] = True
     """Whether the module has a projector, whose representations may be measured."""

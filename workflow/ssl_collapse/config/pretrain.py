@@ -66,7 +66,7 @@ class Augmentation(ViewAugmentation):
     """The augmentation of all views, SimSiam's; `views` says where a view has its own."""
 
     views: Annotated[
-        Annotated[list[ViewAugmentation], Field(min_length=2, max_length=100)] | None, Neutral(None)
+        Annotated[list[ViewAugmentation], Field(min_length=1, max_length=100)] | None, Neutral(None)
     ] = None
     """One entry for each view with the keys it has of its own, `{}` for none; null: two views."""
 
@@ -140,6 +140,12 @@ class Recipe(StrictModel):
     checkpoint_every: Positive = 1
     """Epochs from one checkpoint to the next; the last epoch always has one."""
 
+    precision: Annotated[Literal["float32", "tf32", "bf16"], Neutral("float32")] = "float32"
+    """Of the network: `float32`, in which a GPU's convolutions are in TF32 as is torch's default;
+    `tf32`, its matrix products, too; `bf16`, torch's autocast, on the CPU as well."""
+    cpu_threads: Annotated[int, Field(ge=1, le=1024), Neutral(1)] = 1
+    """Threads of each operation on the CPU, on which the last bits of a training depend."""
+
     @model_validator(mode="before")
     @classmethod
     def _as_the_method_has_it(cls, values: Any, info: ValidationInfo) -> Any:
@@ -190,7 +196,14 @@ class Recipe(StrictModel):
                 "set it lower"
             )
         if self.base_lr_1d is not None and self.optimizer != "lars_excluding_1d":
-            raise ValueError("`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone")
+            raise ValueError(
+                "`base_lr_1d` goes with `optimizer: lars_excluding_1d` alone; set it to null"
+            )
+        if len(self.augmentation.of_views) < self.method.fewest_views:
+            raise ValueError(
+                f"augmentation.views has 1 entry, and {self.method.name} needs "
+                f"{self.method.fewest_views}"
+            )
         self.method.check(self)
         return self
 

@@ -7,6 +7,15 @@ from pydantic import Field, TypeAdapter, model_validator
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import Neutral, NotNegative, StrictModel, Text, from_spec
 
+# Folders under that of results; an epoch has four digits.
+TRAINING_FOLDER = "runs/{run}/seed{seed}"
+EPOCH_FOLDER = f"{TRAINING_FOLDER}/epoch{{epoch}}"
+
+
+def epoch_folder(run: str, seed: int, epoch: int) -> str:
+    """The folder of an analysed epoch, under the folder of results."""
+    return EPOCH_FOLDER.format(run=run, seed=seed, epoch=f"{epoch:04d}")
+
 
 class SummaryRow(StrictModel):
     """What the plan knows of one analysed epoch; a hybrid names the run and epoch of its start."""
@@ -19,12 +28,12 @@ class SummaryRow(StrictModel):
     """Finished epochs."""
     final: bool
     """Whether it is the run's last epoch."""
-    dataset: Text
-    """Name of the dataset that it trains on."""
+    dataset: Text | None
+    """Name of the dataset that it trains on, or of checkpoints is measured on; none of files."""
     evaluated_on: Annotated[Text | None, Neutral(None)] = None
     """Name of the dataset that is measured; null: the same."""
-    recipe: Recipe
-    """The run's recipe."""
+    recipe: Recipe | None
+    """The run's recipe; none of files."""
     start_run: Text | None = None
     """The run that a hybrid starts from."""
     start_epoch: NotNegative | None = None
@@ -37,6 +46,10 @@ class SummaryRow(StrictModel):
     """Whether the projector's representations were measured, too."""
     views: Annotated[bool, Neutral(False)] = False
     """Whether it has a view-measures.json."""
+    share: Annotated[float | None, Neutral(None)] = None
+    """Percent of the training images that the encoder of a run of files has seen."""
+    knn: Annotated[bool, Neutral(True)] = True
+    """Whether it has a knn.json."""
 
     @model_validator(mode="after")
     def _whole_start(self) -> Self:
@@ -47,12 +60,12 @@ class SummaryRow(StrictModel):
     @property
     def seed_folder(self) -> str:
         """The folder of this run and seed, under the folder of results."""
-        return f"runs/{self.run}/seed{self.seed}"
+        return TRAINING_FOLDER.format(run=self.run, seed=self.seed)
 
     @property
     def folder(self) -> str:
         """The folder of the analysed epoch, under the folder of results."""
-        return f"{self.seed_folder}/epoch{self.epoch:04d}"
+        return epoch_folder(self.run, self.seed, self.epoch)
 
 
 _ADAPTER: TypeAdapter[list[SummaryRow]] = TypeAdapter(

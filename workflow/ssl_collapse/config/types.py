@@ -87,19 +87,16 @@ def from_spec(adapter: TypeAdapter[Model], text: str | bytes) -> Model:
     return adapter.validate_json(text, context=_FROM_SPEC)
 
 
-_TAGS = ("arch", "name", "kind")  # a mapping that changes its tag replaces, and is not merged
+TAGS = ("kind", "arch", "name")  # keys that say which of several mappings is meant
 
 
 def merge(base: Any, over: Any) -> Any:
-    """Lay `over` over `base`: mappings key by key, anything else replaced."""
+    """Lay `over` over `base`: mappings key by key, anything else or of another tag replaced."""
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
-    if any(tag in over and tag in base and over[tag] != base[tag] for tag in _TAGS):
+    if any(tag in over and tag in base and over[tag] != base[tag] for tag in TAGS):
         return over
-    return {
-        **base,
-        **{key: merge(base[key], value) if key in base else value for key, value in over.items()},
-    }
+    return base | {key: merge(base.get(key), value) for key, value in over.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import KnnSpec, Metric, Vote
 from ssl_collapse.evaluation.accuracies import FIXED_K
-from ssl_collapse.evaluation.neighbors import Backend, Neighbors, find_neighbors
+from ssl_collapse.evaluation.neighbors import Neighbors, find_neighbors
+from ssl_collapse.evaluation.proposals import Backend
 from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
@@ -52,7 +53,7 @@ def classify(
     no accuracy.
     """
     _check(train, val)
-    leave_one_out = train.path.samefile(val.path)
+    leave_one_out = train.is_same(val)
     k_max = min(spec.k_max, train.n - int(leave_one_out))
     if k_max < 1:
         raise UserError(f"{train.path}: has one row; leave-one-out needs two or more")

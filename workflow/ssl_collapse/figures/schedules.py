@@ -93,7 +93,9 @@ def caption(
 
 def steps_sentence(rows: pd.DataFrame) -> str:
     """For how many steps the runs train."""
-    steps = sorted(set(rows["steps"].dropna().astype(int)))
+    if rows["steps"].isna().any():
+        return "Not of all runs the number of training steps is known."
+    steps = sorted(set(rows["steps"].astype(int)))
     if len(steps) == 1:
         return f"Every run trains for {steps[0]:,} steps."
     return f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."

@@ -49,7 +49,9 @@ def caption(
     """Title line, then what is shown and whether the paper's claim on more data holds here."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     steps = sorted(set(rows["steps"].dropna().astype(int)))
-    if len(steps) == 1:
+    if rows["steps"].isna().any():
+        fixed = "Not of all runs the number of training steps is known."
+    elif len(steps) == 1:
         fixed = f"Every run trains for the same {steps[0]:,} steps."
     else:
         fixed = f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."

@@ -229,10 +229,12 @@ def caption(
 ) -> str:
     """Title line, then what is shown, what is hidden, and what the AUC says of the claims."""
     epochs = sorted(set(rows["epoch"]))
-    when = f"epoch {epochs[0]}" if len(epochs) == 1 else "each run's last epoch"
+    when = f"at epoch {epochs[0]}" if len(epochs) == 1 else "at each run's last epoch"
+    if rows["schedule"].isna().all() and epochs == [1]:  # files, of a training elsewhere
+        when = "as their files hold them"
     banded = (points.of(numbers, "auc", "mean")["seeds"] > 1).any()
     shown = [
-        f"Centred representations of the training images at {when}: (a) singular values, "
+        f"Centred representations of the training images {when}: (a) singular values, "
         "(b) divided by the largest, (c) their cumulative share, explained(j) of eq. 2, "
         "with the line of a flat spectrum, (d) its mean over j, the AUC "
         "(0.5 for a flat spectrum, towards 1 as it collapses).",

@@ -1,6 +1,7 @@
 """From config to module: the backbone, and the method around it."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 from torch import nn
@@ -15,7 +16,9 @@ def build_backbone(config: Any) -> tuple[nn.Module, int]:
     return cast(tuple[nn.Module, int], built)
 
 
-def build_method(backbone: nn.Module, feature_dim: int, config: Any) -> MethodModule:
-    """Hang the method that `config` describes on a backbone."""
-    built = import_module(model_module(config)).build(backbone, feature_dim, config)
+def build_method(
+    backbone: nn.Module, feature_dim: int, config: Any, **inputs: Path
+) -> MethodModule:
+    """Hang the method that `config` describes on a backbone; `inputs`: what it has been given."""
+    built = import_module(model_module(config)).build(backbone, feature_dim, config, **inputs)
     return cast(MethodModule, built)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
 
 
 def ranks() -> int:
@@ -40,6 +41,13 @@ def gather_with_gradient(part: Tensor) -> Tensor:
     if ranks() == 1:
         return part
     return cast(Tensor, _Gather.apply(part))  # type: ignore[no-untyped-call]
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """The mean of a value over all ranks; gradients flow back to every rank, as above."""
+    if ranks() == 1:
+        return value
+    return cast(Tensor, all_reduce(value)) / ranks()  # type: ignore[no-untyped-call]
 
 
 class _Gather(torch.autograd.Function):

@@ -26,6 +26,7 @@ class MethodModule(nn.Module):
         self.backbone = backbone
         self.projector = projector
         self.predictor = predictor
+        self.failure: str | None = None  # why there is nothing to train, if so
 
     def forward(self, *views: Tensor) -> Tensor:
         """Loss of a batch: n >= 2 views, each (B, 3, H, W) -> scalar."""

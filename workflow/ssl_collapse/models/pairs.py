@@ -1,7 +1,7 @@
 """Losses between two views, of any number of views."""
 
 from collections.abc import Callable, Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 
 import torch
 import torch.nn.functional as F
@@ -25,3 +25,16 @@ def mean_over_pairs(
 def mean_cosine(one: Tensor, other: Tensor) -> Tensor:
     """The mean cosine of rows (B, D) and (B, D)."""
     return F.cosine_similarity(one, other, dim=1).mean()
+
+
+def mean_over_views(loss: Callable[[Tensor, Tensor], Tensor], z: Sequence[Tensor]) -> Tensor:
+    """The mean of a symmetric loss(z_i, z_j) over all pairs of different views; of two, the loss.
+
+    Gradients flow into both.
+    """
+    return torch.stack([loss(one, other) for one, other in combinations(z, 2)]).mean()
+
+
+def off_diagonal(matrix: Tensor) -> Tensor:
+    """A square matrix with zeros on its diagonal."""
+    return matrix - matrix.diagonal().diag()

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ssl_collapse.config.backbones import vit
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SpectraFigure
+from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
+from ssl_collapse.plan.checkpoints import UnclearError, analyzed_epochs
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
+from ssl_collapse.plan.specs import teacher_of
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import TRAINING
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch
@@ -31,6 +35,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             yield Problem(("runs", name, "dataset"), text)
         else:
             yield from _check_subset(experiment, name, run)
+            yield from _check_patches(experiment, name, run)
             yield from _check_evaluation(experiment, name, run, left_out)
         if run.batch_size % experiment.runtime.gpus:
             yield Problem(
@@ -39,7 +44,17 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             )
         if run.start and run.start.run not in left_out.get("runs", ()):
             yield from _check_start(experiment, name, run, left_out)
+        if isinstance(run.method, distillation.Config):
+            yield from _check_teacher(experiment, name, run, left_out)
     yield from _check_cycles(experiment)
+    for name, brought in experiment.checkpoints.items():
+        if brought.dataset not in {*experiment.datasets, *left_out.get("datasets", ())}:
+            text = _unknown("dataset", brought.dataset, experiment.datasets)
+            yield Problem(("checkpoints", name, "dataset"), text)
+        try:
+            analyzed_epochs(brought)
+        except UnclearError as error:
+            yield Problem(("checkpoints", name, "checkpoint"), str(error))
     for name, figure in experiment.figures.items():
         for problem in _check_figure(experiment, figure, left_out):
             yield Problem(("figures", name, *problem.path), problem.text)
@@ -47,7 +62,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
 
 def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> Iterator[Problem]:
     wrong = left_out.get("runs", ())
-    known = [*experiment.runs, *experiment.sweeps, *wrong]
+    known = [*experiment.all_runs(), *experiment.sweeps, *wrong]
     names: list[str] = []
     for plotted in figure.runs:
         if plotted.name in wrong:
@@ -60,15 +75,23 @@ def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> 
             if run in names:
                 text = f"run {run!r} appears twice, once in a sweep; name each run once"
                 yield Problem(("runs",), text)
-            elif run not in wrong and isinstance(figure, SpectraFigure):
-                yield from _check_epoch(run, experiment.runs[run], figure)
+            elif isinstance(figure, SpectraFigure):
+                yield from _check_epoch(experiment, run, figure)
         names += runs
     if "evaluation" not in left_out:
         yield from _check_columns(figure, experiment.evaluation)
 
 
-def _check_epoch(name: str, run: RunConfig, figure: SpectraFigure) -> Iterator[Problem]:
-    analyzed = run.analyzed_epochs()
+def _check_epoch(experiment: Experiment, name: str, figure: SpectraFigure) -> Iterator[Problem]:
+    if name in experiment.runs:
+        analyzed = experiment.runs[name].analyzed_epochs()
+    elif name in experiment.checkpoints:
+        try:
+            analyzed = analyzed_epochs(experiment.checkpoints[name])
+        except UnclearError:  # which is reported of the run
+            return
+    else:
+        return
     if figure.epoch != "last" and figure.epoch not in analyzed:
         text = f"`{name}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
         yield Problem(("epoch",), f"{figure.epoch}: {text}")
@@ -132,6 +155,13 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
         yield from check_size(name, run, images)
 
 
+def _check_patches(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
+    crop = experiment.datasets[run.dataset].sizes()[1]
+    if isinstance(run.backbone, vit.Config) and crop % vit.PATCH:
+        text = f"{run.backbone.arch} takes patches of {vit.PATCH} px, and the crop is {crop}"
+        yield Problem(("runs", name, "backbone"), f"{text}; set the dataset's `crop` to a multiple")
+
+
 def _check_evaluation(
     experiment: Experiment, name: str, run: RunConfig, left_out: LeftOut
 ) -> Iterator[Problem]:
@@ -152,14 +182,7 @@ def _check_start(
     path = ("runs", name, "start")
     parent = experiment.runs.get(run.start.run)
     if parent is None:
-        if run.start.run in experiment.sweeps:
-            names = listed(experiment.sweeps[run.start.run])
-            yield Problem(
-                (*path, "run"), f"`{run.start.run}` is a sweep; name one of its runs: {names}"
-            )
-        else:
-            known = [*experiment.runs, *left_out.get("runs", ())]
-            yield Problem((*path, "run"), _unknown("run", run.start.run, known))
+        yield _no_such_run(experiment, (*path, "run"), run.start.run, left_out)
         return
     if run.start.run == name or (parent.start and parent.start.run == name):
         return  # a cycle, which is reported as such
@@ -182,17 +205,54 @@ def _check_start(
             )
 
 
+def _no_such_run(
+    experiment: Experiment, path: tuple[str, ...], name: str, left_out: LeftOut
+) -> Problem:
+    if name in experiment.sweeps:
+        names = listed(experiment.sweeps[name])
+        return Problem(path, f"`{name}` is a sweep; name one of its runs: {names}")
+    return Problem(path, _unknown("run", name, [*experiment.runs, *left_out.get("runs", ())]))
+
+
+def _check_teacher(
+    experiment: Experiment, name: str, run: RunConfig, left_out: LeftOut
+) -> Iterator[Problem]:
+    path, teacher = ("runs", name, "method", "teacher"), teacher_of(run)
+    if teacher is None:
+        text = "missing; name the run and the epoch whose encoder is learned: {run: NAME, epoch: E}"
+        yield Problem(path, text)
+        return
+    if teacher.run in left_out.get("runs", ()):
+        return
+    parent = experiment.runs.get(teacher.run)
+    if parent is None:
+        yield _no_such_run(experiment, (*path, "run"), teacher.run, left_out)
+        return
+    if not parent.has_checkpoint(teacher.epoch):
+        there = f"`{teacher.run}` has checkpoints {parent.describe_checkpoints()}"
+        yield Problem((*path, "epoch"), f"{teacher.epoch}: {there}")
+    wanted = run.seeds if teacher.seed is None else [teacher.seed]
+    if missing := sorted(set(wanted) - set(parent.seeds)):
+        text = f"`{teacher.run}` has seeds {parent.seeds}, and not {missing}; say one as `seed`"
+        yield Problem(path, text)
+
+
 def _check_cycles(experiment: Experiment) -> Iterator[Problem]:
-    reported: set[str] = set()
+    """Runs that would wait for each other, as starts or teachers; no circle is named twice."""
+    done: set[str] = set()
+
+    def follow(name: str, chain: tuple[str, ...]) -> Iterator[Problem]:
+        if name in chain:
+            circle = chain[chain.index(name) :]
+            text = " -> ".join([*circle, name])
+            yield Problem(("runs", name), f"the runs are made from each other: {text}")
+        elif name in experiment.runs and name not in done:
+            run = experiment.runs[name]
+            start, teacher = run.start, teacher_of(run)
+            for source in (start and start.run, teacher and teacher.run):
+                if source:
+                    yield from follow(source, (*chain, name))
+            done.add(name)
+
     for name in experiment.runs:
-        chain = [name]
-        while (start := experiment.runs[chain[-1]].start) and start.run in experiment.runs:
-            if start.run in chain:
-                cycle = chain[chain.index(start.run) :]
-                if not reported & set(cycle):
-                    path = " -> ".join([*cycle, start.run])
-                    text = f"the runs start from each other: {path}"
-                    yield Problem(("runs", cycle[0], "start"), text)
-                reported |= set(cycle)
-                break
-            chain.append(start.run)
+        yield from follow(name, ())

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ssl_collapse.config.summary import EPOCH_FOLDER, TRAINING_FOLDER
+
 
 class Paths:
     """The patterns of all results under one folder; `{epoch}` is written with four digits.
@@ -19,11 +21,11 @@ class Paths:
         self.packed = f"{dataset}/{{split}}.h5"
         self.ordering = f"{dataset}/ordering-seed{{seed}}.npy"
 
-        training = f"{root}/runs/{{run}}/seed{{seed}}"
+        training = f"{root}/{TRAINING_FOLDER}"
         self.training = f"{training}/training.csv"
         self.checkpoints = f"{training}/checkpoints"
 
-        self.epoch = f"{training}/epoch{{epoch}}"
+        self.epoch = f"{root}/{EPOCH_FOLDER}"
         self.encoder = f"{self.epoch}/encoder.safetensors"
         self.projector = f"{self.epoch}/projector.safetensors"
         layer = f"{self.epoch}/{{layer}}"
@@ -43,6 +45,7 @@ class Paths:
 
         self.logs = f"{root}/logs"
         self.state = f"{root}/state/{{run}}/seed{{seed}}"
+        self.store = f"{root}/store"
         self.arguments = f"{root}/state/arguments"
 
 

@@ -6,18 +6,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ssl_collapse.config.checkpoints import ImportEncoderSpec, PreprocessingConfig
 from ssl_collapse.config.dataset import ImageSource, OrderingSpec, PackSpec
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec, ViewMeasuresSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
-from ssl_collapse.config.families import model_module
+from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
+from ssl_collapse.config.methods import distillation
+from ssl_collapse.config.methods.distillation import TeacherConfig
 from ssl_collapse.config.paper import missing_figures, paper_figures
-from ssl_collapse.config.pretrain import PretrainSpec, Recipe
+from ssl_collapse.config.pretrain import Augmentation, PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.plan.checkpoints import analyzed_epochs, files_of
 from ssl_collapse.plan.paths import PROJECTOR
+from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import file_sha256
-from ssl_collapse.runtime.folders import refuse_irregular
+
+# Where a run of files may have one: key of the config, and split
+FILES = [("representations", "train"), ("representations", "val"), ("targets", "train")]
+FILES += [("targets", "val"), ("spectrum", "")]
+FILE_EPOCH = 1  # files are measured as if they were the only epoch of a training
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,6 @@ class Point:
     run: str
     seed: int
     epoch: int
-
-    @property
-    def folder(self) -> str:
-        """Its folder under results/."""
-        return f"runs/{self.run}/seed{self.seed}/epoch{self.epoch:04d}"
 
 
 class Plan:
@@ -46,34 +49,75 @@ class Plan:
             for name, config in experiment.datasets.items()
             if config.source.files()
         }
+        self._brought = {
+            (name, key, split): _file_digest(("runs", name, key, *filter(None, [split])), path)
+            for name, run in experiment.files.items()
+            for key, split in FILES
+            if (path := run.path(key, split)) is not None
+        }
+        self._checkpoints = {n: files_of(run) for n, run in experiment.checkpoints.items()}
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
         return self.experiment.runs[name]
 
     def dataset_of(self, run: str) -> DatasetConfig:
-        """The dataset that a run trains on."""
-        return self.experiment.datasets[self.run(run).dataset]
+        """The dataset that a run trains on, or of checkpoints is measured on."""
+        return self.experiment.datasets[self.dataset_name(run)]
+
+    def dataset_name(self, run: str) -> str:
+        """What that dataset is called."""
+        if run in self.experiment.checkpoints:
+            return self.experiment.checkpoints[run].dataset
+        return self.run(run).dataset
 
     def evaluated_on(self, run: str) -> str:
         """The name of the dataset whose representations are measured."""
-        return self.run(run).evaluate_on or self.run(run).dataset
+        asked = None if run in self.experiment.checkpoints else self.run(run).evaluate_on
+        return asked or self.dataset_name(run)
 
     @cached_property
     def points(self) -> list[Point]:
-        """Every analysed epoch of every seed of every run, in the config's order."""
+        """Every analysed epoch of every seed of every run, in the config's order; then files."""
         return [
-            Point(name, seed, epoch)
-            for name, run in self.experiment.runs.items()
-            for seed in run.seeds
-            for epoch in run.analyzed_epochs()
+            *(
+                Point(name, seed, epoch)
+                for name, run in self.experiment.runs.items()
+                for seed in run.seeds
+                for epoch in run.analyzed_epochs()
+            ),
+            *(
+                Point(name, 0, epoch)
+                for name, run in self.experiment.checkpoints.items()
+                for epoch in analyzed_epochs(run)
+            ),
+            *(Point(name, 0, FILE_EPOCH) for name in self.experiment.files),
         ]
+
+    def last_epoch(self, run: str) -> int:
+        """The epoch that a run ends with; a run of files has but one."""
+        if run in self.experiment.checkpoints:
+            return max(self._checkpoints[run])
+        runs = self.experiment.runs
+        return runs[run].epochs if run in runs else FILE_EPOCH
+
+    def file(self, run: str, key: str, split: str = "") -> str:
+        """Where a file of a run of files lies; "" where there is none."""
+        path = self.experiment.files[run].path(key, split)
+        return "" if path is None else str(path)
+
+    def teacher(self, run: str, seed: int) -> Point | None:
+        """Whose encoder a student learns from."""
+        teacher = teacher_of(self.run(run))
+        if teacher is None:
+            return None
+        return Point(teacher.run, seed if teacher.seed is None else teacher.seed, teacher.epoch)
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
-        runs = self.experiment.runs
-        measured = {self.evaluated_on(name) for name in runs}
-        return sorted({run.dataset for run in runs.values()} | measured)
+        experiment = self.experiment
+        runs = [*experiment.runs, *experiment.checkpoints]
+        return sorted({of(run) for run in runs for of in (self.dataset_name, self.evaluated_on)})
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
@@ -91,8 +135,13 @@ class Plan:
             for run in wanted
             for point in self.points
             if point.run == run
-            # epoch 0 is the baseline of every figure
-            and point.epoch in (0, self.run(run).epochs if figure.epoch == "last" else figure.epoch)
+            and (
+                point.epoch == 0  # the baseline of every figure
+                or (
+                    (figure.epoch in ("last", point.epoch))
+                    and (figure.epoch != "last" or point.epoch == self.last_epoch(run))
+                )
+            )
         ]
 
     def figure_trainings(self, name: str) -> list[Point]:
@@ -164,13 +213,18 @@ class Plan:
         """sha256 of the files that datasets name under `key`, by dataset."""
         datasets = self.experiment.datasets.items()
         paths = {name: getattr(dataset, key) for name, dataset in datasets}
-        return {name: _file_digest(name, key, path) for name, path in paths.items() if path}
+        return {
+            name: _file_digest(("datasets", name, key), Path(path).expanduser())
+            for name, path in paths.items()
+            if path
+        }
 
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
         config = self.experiment.datasets[dataset]
         side = None if config.pack == "original" else config.sizes()[0]
-        return PackSpec(shorter_side=side).to_spec()
+        quality = config.jpeg_quality if config.pack == "jpeg" else None
+        return PackSpec(shorter_side=side, jpeg_quality=quality).to_spec()
 
     def ordering(self, dataset: str, seed: int) -> dict[str, Any]:
         """The seed of the permutation, or the digest of the user's own."""
@@ -203,6 +257,38 @@ class Plan:
         """How images are prepared for the encoder."""
         return RepresentSpec(**self._prepared(self.evaluated_on(run))).to_spec()
 
+    def import_representations(self, run: str, split: str) -> dict[str, Any]:
+        """The digests of a run's files of one split."""
+        keys = ("representations", "targets")
+        return {k: self._brought[run, k, split] for k in keys if (run, k, split) in self._brought}
+
+    def import_spectrum(self, run: str) -> dict[str, Any]:
+        """The digest of a run's spectrum, and the settings of the measures."""
+        return {"spectrum": self._brought[run, "spectrum", ""], **self.collapse()}
+
+    def checkpoint(self, run: str, epoch: int) -> Path:
+        """The file that an epoch of a run of checkpoints is in; of epoch 0, the last one."""
+        files = self._checkpoints[run]
+        return files.get(epoch) or files[max(files)]
+
+    def import_encoder(self, run: str, epoch: int) -> dict[str, Any]:
+        """The digest of a checkpoint, and what was written of its encoder and its images."""
+        config, dataset = self.experiment.checkpoints[run], self.dataset_of(run)
+        resize, crop = dataset.written_sizes()
+        written = {key: getattr(dataset, key) for key in ("mean", "std")}
+        under = PreprocessingConfig(
+            resize=resize,
+            crop=crop,
+            **{key: v for key, v in written.items() if key in dataset.model_fields_set},
+        )
+        path = self.checkpoint(run, epoch)
+        return ImportEncoderSpec(
+            checkpoint=_file_digest(("runs", run, "checkpoint"), path),
+            epoch=epoch,
+            backbone=config.backbone,
+            preprocessing=config.preprocessing.over(under),
+        ).to_spec()
+
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
         return self.experiment.evaluation.collapse.to_spec()
@@ -223,9 +309,9 @@ class Plan:
         if views is None:
             raise KeyError("evaluation.views is not set")
         kept = {key: prepared[key] for key in ("crop", "mean", "std")}
-        return ViewMeasuresSpec(
-            **dict(views), **kept, augmentation=self.run(run).augmentation
-        ).to_spec()
+        trained = self.experiment.runs.get(run)  # of a checkpoint brought along: SimSiam's
+        augmentation = trained.augmentation if trained else Augmentation()
+        return ViewMeasuresSpec(**dict(views), **kept, augmentation=augmentation).to_spec()
 
     def knn(self) -> dict[str, Any]:
         """The k-NN protocol."""
@@ -236,6 +322,13 @@ class Plan:
         """The linear probes, by the names of their results."""
         probe = self.experiment.evaluation.probe
         return probe.probes() if probe else {}
+
+    def probes_of(self, run: str) -> dict[str, ProbeSpec]:
+        """Those of them that a run has: of files, that on representations alone."""
+        files = self.experiment.files.get(run)
+        if files is None:
+            return self.probes
+        return {n: p for n, p in self.probes.items() if p.mode == "cached" and files.has_val}
 
     def probe(self, run: str, name: str = "probe") -> dict[str, Any]:
         """A linear probe's settings, in full mode with how its images are prepared."""
@@ -251,7 +344,28 @@ class Plan:
 
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
-        return [self._row(point) for point in self.points]
+        return [
+            self._row(point) if point.run in self.experiment.runs else self._brought_row(point)
+            for point in self.points
+        ]
+
+    def _brought_row(self, point: Point) -> dict[str, Any]:
+        """Of what was trained elsewhere: it has no recipe."""
+        files = self.experiment.files.get(point.run)
+        run = files or self.experiment.checkpoints[point.run]
+        return SummaryRow(
+            run=point.run,
+            seed=point.seed,
+            epoch=point.epoch,
+            final=point.epoch == self.last_epoch(point.run),
+            dataset=None if files else self.dataset_name(point.run),
+            recipe=None,
+            share=run.share,
+            views=files is None and self.experiment.evaluation.views is not None,
+            knn=files is None or files.has_val,
+            probe="probe" in self.probes_of(point.run),
+            probe_cached="probe-cached" in self.probes_of(point.run),
+        ).to_spec()
 
     def _row(self, point: Point) -> dict[str, Any]:
         run = self.run(point.run)
@@ -282,21 +396,27 @@ class Plan:
         return ReportSpec(
             title=experiment.title,
             description=experiment.description,
-            runs=list(experiment.runs),
+            runs=experiment.all_runs(),
             figures=list(experiment.figures),  # the order of the page
             missing=missing_figures(experiment.figures) if experiment.figures == story else [],
         ).to_spec()
 
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
-        return self._modules(self.run(run).backbone, self.run(run).method)
+        own, teacher = self.run(run), teacher_of(self.run(run))
+        others = self.backbone_modules(teacher.run) if teacher else ()
+        return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
 
     def layer_modules(self, run: str, layer: str) -> tuple[str, ...]:
         """Modules that rebuilding the network up to a layer imports by computed name."""
         return self.model_modules(run) if layer else self.backbone_modules(run)
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
-        """Modules that rebuilding a run's encoder imports by computed name."""
+        """Modules that rebuilding a run's encoder imports by computed name; files have none."""
+        if run in self.experiment.files:
+            return ()
+        if run in self.experiment.checkpoints:  # whose files may hold any
+            return all_backbone_modules()
         return self._modules(self.run(run).backbone)
 
     @staticmethod
@@ -304,9 +424,17 @@ class Plan:
         return tuple(name for c in configs for name in (type(c).__module__, model_module(c)))
 
 
+def teacher_of(run: RunConfig) -> TeacherConfig | None:
+    """The encoder that a run learns from."""
+    return run.method.teacher if isinstance(run.method, distillation.Config) else None
+
+
 def _recipe(run: RunConfig) -> dict[str, Any]:
-    """The keys of a run that change the trained weights."""
-    return {name: getattr(run, name) for name in Recipe.model_fields}
+    """The keys of a run that change the trained weights; a teacher does so by its content."""
+    keys = {name: getattr(run, name) for name in Recipe.model_fields}
+    if teacher_of(run):
+        keys["method"] = run.method.model_copy(update={"teacher": None})
+    return keys
 
 
 def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
@@ -315,19 +443,19 @@ def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
 
     try:
         return {
-            split: [file_sha256(path) for path in stored_files(source.kind, patterns)]
+            split: [digest_of(path) for path in stored_files(source.recipe()["kind"], patterns)]
             for split, patterns in source.files().items()
         }
     except (OSError, UserError) as error:
         raise UserError(f"datasets.{dataset}.source: {error}") from None
 
 
-def _file_digest(dataset: str, key: str, path: str) -> str:
-    """sha256 of a user's ordering or subset, small files: an index of 8 bytes for each image."""
-    file = Path(path).expanduser()
+def _file_digest(key: tuple[str, ...], file: Path) -> str:
+    """sha256 of a user's file; UserError names its key in the config where it cannot be read."""
     try:
-        refuse_irregular(file)
-        return file_sha256(file)
+        return digest_of(file)
     except OSError as error:
-        text = f"{path} cannot be read: {error.strerror}"
-        raise UserError(f"datasets.{dataset}.{key}: {text}") from None
+        text = f"{'.'.join(key)}: {file} cannot be read: {error.strerror}"
+        if key[0] == "runs":
+            text += "; `folder`, of the run or under `defaults`, says where files lie"
+        raise UserError(text) from None

@@ -30,6 +30,10 @@ class State:
     date: int  # mtime in ns of a sidecar that vouches for it
     identity: tuple[tuple[str, int, int, int, int], ...]  # name, size, mtime, ctime, inode
 
+    def but_for_links(self) -> list[tuple[str, int, int, int]]:
+        """All but the ctime, which changes, too, when a file gets or loses another name."""
+        return [(name, size, mtime, inode) for name, size, mtime, _, inode in self.identity]
+
 
 def files_of(folder: Path) -> list[Path]:
     """A folder's files in the order of their names, without hidden ones."""

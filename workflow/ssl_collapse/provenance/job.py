@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
-from ssl_collapse.provenance.content import Look, Looks, State, content, digest, look, vouch
+from ssl_collapse.provenance.content import Look, Looks
 from ssl_collapse.provenance.judge import Planned, judge
-from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
+from ssl_collapse.provenance.record import Record
+from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.runtime.command_line import (
     RANK,
     explain,
@@ -20,13 +20,10 @@ from ssl_collapse.runtime.command_line import (
     set_up_logging,
     text,
 )
-from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import write_text
 
 LIBRARY = Path(__file__).parents[2]
-
-
 Main = Callable[[argparse.Namespace], Callable[[], None] | None]
+_begun: dict[str | None, Record] = {}  # of a job that is not in the store, by its request
 
 
 def run(parser: argparse.ArgumentParser, main: Main) -> None:
@@ -41,23 +38,56 @@ def run(parser: argparse.ArgumentParser, main: Main) -> None:
     parser.add_argument("--provenance", help=argparse.SUPPRESS)
     args = parser.parse_args()
     refuse_overwriting(parser, args)
-    set_up_logging(args.log)
+    record = _begun.pop(args.provenance, None)
+    if record is None:
+        set_up_logging(args.log)
     try:
         if "spec" in args:
             args.spec = text(args.spec)
         if args.provenance and RANK is None:
-            request = Request.model_validate_json(text(args.provenance))
-            record = Record(request, args.spec, Path(sys.argv[0]), LIBRARY)
-            finish = main(args)
-            record.write()
-        else:
-            record, finish = None, main(args)
-        if finish is not None and RANK is None:
+            _run(record or _record(args), args, main)
+        elif (finish := main(args)) is not None and RANK is None:
             finish()
-        for output in record.request.outputs if record and finish else ():
-            Look.at(Path(output)).confirm()  # files that were linked to the state have a new ctime
     except Exception as error:
         sys.exit(explain(error))
+
+
+def _run(record: Record, args: argparse.Namespace, main: Main) -> None:
+    finish = main(args)
+    record.write()
+    if finish is not None:
+        finish()
+        for output in record.outputs:
+            Look.at(output).confirm()  # files that were linked to the state have a new ctime
+    record.publish()
+
+
+def take_from_store() -> bool:
+    """Whether the job of this command line is done with results of the store.
+
+    Of the command line only what `run` adds to every script's is looked at.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--spec", "--log", "--provenance"):
+        parser.add_argument(name)
+    args, _ = parser.parse_known_args()
+    if args.provenance is None:
+        return False
+    set_up_logging(Path(args.log) if args.log else None)
+    try:
+        args.spec = text(args.spec)
+        record = _record(args)
+        taken = record.take()
+    except Exception as error:
+        sys.exit(explain(error))
+    if not taken:
+        _begun[args.provenance] = record
+    return taken
+
+
+def _record(args: argparse.Namespace) -> Record:
+    request = Request.model_validate_json(text(args.provenance))
+    return Record(request, args.spec, Path(sys.argv[0]), LIBRARY)
 
 
 def made_meanwhile(args: argparse.Namespace) -> bool:
@@ -76,67 +106,3 @@ def made_meanwhile(args: argparse.Namespace) -> bool:
         plugins=tuple(request.plugins),
     )
     return judge(planned, Looks()) is None
-
-
-class Record:
-    """What a job was made from, noted before it starts and written when it has succeeded."""
-
-    def __init__(self, request: Request, spec: str, script: Path, root: Path) -> None:
-        """UserError where an input or the code is not what it was when the job was planned."""
-        self.request, self.spec, self.script, self.root = request, spec, script, root
-        if self._code() != request.code:
-            raise UserError("the code has changed since this job was planned; start again")
-        self.modules = module_digests(script, root, tuple(request.plugins))
-        self.states = {path: _look(path) for path in request.inputs}
-        self.inputs = {named(path, request.results): _read(path) for path in request.inputs}
-
-    def write(self) -> None:
-        """Describe every output; UserError where inputs or code changed while the job ran."""
-        for path, state in self.states.items():
-            if _look(path) != state:
-                raise UserError(f"{path} has changed while this job read it; start again")
-        forget()
-        if self._code() != self.request.code:
-            raise UserError("the code has changed while this job ran; start again")
-        for output in map(Path, self.request.outputs):
-            self._describe(output)
-
-    def _describe(self, output: Path) -> None:
-        before = look(output)
-        sidecar = Sidecar(
-            rule=self.request.rule,
-            spec=self.spec,
-            code=self.request.code,
-            modules=self.modules,
-            inputs=self.inputs,
-            bytes=before.bytes,
-            sha256=digest(output),
-        )
-        noted = path_of(output)
-        write_text(noted, sidecar.model_dump_json(indent=1) + "\n")
-        # Two jobs that make one result at once: a sidecar must not vouch for the other's.
-        if look(output) != before:
-            noted.unlink(missing_ok=True)
-            raise UserError(f"{output}: another process has just written it; start again")
-        vouch(output, before)
-
-    def _code(self) -> str:
-        plugins = tuple(self.request.plugins)
-        return equal_code(self.request.rule, code_digest(self.script, self.root, plugins))
-
-
-def _look(path: str) -> State:
-    try:
-        return look(Path(path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _read(path: str) -> str:
-    found, sidecar = content(Path(path)), read_sidecar(Path(path))
-    if sidecar is not None and sidecar.sha256 != found:
-        raise UserError(
-            f"{path} is not what {path_of(Path(path)).name} says: it was changed after it was "
-            "made; start again, and it is made again first"
-        )
-    return found

@@ -23,6 +23,11 @@ class Request(StrictModel):
     inputs: list[str]
     outputs: list[str]
     results: str = "results"  # the folder of results, from the working directory
+    roles: list[str] = []  # of each input: the name that the rule has for it
+    parts: list[str] = []  # of each output, likewise
+    label: str = ""  # what the result says of its own name, which no spec holds
+    store: str = ""  # the folder of the store; none: nothing is taken, nothing kept
+    everyone: bool = False  # whether what other users put there is taken
 
 
 class Sidecar(StrictModel):

@@ -19,13 +19,16 @@ def choose_device(name: str, gpus: int = 1) -> torch.device:
     # Before torch looks for CUDA, which it does only once; a torch for the CPU needs no GPU.
     claimed = claim_gpus(gpus) if torch.version.cuda and rank is None else 0
     if not torch.cuda.is_available():
-        if name == "cuda":
+        if name == "cuda" and not claimed:
             raise UserError("runtime.device is `cuda` but no GPU is visible; use `auto` or `cpu`")
-        return torch.device("cpu")
-    seen = torch.cuda.device_count()
+        seen = 0
+    else:
+        seen = torch.cuda.device_count()
     if claimed and seen != claimed:
         raise UserError(
             f"this job holds {claimed} GPUs but CUDA sees {seen}; is CUDA_VISIBLE_DEVICES changed "
-            "within the job, or a driver missing?"
+            "within the job, or a driver missing? (`runtime: {device: cpu}` does without)"
         )
+    if not seen:
+        return torch.device("cpu")
     return torch.device(f"cuda:{rank}" if rank else "cuda")

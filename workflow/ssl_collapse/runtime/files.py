@@ -26,7 +26,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     try:
         yield temporary
         _fsync(temporary)
@@ -59,7 +59,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     On any error it is removed and `path` stays as it was. Its files are not flushed to disk one by
     one: ten thousand fsyncs take minutes.
     """
-    temporary = _temporary(path)
+    temporary = temporary_beside(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -71,7 +71,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _temporary(path: Path) -> Path:
+def link(source: Path, target: Path) -> None:
+    """A second name for a file; a copy where there can be none, as on another file system.
+
+    A copy, too, of what we may not write: Snakemake would not have it replaced.
+    """
+    try:
+        if not os.access(source, os.W_OK):
+            raise PermissionError
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def temporary_beside(path: Path) -> Path:
     """A name beside `path` for this process alone; its folder exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
@@ -81,11 +94,21 @@ def _temporary(path: Path) -> Path:
 def _remove_leftovers(path: Path) -> None:
     """Remove what processes of this machine left that live no more."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*.tmp"):
-        if not _is_alive(int(leftover.name.split(".")[-2])):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+        if is_left_over(leftover):
+            remove(leftover)
+
+
+def is_left_over(temporary: Path) -> bool:
+    """Whether a `temporary_beside` is of a process of this machine that lives no more."""
+    return f".{HOST}." in temporary.name and not _is_alive(int(temporary.name.split(".")[-2]))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that can be removed of it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,7 +7,6 @@ job fails; its identity keeps another recipe, other code and other inputs from r
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import atomic_folder, file_sha256, write_text
+from ssl_collapse.runtime.files import atomic_folder, file_sha256, link, write_text
 from ssl_collapse.runtime.interruption import Budget, Cadence
 
 logger = logging.getLogger("ssl_collapse")
@@ -113,7 +112,7 @@ class SavedState:
                 )
         with atomic_folder(folder) as temporary:
             for name in self.digests:
-                _link(self.checkpoints / name, temporary / name)
+                link(self.checkpoints / name, temporary / name)
 
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
@@ -121,10 +120,3 @@ class SavedState:
         for parent in list(self.folder.parents)[:2]:
             if parent.name and parent.name != "state" and not any(parent.iterdir()):
                 parent.rmdir()
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links, or another one
-        shutil.copy2(source, target)

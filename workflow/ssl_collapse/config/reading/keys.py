@@ -1,15 +1,12 @@
-"""Which keys the config may have at a place, and the nearest to one that it may not."""
+"""What the config may hold at a place, by its schema, and the nearest to what it may not."""
 
 import re
-import types
-import typing
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel
-
-from ssl_collapse.config.experiment import Experiment
+from ssl_collapse.config.reading.schema import FILLED, Node, choices, members, models
+from ssl_collapse.config.types import TAGS
 
 MOST_LISTED = 50
 
@@ -19,18 +16,42 @@ def allowed_keys(path: Sequence[str], raw: Any) -> list[str]:
 
     raw: the config, which says by `kind`, `arch` or `name` which member of a union is meant.
     """
-    found, raw = _at(path, raw)
-    models = _meant([p for annotation in found for p in parts(annotation)], raw)
-    keys = dict.fromkeys(key for model in models for key in model.model_fields)
-    if not path:
-        return [*(key for key in keys if key != "sweeps"), "defaults"]
-    return list(keys)
+    keys = dict.fromkeys(key for node in _at(path, raw) for key in node.get("properties", ()))
+    return list(keys) if path else [*(key for key in keys if key not in FILLED), "defaults"]
 
 
 def tags(path: Sequence[str], raw: Any) -> list[str]:
     """The values that the key at `path` may have, over all members of a union."""
-    found, _ = _at(path, raw)
-    return [str(value) for annotation in found for value in typing.get_args(annotation)]
+    return [choice for node in _at(path, raw) for choice in choices(node)]
+
+
+def below(nodes: Iterable[Node], key: str) -> Iterator[Node]:
+    """The nodes below `key` in mappings and lists."""
+    for node in nodes:
+        inner = [*node.get("patternProperties", {}).values()]
+        inner += [node["items"]] if "items" in node else []
+        for part in [node["properties"][key]] if key in node.get("properties", ()) else inner:
+            yield from members(part)
+
+
+def _at(path: Sequence[str], raw: Any) -> list[Node]:
+    """The nodes at `path`; where a tag tells which mapping is meant, only that."""
+    nodes = [models()]
+    for key in path:
+        nodes = list(below(nodes, key))
+        raw = raw.get(key) if isinstance(raw, dict) else None
+        nodes = [node for node in nodes if _is_tagged(node, raw)] or nodes
+    return nodes
+
+
+def _is_tagged(node: Node, raw: Any) -> bool:
+    inner = node.get("properties", {})
+    return isinstance(raw, dict) and any(_fits(raw.get(t), inner.get(t, {})) for t in TAGS)
+
+
+def _fits(word: Any, node: Node) -> bool:
+    matching = "pattern" in node and isinstance(word, str) and re.match(node["pattern"], word)
+    return word in choices(node) or bool(matching)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -55,61 +76,3 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 def listed(names: Sequence[str]) -> str:
     """The names, or where they are too many for a message, the first of them."""
     return ", ".join([*names[:MOST_LISTED], *(["..."] if len(names) > MOST_LISTED else [])])
-
-
-def parts(annotation: Any) -> Iterator[Any]:
-    """The members of unions and optionals, without `Annotated`."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        yield from parts(typing.get_args(annotation)[0])
-    elif origin in (typing.Union, types.UnionType):
-        for part in typing.get_args(annotation):
-            yield from parts(part)
-    else:
-        yield annotation
-
-
-def _at(path: Sequence[str], raw: Any) -> tuple[list[Any], Any]:
-    """The annotations at `path`, and what the config has there."""
-    found: list[Any] = [Experiment]
-    for part in path:
-        found = [a for annotation in found for a in _below(annotation, part, raw)]
-        raw = _item(raw, part)
-    return found, raw
-
-
-def _below(annotation: Any, part: str, raw: Any) -> Iterator[Any]:
-    members = list(parts(annotation))
-    for model in _meant(members, raw):
-        if part in model.model_fields:
-            yield model.model_fields[part].annotation
-    for member in members:
-        origin, arguments = typing.get_origin(member), typing.get_args(member)
-        if origin is dict:
-            yield arguments[1]
-        elif origin in (list, tuple):
-            yield arguments[0]
-
-
-def _meant(members: Iterable[Any], raw: Any) -> list[type[BaseModel]]:
-    """The models among the members; where a tag tells which one is meant, only that."""
-    models = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
-    tagged = [model for model in models if _has_tag(model, raw)]
-    return tagged or models
-
-
-def _has_tag(model: type[BaseModel], raw: Any) -> bool:
-    for tag in ("kind", "arch", "name"):
-        if tag in model.model_fields and isinstance(raw, dict):
-            values = typing.get_args(model.model_fields[tag].annotation)
-            if isinstance(raw.get(tag), str) and raw[tag] in values:
-                return True
-    return False
-
-
-def _item(raw: Any, part: str) -> Any:
-    if isinstance(raw, dict):
-        return raw.get(part)
-    if isinstance(raw, list) and re.fullmatch(r"\d+", part) and int(part) < len(raw):
-        return raw[int(part)]
-    return None

@@ -1,38 +1,32 @@
 """Validation errors in the words of the person who wrote the YAML."""
 
 import json
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from ssl_collapse.config.reading.keys import allowed_keys, nearest, suggestion, tags
 
 _LONGEST = 80  # characters of a value
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-_MAPPING = ("dict_type", "model_type", "model_attributes_type", "union_tag_not_found")
-_TYPES = {
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "string_type": "text",
-    "string_unicode": "text of whole Unicode characters",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "tuple_type": "a list",
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+_WORDS = {  # pydantic's, and plainer ones
+    r"Input should be": "it must be",
+    r"(List|Tuple|String|Dictionary) should have": "it must have",
+    r" after validation.*": "",
+    r"a valid integer": "a whole number",
+    r"a valid boolean": "true or false",
+    r"a valid string": "text",
+    r"a valid (list|tuple)": "a list",
+    r"a valid ": "a ",
+    r"greater than or equal to": "at least",
+    r"less than or equal to": "at most",
 }
-_BOUNDS = {
-    "greater_than": ("more than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-    "too_short": ("a list of at least", "min_length"),
-    "too_long": ("a list of at most", "max_length"),
-    "string_too_long": ("at most", "max_length"),
-}
-_UNITS = {"too_short": " values", "too_long": " values", "string_too_long": " characters long"}
 
 
 @dataclass(frozen=True)
@@ -65,93 +59,63 @@ def describe(error: ValidationError, raw: dict[str, Any]) -> Iterator[Problem]:
     """Every error of a failed validation of `raw`, one per key."""
     items: dict[tuple[str, ...], list[Any]] = {}
     for item in error.errors(include_url=False):
-        path = tuple(_keys(item["loc"], item["type"], raw))
-        items.setdefault(path, []).append(item)
+        # a list may count as too short because what stands in it is wrong
+        if item["type"] != "too_short" or len(item["input"]) < item["ctx"]["min_length"]:
+            path = tuple(_keys(item["loc"], item["type"], raw))
+            items.setdefault(path, []).append(item)
     for path, found in items.items():
-        if found[0]["type"] == "extra_forbidden":
-            known = allowed_keys(path[:-1], raw)
-            text = f"unknown key (its value is {shown(found[0]['input'])})"
-            yield Problem(path, text + suggestion(path[-1], known))
-        elif found[0]["type"].startswith("union_tag"):
-            yield _wrong_tag(path, found[0], raw)
-        elif not _only_too_short(path, found, items):
-            yield Problem(path, _text(found, allowed_keys(path, raw)))
+        if found[0]["type"].startswith("union_tag"):
+            path = (*path, found[0]["ctx"]["discriminator"].strip("'"))
+        yield Problem(path, _text(path, found, raw))
 
 
 def _keys(location: tuple[int | str, ...], kind: str, raw: Any) -> Iterator[str]:
     """Drop what pydantic adds to a location: the tags of unions and the names of validators."""
-    *parents, last = location
-    for part in parents:
-        if _has(raw, part):
-            raw = raw[part]
+    for part in location:
+        inside = isinstance(raw, dict) and part in raw
+        inside |= isinstance(raw, list) and isinstance(part, int) and part < len(raw)
+        raw = raw[part] if inside else raw
+        if inside or (kind == "missing" and part == location[-1]):
             yield str(part)
-    if _has(raw, last) or (kind == "missing" and isinstance(raw, dict)):
-        yield str(last)
 
 
-def _has(raw: Any, part: int | str) -> bool:
-    if isinstance(raw, list):
-        return isinstance(part, int) and part < len(raw)
-    return isinstance(raw, dict) and part in raw
+def _text(path: tuple[str, ...], found: list[Any], raw: dict[str, Any]) -> str:
+    kind, value, context = found[0]["type"], found[0]["input"], found[0].get("ctx", {})
+    wrong = f"{shown(value)} is not allowed"
+    match kind:
+        case "missing":
+            return "missing; this key is required"
+        case "value_error":
+            return str(context["error"])
+        case "extra_forbidden":
+            known = suggestion(path[-1], allowed_keys(path[:-1], raw))
+            return f"unknown key (its value is {shown(value)}){known}"
+        case "union_tag_not_found":
+            return f"missing; it must be one of {', '.join(tags(path, raw))}"
+        case "union_tag_invalid":
+            return _choice(value[path[-1]], tags(path, raw))
+        case "literal_error" if len(found) == 1:
+            return _choice(value, re.findall(r"'([^']*)'", context["expected"]))
+        case "string_pattern_mismatch" if found[0]["loc"][-1] == "[key]":
+            return f"{wrong}; use letters, digits, `_`, `-` and `.`, a letter or digit first"
+        case "string_pattern_mismatch":
+            return f"{wrong}; it must be a column of summary.csv"
+    if len(found) == 1 and (unquoted := _unquoted(value, kind)):
+        return f"{value!r} is text to YAML; write {unquoted} (nested in `--config`, all is text)"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f"{wrong}; it must be text (in quotes: '{shown(value)}')"
+    wishes = dict.fromkeys(_wish(item, allowed_keys(path, raw)) for item in found)
+    return f"{wrong}; {' or '.join(wishes).replace(' or it must be ', ' or ')}"
 
 
-def _only_too_short(path: tuple[str, ...], found: list[Any], items: Any) -> bool:
-    """A list that counts as too short because what stands in it is wrong."""
-    below = (other for other in items if len(other) > len(path) and other[: len(path)] == path)
-    return found[0]["type"] == "too_short" and any(below)
-
-
-def _wrong_tag(path: tuple[str, ...], item: Any, raw: dict[str, Any]) -> Problem:
-    context, value = item["ctx"], item["input"]
-    tag = context["discriminator"].strip("'")
-    if not isinstance(value, dict):
-        return Problem(path, f"{shown(value)} is not allowed; it must be a mapping with `{tag}`")
-    path = (*path, tag)
-    if item["type"] == "union_tag_not_found":
-        return Problem(path, f"missing; it must be one of {', '.join(tags(path, raw))}")
-    return Problem(path, _choice(value.get(tag), _words(context["expected_tags"])))
-
-
-def _text(items: list[Any], keys: Sequence[str]) -> str:
-    item = items[0]
-    kind, value, context = item["type"], item["input"], item.get("ctx", {})
-    if kind == "missing":
-        return "missing; this key is required"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "string_pattern_mismatch":
-        if item["loc"][-1] != "[key]":
-            return f"{shown(value)} is not allowed; it must be a column of summary.csv"
-        letters = "letters, digits, `_`, `-` and `.`, a letter or digit first"
-        return f"{shown(value)} is not allowed; use {letters}"
-    number = _number_as_text(value, kind) if len(items) == 1 else None
-    if number is not None:
-        return number
-    if kind == "literal_error" and len(items) == 1:
-        return _choice(value, _words(context["expected"]))
-    if kind in ("too_short", "string_too_short") and not value:
-        return f"{shown(value)} is empty; give at least {context['min_length']} {_entry(value)}"
-    expected = " or ".join(_expected(i, keys) for i in items)
-    quoted = kind == "string_type" and isinstance(value, bool | int | float)
-    hint = f" (in quotes: '{shown(value)}')" if quoted else ""
-    return f"{shown(value)} is not allowed; it must be {expected}{hint}"
-
-
-def _expected(item: Any, keys: Sequence[str]) -> str:
-    """What is allowed, as the end of a sentence."""
-    kind, context = item["type"], item.get("ctx", {})
-    if kind in _BOUNDS:
-        word, bound = _BOUNDS[kind]
-        return f"{word} {context[bound]:.10g}{_UNITS.get(kind, '')}"
-    if kind == "literal_error":
-        return str(context["expected"])
-    if kind in _MAPPING:
-        return f"a mapping with keys out of {', '.join(keys)}" if keys else "a mapping of names"
-    return _TYPES.get(kind) or f"otherwise ({item['msg']})"
-
-
-def _entry(value: Any) -> str:
-    return "character" if isinstance(value, str) else "entry"
+def _wish(item: Any, keys: list[str]) -> str:
+    if item["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        of = f"with keys out of {', '.join(keys)}" if keys else "of names"
+        return f"it must be a mapping {of}"
+    text = str(item["msg"])
+    for pattern, words in _WORDS.items():
+        text = re.sub(pattern, words, text)
+    return text
 
 
 def _choice(value: Any, allowed: list[str]) -> str:
@@ -161,26 +125,13 @@ def _choice(value: Any, allowed: list[str]) -> str:
     return f"{shown(value)} is not allowed; it must be {one_of}{', '.join(allowed)}{hint}"
 
 
-def _words(expected: str) -> list[str]:
-    return expected.replace("'", "").replace(" or ", ", ").split(", ")
-
-
-def _number_as_text(value: Any, kind: str) -> str | None:
-    """How to write what is a number or a truth value in quotes; None if it is something else."""
+def _unquoted(value: Any, kind: str) -> str | None:
+    """How YAML writes the number or truth value that a text looks like; None if it is neither."""
     if kind == "bool_type" and value in ("true", "false"):
-        return f"{value!r} is text; write it without quotes"
-    if kind not in ("float_type", "int_type") or not isinstance(value, str):
+        return str(value)
+    if not (kind in ("float_type", "int_type") and isinstance(value, str)):
         return None
-    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", value, re.IGNORECASE | re.ASCII):
-        return None
-    number = float(value)
+    number = float(value) if _NUMBER.fullmatch(value) else math.nan
     if kind == "int_type":
-        whole = number.is_integer()
-        return f"{value!r} is text to YAML; write {int(number)}" if whole else None
-    mantissa, _, exponent = value.lower().partition("e")
-    if not exponent:
-        return f"{value!r} is text; write it without quotes"
-    fixed = f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"
-    if exponent[0] not in "+-":
-        fixed = fixed.replace("e", "e+")
-    return f"{value!r} is text to YAML; write {fixed} (a dot and a sign make it a number)"
+        return str(int(number)) if number.is_integer() else None
+    return yaml.safe_dump(number).split()[0] if math.isfinite(number) else None

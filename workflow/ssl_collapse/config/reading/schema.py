@@ -5,13 +5,20 @@
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.experiment import Experiment
+from ssl_collapse.config.files import FileRun
+from ssl_collapse.config.paper import PAPER
+from ssl_collapse.config.types import TAGS
 
 Node = dict[str, Any]
 SCHEMA, REFERENCE = "config.schema.json", "docs/CONFIG.md"
+FILLED = ("files", "checkpoints")  # sections that are filled in, not written
 _INTRODUCTION = """\
 # Every key of the config
 
@@ -27,27 +34,43 @@ def config_schema() -> Node:
     No section is required, since a file may be laid over another one, and no key of a run, since
     `defaults` may hold it.
     """
-    schema = _models()
+    schema = deepcopy(_written())
     properties = schema["properties"]
     for section in ("datasets", "runs", "figures"):
         properties[section]["additionalProperties"] = False
+    # its patternProperties are for objects alone, the pattern for texts
+    properties["figures"] |= {"type": ["object", "string"], "pattern": f"^{PAPER}$"}
     ((pattern, run),) = properties["runs"]["patternProperties"].items()
     run = {**_swept(run), "type": ["object", "null"]}
+    for brought in (CheckpointRun, FileRun):
+        run["properties"] = {**_brought(brought)["properties"], **run["properties"]}
     properties["runs"]["patternProperties"] = {pattern: {"$ref": "#/$defs/run"}}
     about = "Keys of a run that lie under every run."
     properties["defaults"] = {"$ref": "#/$defs/run", "description": about}
-    del schema["required"]
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, **schema, "$defs": {"run": run}}
 
 
-def _models() -> Node:
+@cache
+def models() -> Node:
     """The schema of the models, with its definitions where they are used."""
     schema = Experiment.model_json_schema()
-    definitions = schema.pop("$defs")
     del schema["properties"]["sweeps"]  # filled in, not written
-    node: Node = _inlined(schema, definitions)
+    node: Node = _inlined(schema, schema.pop("$defs"))
     return {**node, "description": "The sections of a config file."}
+
+
+def _brought(model: type[CheckpointRun] | type[FileRun]) -> Node:
+    """The schema of a run that was trained elsewhere."""
+    schema = model.model_json_schema()
+    node: Node = _inlined(schema, schema.pop("$defs"))
+    return node
+
+
+def _written() -> Node:
+    """That of what people write."""
+    properties = {k: node for k, node in models()["properties"].items() if k not in FILLED}
+    return {**models(), "properties": properties}
 
 
 def _inlined(node: Any, definitions: Node) -> Any:
@@ -78,22 +101,28 @@ def _swept(node: Node) -> Node:
 
 def _with_sweep(node: Node) -> Node:
     """One value, or a list of such values where the value itself is no list."""
-    if any(member.get("type") == "array" for member in _members(node)):
+    if any(member.get("type") == "array" for member in members(node)):
         return node
     about: Node = {key: node[key] for key in ("description", "default") if key in node}
     value = _swept({key: part for key, part in node.items() if key not in about})
     return {"anyOf": [value, {"type": "array", "items": value, "minItems": 1}], **about}
 
 
-def _members(node: Node) -> list[Node]:
-    return node.get("anyOf") or node.get("oneOf") or [node]
+def members(node: Node) -> list[Node]:
+    """What a union may be, or the node itself."""
+    inner = node.get("anyOf") or node.get("oneOf") or []
+    return [member for one in inner for member in members(one)] or [node]
 
 
 def reference() -> str:
     """A table of the keys of every mapping of the config, as Markdown."""
+    mappings = dict(_mappings("", _written()))
+    for key, brought in (("checkpoint", CheckpointRun), ("representations", FileRun)):
+        of_it = _mappings(f"runs.NAME with {key}", _brought(brought))
+        mappings |= {name: node for name, node in of_it if ".backbone`" not in name}
     tables = [
         "\n".join([f"\n## {heading}\n", node["description"], "", *_table(node)])
-        for heading, node in dict(_mappings("", _models())).items()
+        for heading, node in mappings.items()
     ]
     return "\n".join([_INTRODUCTION.rstrip("\n"), *tables]) + "\n"
 
@@ -101,13 +130,14 @@ def reference() -> str:
 def _mappings(place: str, node: Node) -> Iterator[tuple[str, Node]]:
     """Every mapping with keys of its own, with where it stands: `datasets.NAME.source`."""
     if "properties" in node:
-        tags = [tag for key in ("kind", "arch", "name") for tag in _choices(_key(node, key))]
+        keys = [node["properties"].get(key, {}) for key in TAGS]
+        tags = [tag for key in keys for tag in choices(key)]
         heading = f"`{place}`" if place else "Sections"
         yield f"{heading}: {', '.join(tags)}" if tags else heading, node
         for key, inner in node["properties"].items():
             yield from _mappings(f"{place}.{key}".lstrip("."), inner)
-    elif len(_members(node)) > 1:
-        for member in _members(node):
+    elif len(members(node)) > 1:
+        for member in members(node):
             yield from _mappings(place, member)
     else:
         for inner in node.get("patternProperties", {}).values():
@@ -116,16 +146,10 @@ def _mappings(place: str, node: Node) -> Iterator[tuple[str, Node]]:
             yield from _mappings(f"{place}[]", node["items"])
 
 
-def _key(node: Node, key: str) -> Node:
-    inner: Node = node["properties"].get(key, {})
-    return inner
-
-
 def _table(node: Node) -> Iterator[str]:
-    yield "| key | value | default | meaning |"
-    yield "|---|---|---|---|"
+    yield "| key | value | default | meaning |\n|---|---|---|---|"
     for key, inner in node["properties"].items():
-        values = dict.fromkeys(map(_value, _members(inner)))
+        values = dict.fromkeys(map(_value, members(inner)))
         default = "required" if key in node.get("required", ()) else _default(inner)
         cells = [f"`{key}`", " or ".join(values), default, inner["description"]]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -137,26 +161,23 @@ def _default(node: Node) -> str:
     return f"`{json.dumps(node['default'])}`" if known else ""
 
 
-def _choices(node: Node) -> list[str]:
-    return [str(value) for value in node.get("enum", [node["const"]] if "const" in node else [])]
+def choices(node: Node) -> list[str]:
+    """The words that may stand there, or an example of them."""
+    words = node.get("enum") or ([node["const"]] if "const" in node else node.get("examples", []))
+    return [str(word) for word in words]
 
 
 def _value(node: Node) -> str:
     """What may stand there, in a few words."""
-    if choices := _choices(node):
-        return ", ".join(f"`{choice}`" for choice in choices)
+    if words := choices(node):
+        return ", ".join(f"`{word}`" for word in words)
     if node["type"] == "array":
-        return f"list of {' or '.join(map(_value, _members(node['items'])))}"
-    words: dict[str, str] = {
-        "integer": "whole number",
-        "string": "text",
-        "boolean": "`true`, `false`",
-        "null": "`null`",
-        "object": "mapping",
-    }
+        return f"list of {' or '.join(map(_value, members(node['items'])))}"
+    kinds = {"integer": "whole number", "string": "text", "object": "mapping"}
+    kinds |= {"boolean": "`true`, `false`", "null": "`null`"}
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f" {sign} {node[key]:.10g}" for key, sign in signs.items() if key in node]
-    return str(words.get(node["type"], node["type"])) + ",".join(bounds)
+    return kinds.get(node["type"], str(node["type"])) + ",".join(bounds)
 
 
 def written() -> dict[str, str]:

@@ -6,20 +6,17 @@ after key and value. Several lists make their product.
 
 import math
 import re
-import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from pydantic import BaseModel
-
-from ssl_collapse.config.experiment import RunConfig
-from ssl_collapse.config.reading.keys import parts
+from ssl_collapse.config.reading.keys import below
+from ssl_collapse.config.reading.schema import Node, models
 
 
 def combinations(run: Any) -> int:
     """How many runs a written run stands for."""
-    return math.prod(len(values) for _, values in _axes(run, RunConfig, ()))
+    return math.prod(len(values) for _, values in _axes(run))
 
 
 def expand(name: str, run: Any) -> Iterator[tuple[str, Any]]:
@@ -27,41 +24,34 @@ def expand(name: str, run: Any) -> Iterator[tuple[str, Any]]:
 
     Without a sweep that is the run itself; where a value comes twice, two have one name.
     """
-    axes = list(_axes(run, RunConfig, ()))
-    if not axes:
-        yield name, run
-        return
+    axes = list(_axes(run))
     for values in product(*(values for _, values in axes)):
-        expanded, suffix = run, ""
+        expanded, expanded_name = run, name
         for (path, _), value in zip(axes, values, strict=True):
             expanded = _replace(expanded, path, value)
-            suffix += f"-{path[-1]}{_as_name(value)}"
-        yield name + suffix, expanded
+            # no name may be longer than 80 characters: what is cut here is refused
+            expanded_name += f"-{path[-1]}" + re.sub(r"[^A-Za-z0-9_.]+", "_", str(value))[:100]
+        yield expanded_name, expanded
 
 
-def _axes(raw: Any, *models_and_path: Any) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
-    if not isinstance(raw, dict):
-        return
-    *models, path = models_and_path
-    for key, value in raw.items():
-        annotations = [m.model_fields[key].annotation for m in models if key in m.model_fields]
-        members = [part for annotation in annotations for part in parts(annotation)]
-        if isinstance(value, list) and value and members and list not in map(_origin, members):
+def _axes(run: Any) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    return _lists(run, below([models()["properties"]["runs"]], ""))
+
+
+def _lists(
+    raw: Any, nodes: Iterable[Node], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """The lists that stand where no list belongs."""
+    nodes = list(nodes)
+    for key, value in raw.items() if isinstance(raw, dict) else ():
+        inner = list(below(nodes, key))
+        types = [node.get("type") for node in inner]
+        if isinstance(value, dict):
+            yield from _lists(value, inner, (*path, key))
+        elif isinstance(value, list) and value and types and "array" not in types:
             yield (*path, key), value
-        elif isinstance(value, dict):
-            nested = [p for p in members if isinstance(p, type) and issubclass(p, BaseModel)]
-            yield from _axes(value, *nested, (*path, key))
-
-
-def _origin(annotation: Any) -> Any:
-    return typing.get_origin(annotation) or annotation
 
 
 def _replace(raw: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
     key, *rest = path
     return {**raw, key: _replace(raw[key], tuple(rest), value) if rest else value}
-
-
-def _as_name(value: Any) -> str:
-    # No name may be longer than 80 characters: what is cut here is refused.
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", str(value))[:100]

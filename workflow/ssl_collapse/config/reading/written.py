@@ -11,11 +11,9 @@ from ssl_collapse.config.reading.messages import Problem, shown
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the faster one, where there is one
 Place = tuple[str, ...]  # of keys
-_OCTAL = re.compile(r"[-+]?0[0-9_]+")
-_INT = "tag:yaml.org,2002:int"
 
 
-def with_text_keys(raw: Any, problems: list[Problem], path: tuple[str, ...] = ()) -> Any:
+def with_text_keys(raw: Any, problems: list[Problem], path: Place = ()) -> Any:
     """The same config with text for every key; what was no text is added to `problems`."""
     if isinstance(raw, list):
         return [with_text_keys(v, problems, (*path, str(i))) for i, v in enumerate(raw)]
@@ -25,39 +23,31 @@ def with_text_keys(raw: Any, problems: list[Problem], path: tuple[str, ...] = ()
     for key, value in raw.items():
         name = key if isinstance(key, str) else shown(key)
         name = name.encode("utf-8", "backslashreplace").decode()
-        if not isinstance(key, str):
-            text = f"YAML reads this name as {_kind(key)}, not as text; put it in quotes"
+        if name != key:
+            text = "holds half a character; write it whole"
+            if not isinstance(key, str):
+                words = {"true": " (as yes, on, true)", "false": " (as no, off, false)"}.get(
+                    name, ""
+                )
+                text = f"YAML reads this name as {shown(key)}{words}, not as text; put it in quotes"
             problems.append(Problem((*path, name), text))
-        elif name != key:
-            problems.append(Problem((*path, name), "holds half a character; write it whole"))
         result[name] = with_text_keys(value, problems, (*path, name))
     return result
 
 
-def _kind(key: Any) -> str:
-    if isinstance(key, bool):
-        words = "yes, on and true" if key else "no, off and false"
-        return f"{shown(key)} (as it does {words})"
-    return "nothing" if key is None else shown(key)
-
-
-def traps(file: Path, places: set[Place]) -> Iterator[Problem]:
-    """Keys that stand twice in a config file, and numbers that are not what they look like.
-
-    The places of all its values are added to `places`.
-    """
+def traps(file: Path) -> Iterator[Problem]:
+    """Keys that stand twice in a config file, and numbers that are not what they look like."""
     try:
         root = yaml.compose(file.read_text("utf-8"), Loader=LOADER)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return  # `check_file` says what is wrong with it, or Snakemake, which reads the file first
-    yield from _traps(root, (), (), places)
+    yield from _traps(root, (), ())
 
 
-def _traps(node: Any, path: Place, above: tuple[int, ...], places: set[Place]) -> Iterator[Problem]:
+def _traps(node: Any, path: Place, above: tuple[int, ...]) -> Iterator[Problem]:
     if id(node) in above:  # an anchor that holds itself
         return
     above = (*above, id(node))
-    places.add(path)
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
@@ -66,25 +56,13 @@ def _traps(node: Any, path: Place, above: tuple[int, ...], places: set[Place]) -
                 text = f"stands twice (lines {lines[name]} and {line}), and YAML takes the last"
                 yield Problem((*path, name), f"{text}; keep one")
             lines[name] = line
-            yield from _traps(value, (*path, name), above, places)
+            yield from _traps(value, (*path, name), above)
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
-            yield from _traps(value, (*path, str(i)), above, places)
-    elif isinstance(node, yaml.ScalarNode) and node.tag == _INT:
-        if _OCTAL.fullmatch(node.value):
+            yield from _traps(value, (*path, str(i)), above)
+    elif isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int":
+        if re.fullmatch(r"[-+]?0[0-9_]+", node.value):
             text = "starts with 0, so YAML takes it for octal; write it without"
             yield Problem(path, f"{node.value} {text}")
         elif ":" in node.value:
             yield Problem(path, f"{node.value} is a number in base 60 to YAML; put it in quotes")
-
-
-def without_blame(problem: Problem, places: set[Place]) -> Problem:
-    """The same problem; of text that no file holds, quotes are not to blame.
-
-    A number nested in `--config` is text to Snakemake, however it is written.
-    """
-    value, is_text, _ = problem.text.partition(" is text")
-    if not is_text or not places or problem.path in places:
-        return problem
-    text = "numbers nested in `--config` are text to Snakemake; write it in a file of the config"
-    return Problem(problem.path, f"{value} is text: {text}")

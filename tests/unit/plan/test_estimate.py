@@ -1,0 +1,63 @@
+"""What an experiment takes, counted by hand from given rates."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from toy import experiment
+
+from ssl_collapse.plan.estimate import Network, counts, estimate, table
+from ssl_collapse.plan.load import load_experiment
+from ssl_collapse.plan.specs import Plan
+
+SCRIPT = Path(__file__).parents[3] / "workflow/scripts/estimate.py"
+NETWORK = Network(step_seconds=0.5, forward_per_second=100.0, parameters=1_000_000, dim=512)
+
+
+def plan_of(**defaults: object) -> Plan:
+    datasets = {"cifar": {"source": {"kind": "cifar10", "root": "/nowhere"}}}
+    keys = {"dataset": "cifar", "batch_size": 250, "epochs": 4, "checkpoint_every": 2, **defaults}
+    return Plan(load_experiment(experiment(datasets=datasets, defaults=keys)))
+
+
+def test_every_stage_by_hand():
+    plan = plan_of(seeds=[0, 1], analyze=[0, "last"])
+    images = counts(plan, {})
+    assert images == {"cifar": (50_000, 10_000)}
+    lines = {li.stage: li for li in estimate(plan, images, {"iid": NETWORK}, 1000.0)}
+    packing = lines["dataset, pack"]
+    assert packing.hours == pytest.approx(2 * 60_000 / 1000 / 3600)
+    assert packing.disk == pytest.approx(60_000 * 32 * 32 * 3 / 1e9)
+    training = lines["pretrain"]
+    assert training.jobs == 2
+    # two seeds of 4 epochs of 200 steps of half a second
+    assert training.hours == pytest.approx(2 * 4 * 200 * 0.5 / 3600)
+    # checkpoints 0, 2 and 4 of each: weights and momentum of 4 bytes
+    assert training.disk == pytest.approx(2 * 3 * 2 * 4e6 / 1e9)
+    represent = lines["represent"]
+    assert represent.jobs == 2 * 2 * 2  # seeds, epochs, splits
+    assert represent.hours == pytest.approx(2 * 2 * 60_000 / 100 / 3600)
+    assert represent.disk == pytest.approx(2 * 2 * 60_000 * 512 * 4 / 1e9)
+    assert "pretrain" in table(list(lines.values())) and "all" in table(list(lines.values()))
+
+
+def test_hybrids_train_the_rest_alone_and_given_counts_come_first():
+    plan = plan_of()
+    assert counts(plan, {"cifar": (500, 10)}) == {"cifar": (500, 10)}
+
+
+@pytest.mark.thorough
+def test_the_command_measures_on_noise_and_asks_for_what_it_cannot_know(tmp_path: Path):
+    config = experiment()
+    config["datasets"]["mine"] = {"source": {"kind": "imagefolder", "train": "/a", "val": "/b"}}
+    config["defaults"] |= {"dataset": "mine"}
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(config))
+    command = [sys.executable, str(SCRIPT), str(file), "--device", "cpu"]
+    asked = subprocess.run(command, capture_output=True, text=True)
+    assert asked.returncode == 2 and "--images mine=TRAIN:VAL" in asked.stderr
+    done = subprocess.run([*command, "--images", "mine=100:20"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "pretrain" in done.stdout and "hours of one core" in done.stdout

@@ -1,0 +1,163 @@
+"""What an experiment will take on this machine: jobs, hours, disk, memory.
+
+Trains and extracts for some seconds with the network of every recipe, on noise, and counts from
+there, so the images need not be here. Hours are those of one GPU or, without one, of one core.
+"""
+
+import argparse
+import json
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from PIL import Image
+
+from ssl_collapse.config.dataset import PackSpec
+from ssl_collapse.config.pretrain import PretrainSpec
+from ssl_collapse.images.class_folders import Item, as_png, write_class_folders
+from ssl_collapse.images.decoding import decode, resize_shorter_side
+from ssl_collapse.images.description import describe_dataset
+from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.inspection import inspect_images
+from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.images.packing import pack_split
+from ssl_collapse.models.build import build_backbone
+from ssl_collapse.plan.estimate import Network, counts, estimate, table
+from ssl_collapse.plan.load import load_experiment
+from ssl_collapse.plan.specs import Plan
+from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.device import choose_device
+from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.training.loop import Runtime, Trainer
+
+ENOUGH = 4.0  # seconds of steps that are counted
+EPILOG = """\
+examples:
+  %(prog)s configs/imagenet.yaml                      counts of images are known for ImageNet
+  %(prog)s mine.yaml --images mine=50000:5000         training and validation images of `mine`
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("config", type=Path, help="the config file")
+    p.add_argument(
+        "--images", nargs="*", default=[], metavar="NAME=TRAIN:VAL", help="images of a dataset"
+    )
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    return p
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure, count, and print the table."""
+    try:
+        config = yaml.safe_load(args.config.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{args.config}: cannot be read: {error}") from None
+    plan = Plan(load_experiment(config, [args.config]))
+    logging.getLogger("ssl_collapse").setLevel(logging.ERROR)  # of the trainings on noise
+    images = {}
+    for name, pair in counts(plan, _given(args.images)).items():
+        if pair is None:
+            raise UserError(f"dataset {name}: how many images? --images {name}=TRAIN:VAL")
+        images[name] = pair
+    device = choose_device(args.device)
+    known: dict[str, Network] = {}
+    networks = {}
+    for name in plan.experiment.runs:
+        spec = PretrainSpec.from_spec(json.dumps(plan.pretrain(name, 0) | {"start_epoch": 0}))
+        keys = ("backbone", "method", "batch_size", "optimizer", "crop", "augmentation")
+        key = spec.model_copy(update={"epochs": 1}).model_dump_json(include=set(keys))
+        if key not in known:
+            known[key] = measure(spec, device)
+        networks[name] = known[key]
+    lines = estimate(plan, images, networks, decoding_rate())
+    print(table(lines))
+    where = "one GPU" if device.type == "cuda" else "one core"
+    print(f"\nhours of {where}; measured here on noise, within about a third of the truth")
+
+
+def _given(words: list[str]) -> dict[str, tuple[int, int]]:
+    given = {}
+    for word in words:
+        name, _, pair = word.partition("=")
+        train, _, val = pair.partition(":")
+        if not (name and train.isdigit() and val.isdigit()):
+            raise UserError(f"--images {word}: write NAME=TRAIN:VAL, for example mine=50000:5000")
+        given[name] = (int(train), int(val))
+    return given
+
+
+def measure(spec: PretrainSpec, device: torch.device) -> Network:
+    """Seconds of a training step and images per second forward, of the network of a recipe."""
+    with tempfile.TemporaryDirectory() as folder:
+        images = noise(Path(folder), spec.crop, spec.batch_size)
+        seconds, parameters = 0.0, 0
+        for part in ("sizing", "counted"):  # the first two steps show how many make a measurement
+            steps = max(2, min(50, round(ENOUGH / seconds))) if part == "counted" else 2
+            keys = {"epochs": 1, "steps_per_epoch": steps, "schedule": "last", "share": 100.0}
+            keys |= {"warmup_epochs": 0, "chunk_size": None, "n_rounds": 1, "n_warmup_steps": 0}
+            recipe = spec.model_copy(update=keys)
+            state = SavedState(Path(folder, part))
+            state.checkpoints.mkdir(parents=True)
+            order = np.arange(len(images))
+            trainer = Trainer(recipe, images, order, Runtime(device, log_every=1000), state)
+            trainer.run()
+            seconds = max(trainer.progress.speed[0]["seconds"], 1e-3) / steps
+            parameters = sum(p.numel() for p in trainer.model.parameters())
+    backbone, dim = build_backbone(spec.backbone)
+    return Network(
+        seconds, forward_rate(backbone.to(device).eval(), spec.crop, device), parameters, dim
+    )
+
+
+def noise(folder: Path, side: int, count: int) -> PackedImages:
+    """Packed noise of that side."""
+    rng = np.random.default_rng(0)
+    item = [Item("a", as_png(rng.integers(0, 256, (side, side, 3), np.uint8)), ".png")]
+    write_class_folders(folder / "images", {"train": item * count, "val": item})
+    listing = list_dataset({split: folder / "images" / split for split in ("train", "val")})
+    description = describe_dataset(
+        "noise", {"kind": "imagefolder"}, listing, inspect_images(listing)
+    )
+    spec = PackSpec(shorter_side=side)
+    pack_split("train", listing.splits["train"], description, spec, folder / "train.h5")
+    return PackedImages(folder / "train.h5")
+
+
+@torch.inference_mode()
+def forward_rate(backbone: torch.nn.Module, side: int, device: torch.device) -> float:
+    """Images per second that a backbone represents."""
+    batch, images, started = torch.randn(32, 3, side, side, device=device), 0, 0.0
+    while images < 64 or time.perf_counter() - started < ENOUGH / 2:
+        if images == 32:  # the first batch warms up
+            started = time.perf_counter()
+        backbone(batch)[0].sum().item()
+        images += len(batch)
+    return (images - 32) / (time.perf_counter() - started)
+
+
+def decoding_rate() -> float:
+    """Photographs of 500 x 375 pixels that one process decodes and resizes per second."""
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "photo.jpg")
+        small.resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
+        data, count, started = path.read_bytes(), 0, time.perf_counter()
+        while time.perf_counter() - started < 1:
+            resize_shorter_side(decode(data), 256)
+            count += 1
+        return count / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    run(parser(), main)

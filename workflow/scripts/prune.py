@@ -1,0 +1,39 @@
+"""Drop what the store holds and no current result links: earlier values, runs that were deleted.
+
+What other results anywhere link (as hard links) stays, and what other users keep in the store.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ssl_collapse.provenance.prune import prune
+
+MIB = 2**20  # bytes
+
+
+def main() -> None:
+    """Prune, and say what became of how much."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "results", nargs="*", type=Path, default=[Path("results")], help="default: results"
+    )
+    parser.add_argument("--store", type=Path, help="default: `store` in the first of them")
+    parser.add_argument(
+        "--keep-days", type=float, default=0, help="keep what was made or taken since then"
+    )
+    args = parser.parse_args()
+    store = args.store or args.results[0] / "store"
+    if not store.is_dir():
+        parser.error(f"{store}: there is no such folder; name the store with --store")
+    done = prune(store, args.results, args.keep_days)
+    print(
+        f"{store}: dropped {done.dropped} entries, {done.bytes_freed / MIB:.1f} MiB; "
+        f"kept {done.kept}, {done.bytes_kept / MIB:.1f} MiB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""What an experiment will take: jobs, hours, disk and memory, from rates that were measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ssl_collapse.plan.specs import Plan, Point
+from ssl_collapse.views.schedule import steps_per_epoch
+
+# Of published datasets: (training images, validation images).
+KNOWN = {
+    "imagenet": (1_281_167, 50_000), "places365": (1_803_460, 36_500), "imagenette": (9_469, 3_925),
+    "cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), "stl10": (5_000, 8_000),
+}  # fmt: skip
+RATIO = 4 / 3  # of the longer to the shorter side of a photograph
+FLOPS = 3e10  # float32 and float64 products on one CPU core, about
+JPEG_BYTES = 0.25  # per pixel, at quality 90
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a training's network takes, measured: seconds of a step, images per second forward.
+
+    parameters: of the whole model, trained or not; dim: of a representation.
+    """
+
+    step_seconds: float
+    forward_per_second: float
+    parameters: int
+    dim: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One stage: how many jobs, their hours in all, GB that they leave, GB of memory of one."""
+
+    stage: str
+    jobs: int
+    hours: float
+    disk: float = 0.0
+    memory: float = 0.0
+
+
+def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int] | None]:
+    """(training, validation) images of every dataset: as given, or known by its name; else None."""
+    found: dict[str, tuple[int, int] | None] = {}
+    for name in plan.used_datasets():
+        source = plan.experiment.datasets[name].source
+        kind = str(getattr(source, "kind", ""))
+        known = KNOWN.get(kind)
+        if kind == "textures":
+            known = (source.known_train_images() or 0, int(source.recipe()["val_images"]))
+        elif kind == "stl10" and not source.labelled:
+            known = (100_000, 8_000)
+        found[name] = given.get(name, known)
+    return found
+
+
+def estimate(
+    plan: Plan,
+    images: Mapping[str, tuple[int, int]],
+    networks: Mapping[str, Network],
+    decode_per_second: float,
+) -> list[Line]:
+    """A line for each stage that takes time or room.
+
+    Args:
+        images: (training, validation) images of every dataset.
+        networks: by run.
+        decode_per_second: images that one process decodes and resizes.
+    """
+    points = plan.points
+    trainings = {(point.run, point.seed): point for point in points}
+    pairs = {name: sum(pair) for name, pair in images.items()}
+    probes = list(plan.probes.values())
+    lines = [
+        _packing(plan, images, decode_per_second),
+        _training(plan, images, networks, list(trainings.values())),
+        _representing(plan, pairs, networks, points),
+        _collapse(plan, images, networks, points),
+        _knn(plan, images, networks, points),
+    ]
+    if any(probe.mode == "full" for probe in probes):
+        lines.append(_probing(plan, images, networks, points))
+    return lines
+
+
+def _packing(plan: Plan, images: Mapping[str, tuple[int, int]], rate: float) -> Line:
+    size = 0.0
+    for name, pair in images.items():
+        pack = plan.pack(name)
+        side = pack["shorter_side"] or 400  # of files as they are
+        files = pack["shorter_side"] is None or pack.get("jpeg_quality")
+        square = not plan.experiment.datasets[name].source.users_own
+        pixels = side * side * (1 if square else RATIO)
+        size += sum(pair) * pixels * (JPEG_BYTES if files else 3)
+    total = sum(map(sum, images.values()))
+    hours = 2 * total / rate / 3600  # once to check every image, once to pack it
+    return Line("dataset, pack", 3 * len(images), hours, size / 1e9, 4)
+
+
+def _training(
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
+    trainings: list[Point],
+) -> Line:  # fmt: skip
+    seconds, size, most = 0.0, 0.0, 0.0
+    for point in trainings:
+        run, network = plan.run(point.run), networks[point.run]
+        first = run.start.epoch if run.start else 0
+        steps = steps_per_epoch(run, images[run.dataset][0]) * (run.epochs - first)
+        seconds += steps * network.step_seconds
+        kept = sum(run.has_checkpoint(epoch) for epoch in range(run.epochs + 1))
+        state = 2 if run.optimizer != "adamw" else 3  # weights, and what the optimiser remembers
+        size += kept * state * 4 * network.parameters
+        most = max(most, 5 * 4 * network.parameters / 1e9)
+    return Line("pretrain", len(trainings), seconds / 3600, size / 1e9, 1.5 + most)
+
+
+def _representing(
+    plan: Plan, images: Mapping[str, int], networks: Mapping[str, Network], points: list[Point]
+) -> Line:
+    seconds, size = 0.0, 0.0
+    for point in points:
+        n, network = images[plan.evaluated_on(point.run)], networks[point.run]
+        seconds += n / network.forward_per_second
+        size += 4 * n * network.dim
+    return Line("represent", 2 * len(points), seconds / 3600, size / 1e9, 2)
+
+
+def _collapse(
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
+    points: list[Point],
+) -> Line:  # fmt: skip
+    # 2 n D^2 operations for the second moment, as many again for the other measures
+    work = sum(4 * images[plan.evaluated_on(p.run)][0] * networks[p.run].dim ** 2 for p in points)
+    return Line("collapse", len(points), work / FLOPS / 3600, 0, 2)
+
+
+def _knn(
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
+    points: list[Point],
+) -> Line:  # fmt: skip
+    work = 0.0
+    for point in points:
+        train, val = images[plan.evaluated_on(point.run)]
+        metrics = len(plan.experiment.evaluation.knn.metrics)
+        work += metrics * 2 * train * val * networks[point.run].dim
+    return Line("knn", len(points), work / FLOPS / 3600, 0, 4)
+
+
+def _probing(
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
+    points: list[Point],
+) -> Line:  # fmt: skip
+    seconds = 0.0
+    for point in points:
+        train, val = images[plan.evaluated_on(point.run)]
+        for probe in plan.probes.values():
+            if probe.mode == "full":
+                rate = networks[point.run].forward_per_second
+                seconds += (probe.epochs * train + val) / rate
+    return Line("probe", len(points), seconds / 3600, 0, 4)
+
+
+def table(lines: list[Line]) -> str:
+    """The lines as text, with their sums."""
+    rows: list[tuple[Any, ...]] = [("stage", "jobs", "hours", "disk GB", "memory GB")]
+    rows += [
+        (line.stage, line.jobs, _short(line.hours), _short(line.disk), _short(line.memory))
+        for line in lines
+    ]
+    total = [sum(getattr(line, name) for line in lines) for name in ("jobs", "hours", "disk")]
+    rows.append(("all", total[0], *map(_short, total[1:]), _short(max(li.memory for li in lines))))
+    return "\n".join(f"{a:<14}{b:>8}{c:>12}{d:>12}{e:>12}" for a, b, c, d, e in rows)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value else "0"
