@@ -17,7 +17,7 @@ EPOCH_LOG = f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}"
 rule import_representations:
     """Take over a user's own representations of a split."""
     output:
-        PATHS.representations,
+        PATHS.representations.replace("{layer}", ""),
     log:
         f"{EPOCH_LOG}/import-{{split}}.log",
     wildcard_constraints:
@@ -45,8 +45,8 @@ rule import_representations:
 rule import_spectrum:
     """Take over a user's own spectrum, with the measures that need no more."""
     output:
-        spectrum=PATHS.spectrum,
-        json=PATHS.collapse,
+        spectrum=PATHS.spectrum.replace("{layer}", ""),
+        json=PATHS.collapse.replace("{layer}", ""),
     log:
         f"{EPOCH_LOG}/import.log",
     wildcard_constraints:

@@ -50,8 +50,5 @@ class MethodConfig(StrictModel):
     fewest_views: ClassVar[int] = 2
     """How many views of an image its loss takes at least."""
 
-    has_projector: ClassVar[bool] = True
-    """Whether the module has a projector, whose representations may be measured."""
-
     def check(self, recipe: "Recipe") -> None:
         """Raise ValueError, which names the key and the way out, for a recipe it cannot have."""

@@ -296,11 +296,10 @@ class Plan:
     def layers(self, run: str) -> list[str]:
         """The folders of the layers whose representations are taken, the backbone's being "".
 
-        A run whose method has no projector has the backbone's alone.
+        A run that was trained elsewhere has the backbone's alone.
         """
-        wanted, trained = self.experiment.evaluation.layers, self.experiment.runs
-        there = "projector" in wanted and run in trained and trained[run].method.has_projector
-        return ["", PROJECTOR] if there else [""]
+        wanted = "projector" in self.experiment.evaluation.layers
+        return ["", PROJECTOR] if wanted and run in self.experiment.runs else [""]
 
     def view_measures(self, run: str) -> dict[str, Any]:
         """How several views of an image are made for the measures that need them."""

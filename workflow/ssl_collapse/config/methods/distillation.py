@@ -21,7 +21,6 @@ class Config(MethodConfig):
     """Distillation, as the paper's authors do it: a student regresses a teacher's features."""
 
     fewest_views: ClassVar[int] = 1
-    has_projector: ClassVar[bool] = False
     recipe: ClassVar[dict[str, Any]] = {"augmentation": {"views": [{}]}}
 
     name: Literal["distillation"] = "distillation"
