@@ -42,6 +42,7 @@ wildcard_constraints:
     run=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     figure=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     split="train|val",
+    layer="|projector/",
     probe="probe|probe-cached",
     seed=r"0|[1-9]\d*",
     epoch=r"\d\d\d\d+",

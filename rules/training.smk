@@ -46,6 +46,29 @@ rule pretrain:
         " --log {log:q} {params.runtime}"
 
 
+rule export_projector:
+    """Take the projector out of a training checkpoint."""
+    input:
+        checkpoints=PATHS.checkpoints,
+    output:
+        PATHS.projector,
+    log:
+        f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}/export_projector.log",
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(15),
+    params:
+        spec=STAGES.spec("export_projector", "epoch"),
+        code=STAGES.code("export_projector"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("export_projector"),
+    shell:
+        "{params.scripts}/export_projector.py --spec {params.spec:q}"
+        " --checkpoints {input.checkpoints:q} --output {output:q} --log {log:q} {params.runtime}"
+
+
 rule export_checkpoint:
     """Take the encoder out of a training checkpoint."""
     input:

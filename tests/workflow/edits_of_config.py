@@ -272,6 +272,11 @@ EVALUATION = [
          "train_accuracy": True, "classifier": True},
         below("probe *"),
     ),
+    put("evaluation.layers", {"evaluation.layers": ["backbone", "projector"]},
+        Jobs(layers=("", "/projector")).below("export_projector *")),
+    *(put(f"measures of views, {key}", {f"evaluation.views.{key}": value},
+          Jobs(views=True).below("view_measures *"))
+      for key, value in {"images": 10, "views": 3, "delta": 0.1, "seed": 1}.items()),
     put("evaluation.probe.mode", {"evaluation.probe.mode": "cached"},
         Jobs(probe="cached").below("probe *")),
     put("both probes", {"evaluation.probe": {"full": {"epochs": 5}, "cached": {"epochs": 5}}},

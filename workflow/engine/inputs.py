@@ -33,6 +33,14 @@ class Inputs:
         start = self.plan.run(wildcards.run).start
         return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
 
+    def projector(self, wildcards: Any) -> str | list[str]:
+        """The projector, where representations are those of its layer."""
+        return fill(self.paths.projector, **wildcards) if wildcards.layer else []
+
+    def viewed(self, wildcards: Any) -> str:
+        """The packed images whose views are compared."""
+        return self.results.packed(self.plan.evaluated_on(wildcards.run), "train")
+
     def brought(self, key: str) -> Callable[[Any], str]:
         """Where a file of a run of files lies, by the wildcards: no part of any spec."""
         return lambda w: self.plan.file(w.run, key, w.get("split", ""))
@@ -74,8 +82,15 @@ class Inputs:
     def _measured(self, point: Point) -> list[str]:
         """The numbers of one analysed epoch."""
         knn = [self.paths.knn] if self.results.has(point, "val") else []
-        patterns = [self.paths.collapse, *knn, *self.results.probes(point.run)]
-        return [self.results.at(pattern, point) for pattern in patterns]
+        patterns = [self.paths.collapse, *knn, *self.results.view_measures(point)]
+        return [
+            *(
+                self.results.at(pattern, point, layer=layer)
+                for pattern in patterns
+                for layer in self.plan.layers(point.run)
+            ),
+            *(self.results.at(probe, point) for probe in self.results.probes(point.run)),
+        ]
 
     def descriptions(self) -> list[str]:
         """dataset.json of every dataset that a run uses."""

@@ -50,7 +50,9 @@ NO_STAGES = ("prune", "verify", "why")
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
+    "export_projector": PLAN.model_modules,
     "represent": PLAN.backbone_modules,
+    "view_measures": PLAN.backbone_modules,
     "probe": PLAN.backbone_modules,
 }
 PAGE = "ssl_collapse/figures/report.html.jinja"
@@ -137,7 +139,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         run, every = name.partition(" ")[2], script == "import_encoder"
         specs = [recipe for at, recipe in recipes.items() if every or at == run]
         inputs = {"teacher": str(teacher)} if name == "pretrain distillation" else {}
-        with_method = script in ("pretrain", "export_checkpoint")
+        with_method = script in ("pretrain", "export_checkpoint", "export_projector")
         stages[name] = (script, specs, inputs if with_method else None)
     return loaded_modules(WORKFLOW, stages)
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.dataset import Source
-from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeConfig
+from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, Layer, ProbeConfig, ViewsSpec
 from ssl_collapse.config.figures import Figure
 from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.pretrain import Recipe
@@ -138,12 +138,23 @@ class RunConfig(Recipe):
 class EvaluationConfig(StrictModel):
     """What is measured on the representations."""
 
+    layers: Annotated[list[Layer], Field(min_length=1)] = ["backbone"]
+    """Whose representations are taken: `backbone`, and `projector` where the method has one."""
     collapse: CollapseSpec = CollapseSpec()
     """Settings of the label-free measures."""
     knn: KnnSpec = KnnSpec()
     """The k-NN protocol."""
     probe: ProbeConfig | None = None
     """The linear probe; null: none."""
+    views: ViewsSpec | None = None
+    """Measures of several views per image (LiDAR, alignment); null: none."""
+
+    @field_validator("layers")
+    @classmethod
+    def _with_the_backbone(cls, layers: list[Layer]) -> list[Layer]:
+        if "backbone" not in layers or len(set(layers)) < len(layers):
+            raise ValueError(f"{layers} must hold `backbone`, and each layer once")
+        return layers
 
 
 class RuntimeConfig(StrictModel):

@@ -42,6 +42,10 @@ class SummaryRow(StrictModel):
     """Whether the epoch has a probe.json."""
     probe_cached: Annotated[bool, Neutral(False)] = False
     """Whether it has a probe-cached.json beside it."""
+    projector: Annotated[bool, Neutral(False)] = False
+    """Whether the projector's representations were measured, too."""
+    views: Annotated[bool, Neutral(False)] = False
+    """Whether it has a view-measures.json."""
     share: Annotated[float | None, Neutral(None)] = None
     """Percent of the training images that the encoder of a run of files has seen."""
     knn: Annotated[bool, Neutral(True)] = True

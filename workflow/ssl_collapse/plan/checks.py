@@ -98,7 +98,7 @@ def _check_epoch(experiment: Experiment, name: str, figure: SpectraFigure) -> It
 
 
 def _check_columns(figure: Figure, evaluation: EvaluationConfig) -> Iterator[Problem]:
-    accuracies, measures = accuracy_columns(evaluation), measure_columns(evaluation.collapse)
+    accuracies, measures = accuracy_columns(evaluation), measure_columns(evaluation)
     if accuracy := getattr(figure, "accuracy", None):
         if accuracy.startswith("probe_") and not evaluation.probe:
             text = f"{shown(accuracy)} needs a linear probe; set evaluation.probe"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ssl_collapse.plan.paths import FIGURE_FILES, Paths, fill
+from ssl_collapse.plan.paths import FIGURE_FILES, PROJECTOR, Paths, fill
 from ssl_collapse.plan.specs import Plan, Point
 
 SPLITS = ("train", "val")
@@ -51,20 +51,31 @@ class Results:
     def of_point(self, point: Point) -> Iterator[str]:
         """Encoder, representations and measurements of one analysed epoch."""
         paths = self.paths
+        layers = self.plan.layers(point.run)
         if self.has(point, "encoder"):
             yield self.at(paths.encoder, point)
-        for split in SPLITS:
-            if self.has(point, split):
-                yield self.at(paths.representations, point, split)
-        patterns = [paths.spectrum, paths.collapse]
-        if self.has(point, "val"):
-            patterns += [paths.knn_csv, paths.knn, *self.probes(point.run)]
-            patterns += self.kept("knn").values()
+        if PROJECTOR in layers:
+            yield self.at(paths.projector, point)
+        for layer in layers:
+            for split in SPLITS:
+                if self.has(point, split):
+                    yield self.at(paths.representations, point, split, layer)
+            measured = [paths.spectrum, paths.collapse, *self.view_measures(point)]
+            if self.has(point, "val"):
+                measured += [paths.knn_csv, paths.knn, *self.kept("knn").values()]
+            for pattern in measured:
+                yield self.at(pattern, point, layer=layer)
+        patterns = self.probes(point.run) if self.has(point, "val") else []
         for pattern in self.kept("probe").values():
             probes = self.plan.probes_of(point.run)
             patterns += [pattern.replace("{probe}", name) for name in probes]
         for pattern in patterns:
             yield self.at(pattern, point)
+
+    def view_measures(self, point: Point) -> list[str]:
+        """The pattern of the measures of several views, where there are any."""
+        wanted = self.plan.experiment.evaluation.views and self.has(point, "encoder")
+        return [self.paths.view_measures] if wanted else []
 
     def has(self, point: Point, what: str) -> bool:
         """Whether there is a training, an encoder, or representations of `train` or `val`."""
@@ -98,9 +109,10 @@ class Results:
         wanted = any(probe.classifier for probe in self.plan.probes.values())
         return {"classifier": self.paths.classifier} if wanted else {}
 
-    def at(self, pattern: str, point: Point, split: str = "") -> str:
+    def at(self, pattern: str, point: Point, split: str = "", layer: str = "") -> str:
         """A result of one analysed epoch."""
-        return fill(pattern, run=point.run, seed=point.seed, epoch=point.epoch, split=split)
+        where = {"run": point.run, "seed": point.seed, "epoch": point.epoch}
+        return fill(pattern, **where, split=split, layer=layer)
 
     def packed(self, dataset: str, split: str) -> str:
         """The packed images of a split."""

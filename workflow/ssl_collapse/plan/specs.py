@@ -8,16 +8,17 @@ from typing import Any
 
 from ssl_collapse.config.checkpoints import ImportEncoderSpec, PreprocessingConfig
 from ssl_collapse.config.dataset import ImageSource, OrderingSpec, PackSpec
-from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec, ViewMeasuresSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
 from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.methods.distillation import TeacherConfig
 from ssl_collapse.config.paper import missing_figures, paper_figures
-from ssl_collapse.config.pretrain import PretrainSpec, Recipe
+from ssl_collapse.config.pretrain import Augmentation, PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.plan.checkpoints import analyzed_epochs, files_of
+from ssl_collapse.plan.paths import PROJECTOR
 from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
 
@@ -135,8 +136,13 @@ class Plan:
             for run in wanted
             for point in self.points
             if point.run == run
-            and figure.epoch in ("last", point.epoch)
-            and (figure.epoch != "last" or point.epoch == self.last_epoch(run))
+            and (
+                point.epoch == 0  # the baseline of every figure
+                or (
+                    (figure.epoch in ("last", point.epoch))
+                    and (figure.epoch != "last" or point.epoch == self.last_epoch(run))
+                )
+            )
         ]
 
     def figure_trainings(self, name: str) -> list[Point]:
@@ -240,6 +246,10 @@ class Plan:
             start_epoch=config.start.epoch if config.start else 0,
         ).to_spec()
 
+    def export_projector(self, epoch: int) -> dict[str, Any]:
+        """The epoch whose projector is taken out of the checkpoints."""
+        return {"epoch": epoch}
+
     def export_checkpoint(self, epoch: int) -> dict[str, Any]:
         """The epoch whose encoder is taken out of the checkpoints."""
         return {"epoch": epoch}
@@ -283,6 +293,25 @@ class Plan:
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
         return self.experiment.evaluation.collapse.to_spec()
+
+    def layers(self, run: str) -> list[str]:
+        """The folders of the layers whose representations are taken, the backbone's being "".
+
+        A run that was trained elsewhere has the backbone's alone.
+        """
+        wanted = "projector" in self.experiment.evaluation.layers
+        return ["", PROJECTOR] if wanted and run in self.experiment.runs else [""]
+
+    def view_measures(self, run: str) -> dict[str, Any]:
+        """How several views of an image are made for the measures that need them."""
+        views = self.experiment.evaluation.views
+        prepared = self._prepared(self.evaluated_on(run))
+        if views is None:
+            raise KeyError("evaluation.views is not set")
+        kept = {key: prepared[key] for key in ("crop", "mean", "std")}
+        trained = self.experiment.runs.get(run)  # of a checkpoint brought along: SimSiam's
+        augmentation = trained.augmentation if trained else Augmentation()
+        return ViewMeasuresSpec(**dict(views), **kept, augmentation=augmentation).to_spec()
 
     def knn(self) -> dict[str, Any]:
         """The k-NN protocol."""
@@ -332,6 +361,7 @@ class Plan:
             dataset=None if files else self.dataset_name(point.run),
             recipe=None,
             share=run.share,
+            views=files is None and self.experiment.evaluation.views is not None,
             knn=files is None or files.has_val,
             probe="probe" in self.probes_of(point.run),
             probe_cached="probe-cached" in self.probes_of(point.run),
@@ -349,6 +379,8 @@ class Plan:
             recipe=Recipe(**_recipe(run)),
             start_run=run.start.run if run.start else None,
             start_epoch=run.start.epoch if run.start else None,
+            projector=PROJECTOR in self.layers(point.run),
+            views=self.experiment.evaluation.views is not None,
             probe="probe" in self.probes,
             probe_cached="probe-cached" in self.probes,
         ).to_spec()
@@ -374,6 +406,10 @@ class Plan:
         own, teacher = self.run(run), teacher_of(self.run(run))
         others = self.backbone_modules(teacher.run) if teacher else ()
         return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
+
+    def layer_modules(self, run: str, layer: str) -> tuple[str, ...]:
+        """Modules that rebuilding the network up to a layer imports by computed name."""
+        return self.model_modules(run) if layer else self.backbone_modules(run)
 
     def backbone_modules(self, run: str) -> tuple[str, ...]:
         """Modules that rebuilding a run's encoder imports by computed name; files have none."""

@@ -12,6 +12,7 @@ import pandas as pd
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.evaluation.accuracies import KNN
+from ssl_collapse.evaluation.measures.registry import PROJECTOR_PREFIX
 from ssl_collapse.evaluation.result_format import check_format
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.schedule import images_used, last_share, steps_per_epoch
@@ -29,12 +30,13 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
 
     results: the folder of all results. Columns: the plan's (`_plan_columns`); `loss`, the training
     loss of that epoch (none of epoch 0, before training); every number at the top level of
-    collapse.json under its own name; the k-NN columns (`knn_columns`); those of probe.json as
-    `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the number of
-    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
-    whether anything did: then the measures are empty, but their columns are there. A cell is empty
-    where there is no such number. Raises UserError for a file that is missing or damaged, and for
-    an epoch that training.csv lacks.
+    collapse.json, and of view-measures.json where it was asked for, under its own name; the k-NN
+    columns (`knn_columns`); all these of the projector's layer as `projector_*`; those of
+    probe.json as `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the
+    number of classes; `failure`, what went wrong in training or with the representations, and
+    `diverged`, whether anything did: then the measures are empty, but their columns are there. A
+    cell is empty where there is no such number. Raises UserError for a file that is missing or
+    damaged, and for an epoch that training.csv lacks.
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
@@ -53,8 +55,9 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     table = table[[name for name in table if name not in last] + last]
     # whole numbers, where they are not missing
     whole = {"start_epoch", "train_images", "epochs", "steps", "batch_size"}
-    whole |= {f"{one.column}_k" for one in KNN if not one.k}
-    return table.astype(dict.fromkeys(sorted(whole), "Int64"))
+    oracles = {f"{one.column}_k" for one in KNN if not one.k}
+    whole |= oracles | {f"{PROJECTOR_PREFIX}{name}" for name in oracles}
+    return table.astype({name: "Int64" for name in sorted(whole) if name in table})
 
 
 def _record(
@@ -66,16 +69,24 @@ def _record(
     folder = results / row.folder
     plan = _plan_columns(row, datasets)
     loss = None if losses is None else _loss(row, losses, results)
-    collapse = read_json(folder / "collapse.json")
+    layers = {"": folder, **({PROJECTOR_PREFIX: folder / "projector"} if row.projector else {})}
+    names = ["collapse.json", *(["view-measures.json"] if row.views else [])]
+    found = {prefix: [read_json(f / n) for n in names] for prefix, f in layers.items()}
     knn = read_json(folder / "knn.json") if row.knn else {}
     probes = [n for n, there in (("probe", row.probe), ("probe-cached", row.probe_cached)) if there]
     probed = {name.replace("-", "_"): read_json(folder / f"{name}.json") for name in probes}
     record = {**plan, "loss": loss}
-    record |= {name: v for name, v in _measures(collapse).items() if name not in plan}
-    record |= knn_columns(folder / "knn.json" if row.knn else None)
+    for prefix, contents in found.items():
+        for content in contents:
+            numbers = {f"{prefix}{name}": v for name, v in _measures(content).items()}
+            record |= {name: v for name, v in numbers.items() if name not in plan}
+    for prefix, where in layers.items():
+        columns = knn_columns(where / "knn.json" if row.knn else None).items()
+        record |= {f"{prefix}{name}": v for name, v in columns}
     for prefix, probe in probed.items():
         record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
-    failure = _failure(loss, collapse, knn, *probed.values())
+    # a projector that has collapsed does not make its backbone a failed one
+    failure = _failure(loss, *found[""], knn, *probed.values())
     measured = datasets.get(_measured(row) or "")
     classes = len(measured["classes"]) if measured else _classes_of(knn)
     chance = 1 / classes if classes else None
