@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from images import image_folder
-from ssl_collapse.evaluation.neighbors_torch import TorchBackend
 from training import HERE, Group, measure, print_table
 from training_case import MEAN, STD, dataset, encoder, parser, trainer
 
