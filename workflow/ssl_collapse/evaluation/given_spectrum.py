@@ -92,6 +92,6 @@ def measure_spectrum(sigma: Float64Array, dtype: str, spec: CollapseSpec) -> Col
             "of a spectrum alone: measures that need the representations are null; the noise floor "
             f"is eps sigma_1 of {dtype}, in which the spectrum is stored"
         ],
-        "conventions": conventions(spec, groups=1),
+        "conventions": conventions(spec),
     }
     return Collapse(content, sigma, floor)
