@@ -49,8 +49,8 @@ gc.freeze()
 for stage, (script, specs, inputs) in json.loads(sys.stdin.read()).items():
     if os.fork() == 0:
         runpy.run_path(script, run_name="imported")
-        for spec in specs:
-            build(spec, inputs)
+        for spec in specs:  # of a model, or the name of a module
+            importlib.import_module(spec) if isinstance(spec, str) else build(spec, inputs)
         import_what_functions_import(script)
         print(json.dumps([stage, ours()]), flush=True)
         os._exit(0)
@@ -66,8 +66,8 @@ def loaded_modules(
 
     Args:
         workflow: the folder of scripts and library.
-        stages: name -> (script, specs of the models that it builds, the inputs of
-            their methods or None where it builds none).
+        stages: name -> (script, specs of the models that it builds or names of modules that it
+            imports by computed name, the inputs of their methods or None where it builds none).
     """
     asked = {
         name: (str(workflow / "scripts" / f"{script}.py"), specs, inputs)

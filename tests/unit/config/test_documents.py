@@ -38,7 +38,8 @@ def test_the_table_of_results_names_the_files_that_the_plan_knows():
     table = (ROOT / "README.md").read_text("utf-8").partition("| result under")[2]
     cells = [line.split("|")[1] for line in table.partition("\n\n")[0].splitlines()[2:]]
     named = {name for cell in cells for name in re.findall(r"`(?:\S*/)?([\w.{},-]+)`", cell)}
-    known = {pattern.rpartition("/")[2] for pattern in vars(Paths()).values()}
+    patterns = [pattern.replace("{layer}", "") for pattern in vars(Paths()).values()]
+    known = {pattern.rpartition("/")[2] for pattern in patterns}
     as_written = {
         "{figure}.{kind}": "{name}.{pdf,png,csv,txt}", "{split}.h5": "{train,val}.h5",
         "ordering-seed{seed}.npy": "ordering-seed{k}.npy", "{probe}.json": "probe.json",

@@ -79,7 +79,7 @@ def test_the_folder_of_the_store(runtime: dict[str, object], store: str):
     plan = Plan(load_experiment(experiment(runtime=runtime)))
     stages = Stages(plan, LIBRARY, "out", "python", lambda: True)
     stages.codes["represent"] = lambda wildcards: "0"
-    wildcards = Namedlist(fromdict={"run": "iid", "seed": "0", "split": "val"})
+    wildcards = Namedlist(fromdict={"run": "iid", "seed": "0", "split": "val", "layer": ""})
     request = stages.request("represent", wildcards, ["train.h5"], ["out.h5"])
     assert (request.store, request.label) == (store, "iid/0")
 

@@ -40,7 +40,7 @@ def test_they_give_the_content_of_the_files(tmp_path: Path) -> None:
         (torch.tensor(X, requires_grad=True), torch.tensor(Y)),
         (X, Y.tolist()),
     ):
-        assert measure(rows) == expected
+        assert measure(rows, y) == expected
         assert knn(rows, y) == knn(rows, y, rows, y) == leave_one_out
     # equal rows in another array are no leave-one-out: every row finds itself
     found = knn(X, Y, X.copy(), Y, metrics=["l2"], k_max=1)

@@ -19,6 +19,7 @@ from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
 from ssl_collapse.evaluation.measures.registry import measure_columns
 from ssl_collapse.evaluation.measures.spectral import auc
+from ssl_collapse.evaluation.measures.views import VIEW_MEASURES
 from ssl_collapse.evaluation.spectrum import singular_vectors
 from ssl_collapse.representations.file import (
     open_representations,
@@ -398,4 +399,5 @@ def test_figures_may_show_every_measure(tmp_path: Path) -> None:
     content = measure(tmp_path, np.eye(120, 110)).content
     numbers = {k for k, v in content.items() if not isinstance(v, str | list | dict | bool)}
     named = {k for k in numbers - about if not k.startswith("noise_floor")}
-    assert named | {"loss"} == set(measure_columns())
+    other_stages = {name for name in measure_columns() if name.startswith("projector_")}
+    assert named | {"loss"} == set(measure_columns()) - other_stages - VIEW_MEASURES.keys()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import toy
@@ -21,6 +22,7 @@ from expected_jobs import ALL
 from loaded_modules import loaded_modules
 
 from ssl_collapse.config.families import all_backbone_modules
+from ssl_collapse.config.figures import Figure
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.code import carries, code_digest
@@ -46,7 +48,8 @@ PLAN = Plan(
         toy.experiment(runs=RUNS, figures={"spectra": {"kind": "spectra", "runs": ["small"]}})
     )
 )
-NO_STAGES = ("prune", "verify", "why")
+NO_STAGES = ("estimate", "fetch", "prune", "verify", "why")
+KINDS = [get_args(f.model_fields["kind"].annotation)[0] for f in get_args(get_args(Figure)[0])]
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
@@ -70,6 +73,9 @@ def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
                 found[f"{stage} {run}"] = (stage, WITH_MODEL[stage](run))
         elif stage == "import_encoder":  # a file may hold any backbone
             found[stage] = (stage, all_backbone_modules())
+        elif stage == "figure":
+            for kind in KINDS:
+                found[f"{stage} {kind}"] = (stage, (f"ssl_collapse.figures.{kind}",))
         elif stage not in NO_STAGES:
             found[stage] = (stage, (PAGE,) if stage == "report" else ())
     return found
@@ -138,6 +144,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     for name, (script, _) in VARIANTS.items():
         run, every = name.partition(" ")[2], script == "import_encoder"
         specs = [recipe for at, recipe in recipes.items() if every or at == run]
+        specs += [f"ssl_collapse.figures.{run}"] * (script == "figure")
         inputs = {"teacher": str(teacher)} if name == "pretrain distillation" else {}
         with_method = script in ("pretrain", "export_checkpoint", "export_projector")
         stages[name] = (script, specs, inputs if with_method else None)

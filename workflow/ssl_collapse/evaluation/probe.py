@@ -176,15 +176,16 @@ class Probe:
         return value * len(targets)
 
     def _save(self) -> None:
-        if self.state is None:
-            return
-        content = {
+        if self.state is not None:
+            with self.state.saving(self.progress.epoch, self.progress.step) as file:
+                save_checkpoint(file, self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {
             "classifier": self.classifier.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": vars(self.progress),
         }
-        with self.state.saving(self.progress.epoch, self.progress.step) as file:
-            save_checkpoint(file, content)
 
 
 def write_classifier(path: Path, classifier: nn.Linear | None) -> None:
