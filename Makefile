@@ -1,6 +1,7 @@
 # make          set up .venv and run the experiment of config.yaml, or make CONFIG=FILE
 # make test     checks, unit tests, the smoke pipeline and a sample of the rest: under ten minutes
 # make test-all the rest: every rerun, kills at seeded points, a throw-away SLURM (as root on Debian)
+# make audit    whether a checkpoint's encoder has collapsed: CHECKPOINT=file IMAGES=folder
 # make estimate CONFIG=FILE   what it will take: jobs, hours, disk, memory
 # make bench    speed and memory against what one would otherwise write
 PYTHON ?= python3
@@ -8,7 +9,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
 .PHONY: all test test-all check unit sample reruns events faults cluster reference release
-.PHONY: why verify prune equal estimate bench clean
+.PHONY: why verify prune equal audit estimate bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -76,12 +77,17 @@ why verify prune:
 equal: .venv/installed
 	PYTHONPATH=workflow $(BIN)/python -m engine.equal $(REF) $(ARGS)
 
+audit: .venv/installed
+	@test -n "$(CHECKPOINT)" && test -n "$(IMAGES)" || { echo "say CHECKPOINT=file and IMAGES=folder" >&2; exit 2; }
+	@$(BIN)/python workflow/scripts/audit.py "$(CHECKPOINT)" "$(IMAGES)" $(ARGS)
+
 # ARGS="--images NAME=TRAIN:VAL" where images are not here and not known
 estimate: .venv/installed
 	@$(BIN)/python workflow/scripts/estimate.py $(or $(CONFIG),config.yaml) $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/training.py $(if $(LIGHTLY),--lightly $(LIGHTLY))
 
 clean:
 	rm -rf results .snakemake

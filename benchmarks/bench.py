@@ -70,7 +70,7 @@ class Growth:
 
 SVD = {"ours": "ours-spectrum", "other": "torch-svd", "ceiling": "syrk64"}
 SVDVALS = {"ours": "ours-spectrum", "other": "torch-svdvals"}
-MEASURES = {"ours": "ours-collapse", "other": "torch-svd"}
+MEASURES = {"ours": "ours-collapse", "other": "ours-spectrum"}
 KNN = {"ours": "ours-knn", "other": "textbook-knn", "ceiling": "gemm32"}
 KNN_ONCE = {"ours": "ours-knn", "other": "textbook-knn-once", "ceiling": "gemm32"}
 FILES = {"ours": "ours-neighbors", "other": "faiss-neighbors", "ceiling": "gemm32"}
@@ -79,10 +79,10 @@ SEARCH = {"ours": "ours-search", "other": "faiss-search", "ceiling": "gemm32"}
 FULL: list[Comparison | Growth] = [
     Comparison("spectrum / torch.svd", n=100_000, dim=512, target="3", **SVD),
     Comparison("spectrum / svdvals", n=100_000, dim=512, **SVDVALS),
-    Comparison("all measures / torch.svd", n=100_000, dim=512, **MEASURES),
-    Comparison("wide spectrum / torch.svd", n=50_000, dim=2048, target="5", **SVD),
+    Comparison("all measures / spectrum alone", n=100_000, dim=512, target="0.5", **MEASURES),
+    Comparison("wide spectrum / torch.svd", n=50_000, dim=2048, target="3.5", **SVD),
     Comparison("wide spectrum / svdvals", n=50_000, dim=2048, **SVDVALS),
-    Comparison("wide all measures / torch.svd", n=50_000, dim=2048, **MEASURES),
+    Comparison("wide, all measures / spectrum alone", n=50_000, dim=2048, target="0.5", **MEASURES),
     Comparison("k-NN / textbook loop", n=200_000, dim=512, queries=2000, target="3", **KNN),
     Comparison("k-NN / loop, rows normalised once", n=200_000, dim=512, queries=2000, **KNN_ONCE),
     Comparison("search / bare FAISS", n=200_000, dim=512, queries=2000, target="0.83", **SEARCH),

@@ -43,7 +43,7 @@ def ours_spectrum(args: argparse.Namespace) -> Timed:
 
 
 def ours_collapse(args: argparse.Namespace) -> Timed:
-    """Every measure of collapse.json, the bootstrap included."""
+    """Every measure of collapse.json, the interval of AUC and those of labels included."""
     from ssl_collapse.config.evaluation import CollapseSpec
     from ssl_collapse.evaluation.collapse import measure_collapse
     from ssl_collapse.representations.file import open_representations

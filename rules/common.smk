@@ -1,6 +1,12 @@
 # From config to plan: what the rule files share. The machinery is in workflow/engine/.
 from engine.inputs import Inputs
-from engine.planning import engage, gpus, per_attempt, plan_experiment
+from engine.planning import (
+    engage,
+    gpus,
+    per_attempt,
+    plan_experiment,
+    training_threads,
+)
 from engine.stage import Stages, interpreter
 from engine.time_limit import time_limit
 from ssl_collapse.plan.paths import fill
@@ -36,6 +42,7 @@ wildcard_constraints:
     run=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     figure=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     split="train|val",
+    layer="|projector/",
     probe="probe|probe-cached",
     seed=r"0|[1-9]\d*",
     epoch=r"\d\d\d\d+",

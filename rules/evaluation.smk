@@ -1,7 +1,9 @@
 # Measurements: encoders -> representations -> k-NN accuracy, collapse and linear probe.
 #
-# requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images
-# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it
+# requires: results/runs/{run}/seed{k}/epoch{e}/encoder.safetensors, packed images; or a user's
+#           own representations or spectrum
+# produces: representations-{split}.h5, knn.{csv,json}, spectrum.csv, {collapse,probe}.json beside it,
+#   {layer}/ before them for another layer than the backbone's; view-measures.json where asked for
 
 # What is kept besides where the config asks for it, and the scripts' options for it.
 KEPT = {stage: RESULTS.kept(stage) for stage in ("knn", "probe")}
@@ -12,15 +14,71 @@ KEEP = {
 EPOCH_LOG = f"{PATHS.logs}/{{run}}/seed{{seed}}/epoch{{epoch}}"
 
 
+rule import_representations:
+    """Take over a user's own representations of a split."""
+    output:
+        PATHS.representations.replace("{layer}", ""),
+    log:
+        f"{EPOCH_LOG}/import-{{split}}.log",
+    wildcard_constraints:
+        run=RESULTS.names("representations"),
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
+    params:
+        spec=STAGES.spec("import_representations", "run", "split"),
+        code=STAGES.code("import_representations"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
+            "import_representations",
+            file=INPUTS.brought("representations"),
+            targets=INPUTS.brought("targets"),
+        ),
+    shell:
+        "{params.scripts}/import_representations.py --spec {params.spec:q}"
+        " --run {wildcards.run:q} --split {wildcards.split} --output {output:q}"
+        " --log {log:q} {params.runtime}"
+
+
+rule import_spectrum:
+    """Take over a user's own spectrum, with the measures that need no more."""
+    output:
+        spectrum=PATHS.spectrum.replace("{layer}", ""),
+        json=PATHS.collapse.replace("{layer}", ""),
+    log:
+        f"{EPOCH_LOG}/import.log",
+    wildcard_constraints:
+        run=RESULTS.names("spectrum"),
+    conda:
+        "../envs/environment.yaml"
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(15),
+    params:
+        spec=STAGES.spec("import_spectrum", "run"),
+        code=STAGES.code("import_spectrum"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime("import_spectrum", file=INPUTS.brought("spectrum")),
+    shell:
+        "{params.scripts}/import_spectrum.py --spec {params.spec:q}"
+        " --spectrum {output.spectrum:q} --json {output.json:q}"
+        " --log {log:q} {params.runtime}"
+
+
 rule represent:
     """Take the representations of a whole split."""
     input:
         images=INPUTS.represented,
         encoder=PATHS.encoder,
+        projector=INPUTS.projector,
     output:
         PATHS.representations,
     log:
-        f"{EPOCH_LOG}/represent-{{split}}.log",
+        f"{EPOCH_LOG}/{{layer}}represent-{{split}}.log",
+    wildcard_constraints:
+        run=RESULTS.not_named("representations"),
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads + RUNTIME.workers
@@ -43,7 +101,8 @@ rule represent:
     shell:
         "{params.scripts}/represent.py --spec {params.spec:q}"
         " --run {wildcards.run:q}/seed{wildcards.seed} --images {input.images:q}"
-        " --encoder {input.encoder:q} --output {output:q} --log {log:q} {params.runtime}"
+        " --encoder {input.encoder:q} --projector {input.projector:q}"
+        " --output {output:q} --log {log:q} {params.runtime}"
 
 
 rule knn:
@@ -56,7 +115,7 @@ rule knn:
         csv=PATHS.knn_csv,
         json=PATHS.knn,
     log:
-        f"{EPOCH_LOG}/knn.log",
+        f"{EPOCH_LOG}/{{layer}}knn.log",
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
@@ -83,7 +142,9 @@ rule collapse:
         spectrum=PATHS.spectrum,
         json=PATHS.collapse,
     log:
-        f"{EPOCH_LOG}/collapse.log",
+        f"{EPOCH_LOG}/{{layer}}collapse.log",
+    wildcard_constraints:
+        run=RESULTS.not_named("spectrum"),
     conda:
         "../envs/environment.yaml"
     threads: RUNTIME.threads
@@ -98,6 +159,39 @@ rule collapse:
     shell:
         "{params.scripts}/collapse.py {input:q} --spec {params.spec:q}"
         " --spectrum {output.spectrum:q} --json {output.json:q} --threads {threads} --log {log:q} {params.runtime}"
+
+
+rule view_measures:
+    """Measures of several augmented views per training image: LiDAR, alignment."""
+    input:
+        images=INPUTS.viewed,
+        encoder=PATHS.encoder,
+        projector=INPUTS.projector,
+    output:
+        PATHS.view_measures,
+    log:
+        f"{EPOCH_LOG}/{{layer}}view_measures.log",
+    conda:
+        "../envs/environment.yaml"
+    threads: 1 + RUNTIME.workers
+    resources:
+        gpu=gpus(RUNTIME),
+        mem_mb=per_attempt(6000 + 1000 * RUNTIME.workers),
+        runtime=per_attempt(120),
+    params:
+        spec=STAGES.spec("view_measures", "run"),
+        code=STAGES.code("view_measures"),
+        scripts=SCRIPTS,
+        runtime=STAGES.runtime(
+            "view_measures",
+            device=RUNTIME.device,
+            workers=RUNTIME.workers,
+            scratch=RUNTIME.scratch or "",
+        ),
+    shell:
+        "{params.scripts}/view_measures.py --spec {params.spec:q} --images {input.images:q}"
+        " --encoder {input.encoder:q} --projector {input.projector:q} --json {output:q}"
+        " --log {log:q} {params.runtime}"
 
 
 rule probe:

@@ -42,7 +42,10 @@ class Jobs:
         figures: Sequence[str] = FIGURES,
         probe: str | None = "full",
         generated: Sequence[str] = ("textures",),
+        layers: Sequence[str] = ("",),
+        views: bool = False,
     ) -> None:
+        self.layers, self.views = layers, views
         self.above: defaultdict[str, set[str]] = defaultdict(set)
         for dataset in {run.dataset for run in runs.values()}:
             images = {f"textures {dataset}"} if dataset in generated else set()
@@ -66,14 +69,16 @@ class Jobs:
                 self.above[trained].add(f"pretrain {run.start}/seed{seed}")
             for epoch in run.epochs:
                 at = f"{name}/seed{seed}/epoch{epoch:04d}"
-                encoder, represented = f"export_checkpoint {at}", {}
+                encoder = f"export_checkpoint {at}"
                 self.above[encoder] = {trained}
-                for split, packed in images.items():
-                    represented[split] = f"represent {at}/{split}"
-                    self.above[represented[split]] = {encoder, packed}
-                self.above[f"knn {at}"] = set(represented.values())
-                self.above[f"collapse {at}"] = {represented["train"]}
-                measures = {f"knn {at}", f"collapse {at}"}
+                represented = {split: f"represent {at}/{split}" for split in images}
+                measures: set[str] = set()
+                for layer in self.layers:
+                    network = {encoder}
+                    if layer:
+                        network.add(f"export_projector {at}")
+                        self.above[f"export_projector {at}"] = {trained}
+                    measures |= self._measure(f"{at}{layer}", network, images)
                 if probe:
                     full, cached = {encoder, *images.values()}, set(represented.values())
                     self.above[f"probe {at}/probe"] = cached if probe == "cached" else full
@@ -82,6 +87,19 @@ class Jobs:
                     self.above[f"probe {at}/probe-cached"] = set(represented.values())
                     measures.add(f"probe {at}/probe-cached")
                 self.above["summarize"] |= measures | {trained, f"dataset {run.dataset}"}
+
+    def _measure(self, at: str, network: set[str], images: Mapping[str, str]) -> set[str]:
+        """What is measured of one layer."""
+        represented = {split: f"represent {at}/{split}" for split in images}
+        for split, packed in images.items():
+            self.above[represented[split]] = network | {packed}
+        self.above[f"knn {at}"] = set(represented.values())
+        self.above[f"collapse {at}"] = {represented["train"]}
+        measures = {f"knn {at}", f"collapse {at}"}
+        if self.views:
+            self.above[f"view_measures {at}"] = network | {images["train"]}
+            measures.add(f"view_measures {at}")
+        return measures
 
     def matching(self, *patterns: str) -> frozenset[str]:
         """The jobs that fit any of the patterns (`*` stands for anything)."""

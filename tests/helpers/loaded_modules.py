@@ -13,7 +13,7 @@ from pathlib import Path
 
 _FORKS = """
 import gc, importlib.util, json, os, re, runpy, sys
-import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, torch, torchvision
+import h5py, pandas, pydantic, scipy.stats, seaborn, sklearn, timm, torch, torchvision
 
 OURS = r"(ssl_collapse\\S*)"
 INDENTED = re.compile(rf"^ +(?:from {OURS} import (\\w+)|import {OURS})", re.MULTILINE)
@@ -25,7 +25,8 @@ def import_what_functions_import(script):
     before = None
     while before != len(ours()):
         before = len(ours())
-        for path in [script, *(sys.modules[name].__file__ for name in ours())]:
+        modules = [sys.modules[name].__file__ for name in ours() if name != "ssl_collapse"]
+        for path in [script, *modules]:  # the package itself imports for people alone
             with open(path) as file:
                 for package, attribute, module in INDENTED.findall(file.read()):
                     importlib.import_module(package or module)
@@ -45,10 +46,10 @@ def build(spec, inputs):
             build_method(*built, spec.method, **{name: Path(path) for name, path in inputs.items()})
 
 gc.freeze()
-for stage, (script, spec, inputs) in json.loads(sys.stdin.read()).items():
+for stage, (script, specs, inputs) in json.loads(sys.stdin.read()).items():
     if os.fork() == 0:
         runpy.run_path(script, run_name="imported")
-        if spec:
+        for spec in specs:
             build(spec, inputs)
         import_what_functions_import(script)
         print(json.dumps([stage, ours()]), flush=True)
@@ -59,18 +60,18 @@ os._exit(0)
 
 
 def loaded_modules(
-    workflow: Path, stages: Mapping[str, tuple[str, object, dict[str, str] | None]]
+    workflow: Path, stages: Mapping[str, tuple[str, list[object], dict[str, str] | None]]
 ) -> dict[str, set[str]]:
     """Stage -> names of the library's modules that it loads.
 
     Args:
         workflow: the folder of scripts and library.
-        stages: name -> (script, spec of the model that it builds or None, the inputs of its method
-            or None where it builds none).
+        stages: name -> (script, specs of the models that it builds, the inputs of
+            their methods or None where it builds none).
     """
     asked = {
-        name: (str(workflow / "scripts" / f"{script}.py"), spec, inputs)
-        for name, (script, spec, inputs) in stages.items()
+        name: (str(workflow / "scripts" / f"{script}.py"), specs, inputs)
+        for name, (script, specs, inputs) in stages.items()
     }
     answer = subprocess.run(
         [sys.executable, "-c", _FORKS],

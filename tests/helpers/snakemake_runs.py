@@ -127,7 +127,11 @@ class Job:
         pairs = [
             text.split("=", 1) for text in self.fields.get("wildcards", "").split(", ") if text
         ]
-        values = [f"{key if key in ('seed', 'epoch') else ''}{value}" for key, value in pairs]
+        values = [
+            f"{key if key in ('seed', 'epoch') else ''}{value.strip('/')}"
+            for key, value in pairs
+            if value  # the layer of the backbone has no name
+        ]
         return f"{self.rule} {'/'.join(values)}".strip()
 
 

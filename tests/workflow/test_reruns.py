@@ -17,8 +17,14 @@ from snakemake_runs import Server
 
 from ssl_collapse.config.backbones import small_resnet, torchvision_resnet
 from ssl_collapse.config.dataset import ImageFolderSource, TexturesSource
-from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
-from ssl_collapse.config.experiment import DatasetConfig, RunConfig, RuntimeConfig, StartConfig
+from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec, ViewsSpec
+from ssl_collapse.config.experiment import (
+    DatasetConfig,
+    EvaluationConfig,
+    RunConfig,
+    RuntimeConfig,
+    StartConfig,
+)
 from ssl_collapse.config.figures import SchedulesFigure, SharesFigure, SpectraFigure
 from ssl_collapse.config.methods import simsiam
 from ssl_collapse.config.pretrain import Augmentation
@@ -101,9 +107,11 @@ MODELS = {
     "runs.start": [StartConfig],
     "datasets": [DatasetConfig],
     "datasets.source": [TexturesSource, ImageFolderSource],
+    "evaluation": [EvaluationConfig],
     "evaluation.collapse": [CollapseSpec],
     "evaluation.knn": [KnnSpec],
     "evaluation.probe": [ProbeSpec],
+    "evaluation.views": [ViewsSpec],
     "figures": [SpectraFigure, SharesFigure, SchedulesFigure],
     "runtime": [RuntimeConfig],
 }

@@ -1,9 +1,11 @@
 """The inputs of rules that depend on the config, as functions of the wildcards."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ssl_collapse.plan.paths import fill
 from ssl_collapse.plan.results import SPLITS, Results
+from ssl_collapse.plan.specs import Point
 
 
 class Inputs:
@@ -31,6 +33,22 @@ class Inputs:
         start = self.plan.run(wildcards.run).start
         return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
 
+    def projector(self, wildcards: Any) -> str | list[str]:
+        """The projector, where representations are those of its layer."""
+        return fill(self.paths.projector, **wildcards) if wildcards.layer else []
+
+    def viewed(self, wildcards: Any) -> str:
+        """The packed images whose views are compared."""
+        return self.results.packed(self.plan.evaluated_on(wildcards.run), "train")
+
+    def brought(self, key: str) -> Callable[[Any], str]:
+        """Where a file of a run of files lies, by the wildcards: no part of any spec."""
+        return lambda w: self.plan.file(w.run, key, w.get("split", ""))
+
+    def checkpoint(self, wildcards: Any) -> str:
+        """Where the file of an epoch of a run of checkpoints lies: no part of any spec."""
+        return str(self.plan.checkpoint(wildcards.run, int(wildcards.epoch)))
+
     def teacher(self, wildcards: Any) -> str | list[str]:
         """The encoder that a run learns from."""
         teacher = self.plan.teacher(wildcards.run, int(wildcards.seed))
@@ -52,13 +70,26 @@ class Inputs:
 
     def summarized(self) -> list[str]:
         """All that the table is made from."""
-        paths, points = self.paths, self.plan.points
-        patterns = [paths.collapse, paths.knn, *self.results.probes()]
-        trainings = sorted({self.results.at(paths.training, point) for point in points})
+        points, results = self.plan.points, self.results
+        trained = {results.at(self.paths.training, p) for p in points if results.has(p, "training")}
+        trainings = sorted(trained)
         return [
-            *(self.results.at(pattern, point) for pattern in patterns for point in points),
+            *(path for point in points for path in self._measured(point)),
             *trainings,
             *self.descriptions(),
+        ]
+
+    def _measured(self, point: Point) -> list[str]:
+        """The numbers of one analysed epoch."""
+        knn = [self.paths.knn] if self.results.has(point, "val") else []
+        patterns = [self.paths.collapse, *knn, *self.results.view_measures(point)]
+        return [
+            *(
+                self.results.at(pattern, point, layer=layer)
+                for pattern in patterns
+                for layer in self.plan.layers(point.run)
+            ),
+            *(self.results.at(probe, point) for probe in self.results.probes(point.run)),
         ]
 
     def descriptions(self) -> list[str]:

@@ -15,6 +15,7 @@ from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
 from ssl_collapse.provenance.judge import Planned, judge, spec_changes
 from ssl_collapse.provenance.sidecar import Request, named, read_sidecar
+from ssl_collapse.runtime.digests import remember_digests
 
 # Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
 VERDICTS, EVERYTHING = "SSL_COLLAPSE_VERDICTS", "SSL_COLLAPSE_EVERYTHING"
@@ -78,6 +79,7 @@ class Judge:
             verdict = self._judge_images(planned)
         if verdict is None and not self._dry():
             remember_sources()
+            remember_digests()
             for output in planned.outputs:
                 if look := self._looks.at(output):
                     look.confirm()

@@ -169,3 +169,9 @@ def per_attempt(amount: int) -> Callable[..., int]:
     No more: a training that makes progress is tried again as often as its time limits end it.
     """
     return lambda wildcards, attempt: amount * min(attempt, 4)
+
+
+def training_threads(results: Results) -> Callable[[Any], int]:
+    """Threads of a training: for each of its processes, the recipe's and the loader's workers."""
+    runtime, run = results.plan.experiment.runtime, results.plan.run
+    return lambda wildcards: runtime.gpus * (run(wildcards.run).cpu_threads + runtime.workers)

@@ -49,13 +49,21 @@ class Stages:
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
             "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
             "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
-            "represent": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "import_encoder": lambda wildcards: plan.backbone_modules(wildcards.run),
+            "export_projector": lambda wildcards: plan.model_modules(wildcards.run),
+            "represent": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
+            "view_measures": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
             "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
             "figure": lambda wildcards: plan.figure_modules(wildcards.figure),
             "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
         }
         # What a result says of its own name, and no spec: part of its key in the store.
-        self.labels = {"dataset": "{dataset}", "pack": "{split}", "represent": "{run}/{seed}"}
+        self.labels = {
+            "dataset": "{dataset}",
+            "pack": "{split}",
+            "represent": "{run}/{seed}",
+            "import_representations": "{run}/{split}",
+        }
         self.specs: dict[str, Param] = {}
         self.codes: dict[str, Param] = {}
 
@@ -71,7 +79,8 @@ class Stages:
 
     def code(self, stage: str) -> Param:
         """The `code` param of a stage: the digest of what decides its result."""
-        names = {"report": (), "figure": ("figure",)}.get(stage, ("run",))
+        of_layer = dict.fromkeys(("represent", "view_measures"), ("run", "layer"))
+        names = {"report": (), "figure": ("figure",), **of_layer}.get(stage, ("run",))
         names = names if stage in self._plugins else ()
 
         def digest(wildcards: Any) -> str:

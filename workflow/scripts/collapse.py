@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ssl_collapse.config.evaluation import CollapseSpec
+from ssl_collapse.evaluation.baseline import beside_baseline
 from ssl_collapse.evaluation.collapse import measure_collapse, spectrum_table
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations
@@ -24,10 +25,10 @@ from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
 EPILOG = """\
-The file holds a 2-D floating-point array `representations` (rows, dimensions):
-  .h5 .npz .pt .safetensors   under the key `representations`; `targets` is not needed
-  .npy                        alone
-Nothing in the file is executed: pickled objects are refused.
+The file holds a 2-D floating-point array (rows, dimensions):
+  .h5 .npz .pt .safetensors   under the key `representations`, or the only such array
+  .npy, a tensor in .pt       alone
+`targets` are not needed. Nothing in the file is executed: pickled objects are refused.
 
 examples:
   %(prog)s features.npy
@@ -41,6 +42,8 @@ reading the result:
   auc is 0.5 for a flat spectrum and nears 1 as the representations collapse. Every measure's
   definition and convention is in the JSON under "conventions"; singular values at or below
   noise_floor are rounding, not signal. One pass, memory independent of the number of rows.
+  "Gaussian" is what rows without any structure give: an isotropic Gaussian of as many rows (at
+  most 100 per dimension) and dimensions. Features behind a ReLU are far from it untrained, too.
 
 exit codes: 0 done, 1 failed, 2 wrong input (no output file is written)
 """
@@ -57,24 +60,32 @@ def main(args: argparse.Namespace) -> None:
     representations = open_representations(args.file)
     check_outputs(path, args.spectrum)
     collapse = measure_collapse(representations, spec, args.threads)
-    texts = {path: json_text(collapse.content)}
+    content = collapse.content
+    if args.baseline or (direct and args.baseline is None and "failure" not in content):
+        content = beside_baseline(content, spec, args.threads)
+    texts = {path: json_text(content)}
     if args.spectrum:
         texts[args.spectrum] = spectrum_table(collapse)
     write_all(texts)
     if direct:
-        print(_readable(collapse.content))
+        print(_readable(content))
         print(f"\nwritten: {path}")
 
 
 def _readable(content: dict[str, Any]) -> str:
-    """The scalars as two columns, notes below."""
-    lines = []
+    """The scalars as columns, notes below."""
+    random = content.get("baseline", {})
+    lines = [f"{'':<22} {'value':<12} Gaussian"] if random else []
     for name, value in content.items():
-        if isinstance(value, (dict, list)):
-            continue
-        shown = "-" if value is None else f"{value:.6g}" if isinstance(value, float) else value
-        lines.append(f"{name:<22} {shown}")
-    return "\n".join([*lines, *(f"note: {note}" for note in content["notes"])])
+        if not isinstance(value, (dict, list)):
+            beside = _shown(random[name]) if name in random and name != "n" else ""
+            lines.append(f"{name:<22} {_shown(value):<12} {beside}".rstrip())
+    notes = [*content["notes"], *([random["note"]] if random else [])]
+    return "\n".join([*lines, *(f"note: {note}" for note in notes)])
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -87,6 +98,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where the measures go")
+    parser.add_argument(
+        "--baseline",
+        action=argparse.BooleanOptionalAction,
+        help="also measure an isotropic Gaussian; default: where --json is not given",
+    )
     parser.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")
     parser.add_argument(
         "--threads",

@@ -19,9 +19,9 @@ from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
 EPILOG = """\
-Both files (.h5, .npz, .pt or .safetensors) hold `representations` (rows, dimensions) and integer
-`targets` (rows,). TRAIN votes, VAL is classified. With the same file twice, each row is
-classified by all others (leave-one-out).
+Both files (.h5, .npz, .pt, .safetensors, .npy) hold `representations` (rows, dimensions) and
+integer `targets` (rows,), which may lie in files of their own. TRAIN votes, VAL is
+classified. With the same file twice, each row is classified by all others (leave-one-out).
 
 examples:
   %(prog)s train.h5 val.h5
@@ -31,7 +31,7 @@ examples:
   %(prog)s features.h5 features.h5 --spec '{"metrics": ["cosine"], "k_max": 20}'
       leave-one-out, cosine only, k from 1 to 20
   %(prog)s train.npy val.npy --targets train_targets.npy val_targets.npy
-      for files without targets
+      for files without targets; targets, too, may be in any of the forms
   %(prog)s train.h5 val.h5 --spec '{"votes": ["weighted"], "temperature": 0.1}'
 
 reading the result:
@@ -108,8 +108,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--targets",
         type=Path,
         nargs=2,
-        metavar=("TRAIN.npy", "VAL.npy"),
-        help="class of every row, for files without targets or in their place",
+        metavar=("TRAIN", "VAL"),
+        help="files with the class of every row, for files without targets or in their place",
     )
     parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")

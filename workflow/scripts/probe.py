@@ -14,7 +14,7 @@ from ssl_collapse.evaluation.probe import describe_failed, write_classifier
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, failed_files, probe_cached
 from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.models.encoder_file import read_encoder
+from ssl_collapse.models.encoder_file import prepared, read_encoder
 from ssl_collapse.provenance.content import content
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.extraction import FailedEncoderError
@@ -29,9 +29,9 @@ from ssl_collapse.runtime.scratch import on_scratch
 
 EPILOG = """\
 Two ways to the features:
-  cached   TRAIN VAL are files of representations (.h5, .pt, .safetensors): `representations`
-           (rows, dimensions) and integer `targets` (rows,). No augmentation; seconds to minutes.
-           Both files are held in memory.
+  cached   TRAIN VAL are files of representations (.h5, .npz, .pt, .safetensors, .npy):
+           `representations` (rows, dimensions) and integer `targets` (rows,), which may lie in
+           files of their own. No augmentation; seconds to minutes. Both files are held in memory.
   full     --encoder, --images-train and --images-val: random crops and flips of the packed
            images go through the frozen encoder in every epoch; val by its centre crops.
 
@@ -117,6 +117,7 @@ def _full(args: argparse.Namespace) -> ProbeRun:
         for path in (args.images_train, args.images_val)
     )
     encoder, metadata = read_encoder(args.encoder)
+    spec = prepared(spec, metadata)
     device, dim = choose_device(args.device), int(metadata["feature_dim"])
     source = ImageFeatures(encoder, dim, train, val, spec, device, args.workers)
 
@@ -193,8 +194,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--targets",
         type=Path,
         nargs=2,
-        metavar=("TRAIN.npy", "VAL.npy"),
-        help="class of every row, for representations without targets or in their place",
+        metavar=("TRAIN", "VAL"),
+        help="files (any form) with the class of every row, for files without, or in their place",
     )
     parser.add_argument("--encoder", type=Path, nargs="?", help="encoder.safetensors")
     parser.add_argument("--images-train", type=Path, nargs="?", help="packed images to train on")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import RepresentSpec
 from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.models.encoder_file import read_encoder
+from ssl_collapse.models.encoder_file import prepared
+from ssl_collapse.models.projector_file import read_network
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.extraction import (
     FailedEncoderError,
@@ -35,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--run", required=True, help="run and seed, written into the file")
     p.add_argument("--images", type=Path, required=True, help="packed images (HDF5)")
     p.add_argument("--encoder", type=Path, required=True, help="encoder.safetensors")
+    p.add_argument(
+        "--projector", type=Path, nargs="?", help="projector.safetensors to go on through"
+    )
     p.add_argument("--output", type=Path, required=True, help="representations (HDF5) to write")
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--batch-size", type=int, default=256, help="images per batch on a GPU")
@@ -46,9 +50,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Represent every image of the split; an encoder that cannot gives a file that says so."""
-    spec = RepresentSpec.from_spec(args.spec)
     images = PackedImages(on_scratch(args.images, args.scratch))
-    encoder, metadata = read_encoder(args.encoder)
+    encoder, metadata, dim = read_network(args.encoder, args.projector)
+    spec = prepared(RepresentSpec.from_spec(args.spec), metadata)
+    if images.shorter_side not in (None, spec.resize) or (
+        images.shorter_side and spec.interpolation != "bilinear"
+    ):
+        logger.warning(
+            "images are packed at %d px, bilinear, and this encoder's are %d px, %s; with "
+            "`pack: original` they are prepared exactly so",
+            *(images.shorter_side, spec.resize, spec.interpolation),
+        )
     attributes = {
         "run": args.run,
         "epoch": int(metadata["epoch"]),
@@ -58,7 +70,8 @@ def main(args: argparse.Namespace) -> None:
         "encoder_sha256": file_sha256(args.encoder),
         "num_classes": len(images.classes),
     }
-    dim = int(metadata["feature_dim"])
+    if args.projector:
+        attributes["projector_sha256"] = file_sha256(args.projector)
     failure = metadata.get("failure")
     if failure is None:
         device = choose_device(args.device)

@@ -1,5 +1,6 @@
 """What each stage reads, where the config decides."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ from engine.inputs import Inputs
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
+from ssl_collapse.runtime.errors import UserError
 
 EPOCH = {"run": "iid", "seed": "0", "epoch": "0001"}
 AT = "out/runs/iid/seed0/epoch0001"
@@ -73,6 +75,23 @@ def test_a_student_reads_the_encoder_of_its_teacher(seed: int | None, taken: int
     assert read.teacher(Wildcards(run="iid", seed="3")) == []
     found = read.teacher(Wildcards(run="student", seed="3"))
     assert found == f"out/runs/iid/seed{taken}/epoch0001/encoder.safetensors"
+
+
+def test_a_teacher_may_be_somebody_elses_checkpoint(tmp_path: Path):
+    (tmp_path / "theirs_epoch40.pt").touch()
+
+    def student(epoch: int) -> Inputs:
+        method = {"name": "distillation", "teacher": {"run": "theirs", "epoch": epoch}}
+        runs = {
+            "theirs": {"checkpoint": str(tmp_path / "theirs_epoch40.pt")},
+            "student": {"method": method, "seeds": [3]},
+        }
+        return inputs(runs=runs, figures={}, defaults={"dataset": "textures"})
+
+    found = student(40).teacher(Wildcards(run="student", seed="3"))
+    assert found == "out/runs/theirs/seed0/epoch0040/encoder.safetensors"
+    with pytest.raises(UserError, match="epoch: 39: `theirs` has checkpoints of 0, 40"):
+        student(39)
 
 
 def test_only_generated_images_are_an_input():

@@ -14,12 +14,12 @@ import scipy.linalg
 from pydantic import ValidationError
 
 from ssl_collapse.config.evaluation import CollapseSpec
+from ssl_collapse.evaluation.baseline import UNTRAINED, baseline
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
 from ssl_collapse.evaluation.measures.registry import measure_columns
 from ssl_collapse.evaluation.measures.spectral import auc
-from ssl_collapse.evaluation.moments import accumulate
-from ssl_collapse.evaluation.spectrum import singular_values
+from ssl_collapse.evaluation.spectrum import singular_vectors
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
@@ -125,7 +125,7 @@ def test_fewer_rows_than_dimensions(tmp_path: Path) -> None:
     content = measure(tmp_path, np.random.default_rng(0).standard_normal((20, 64))).content
     assert content["numerical_rank"] == content["rank_bound"] == 19
     assert "20 rows in 64 dimensions" in content["notes"][0]
-    assert content["auc_low"] is content["auc_high"] is None  # too few rows for groups
+    assert content["auc_low"] is content["auc_high"] is None  # too few rows
     # AUC is over all 64 values, 45 of which are 1
     assert content["auc"] > 45 / 64
 
@@ -176,14 +176,27 @@ def test_one_row_is_an_error(tmp_path: Path) -> None:
         measure(tmp_path, np.ones((1, 8)))
 
 
-def test_interval_has_the_width_of_the_real_scatter() -> None:
+def interval_of(rows: np.ndarray, sample: int = 2048, **settings: int):
+    """Estimate and interval from the first rows of a sample; the script draws them at random."""
+    mean = rows.mean(axis=0, dtype=np.float64)
+    sigma, vectors = singular_vectors((rows - mean).T @ (rows - mean))
+    settings = {"resamples": 60, "seed": 0} | settings
+    return auc(sigma), auc_interval(
+        rows[:sample] - mean, vectors, len(rows), auc(sigma), **settings
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "dim", "sample"),
+    [(600, 24, 600), (600, 24, 200), (240, 200, 240)],
+    ids=["all rows", "a third", "hardly more rows than dimensions"],
+)
+def test_interval_has_the_width_of_the_real_scatter(n: int, dim: int, sample: int) -> None:
     # AUC of 60 independent samples against the standard errors that each sample claims
     estimates, errors = [], []
     for seed in range(60):
-        rows = decaying(600, 24, seed).astype(np.float64)
-        passed = accumulate(iter([rows]), 600, 24, np.array([0]), seed)
-        estimate = auc(singular_values(passed.raw.scatter))
-        interval = auc_interval(passed.groups, estimate, resamples=60, seed=seed)
+        rows = decaying(n, dim, seed).astype(np.float64)
+        estimate, interval = interval_of(rows, sample, seed=seed)
         assert interval is not None
         assert interval[0] < estimate < interval[1]
         estimates.append(estimate)
@@ -191,19 +204,32 @@ def test_interval_has_the_width_of_the_real_scatter() -> None:
     assert 0.75 < np.mean(errors) / np.std(estimates, ddof=1) < 1.35
 
 
-def test_interval_needs_groups_and_resamples() -> None:
-    rows = decaying(199, 8)
-    few = accumulate(iter([rows]), 199, 8, np.array([0]), 0)
-    assert auc_interval(few.groups, 0.7, resamples=100, seed=0) is None
-    many = accumulate(iter([decaying(400, 8)]), 400, 8, np.array([0]), 0)
-    assert auc_interval(many.groups, 0.7, resamples=0, seed=0) is None
+def test_interval_is_the_infinitesimal_jackknife() -> None:
+    # its variance is the mean square of AUC's derivative by the weight of each row, over n
+    rows = decaying(800, 6).astype(np.float64)
+
+    def weighted(weights: np.ndarray) -> float:
+        mean = weights @ rows / weights.sum()
+        return auc(scipy.linalg.svdvals(np.sqrt(weights)[:, None] * (rows - mean)))
+
+    step = 1e-4
+    plus = [weighted(1 + step * np.eye(1, 800, row)[0]) for row in range(800)]
+    influence = (np.array(plus) - weighted(np.ones(800))) / step
+    exact = np.sqrt(np.sum((influence - influence.mean()) ** 2))
+    _, interval = interval_of(rows, resamples=3000)
+    assert interval is not None
+    assert (interval[1] - interval[0]) / 2 / 1.96 == pytest.approx(exact, rel=0.05)
+
+
+def test_interval_needs_rows_and_resamples() -> None:
+    assert interval_of(decaying(199, 8))[1] is None
+    assert interval_of(decaying(400, 8), resamples=1)[1] is None
 
 
 def test_a_collapsed_interval_stays_within_one() -> None:
     rows = decaying(400, 8) * [1, 1e-3, 0, 0, 0, 0, 0, 0]
-    passed = accumulate(iter([rows]), 400, 8, np.array([0]), 0)
-    low, high = auc_interval(passed.groups, 1.0, resamples=20, seed=0) or (0, 0)
-    assert 0.9 < low < high == 1.0
+    low, high = interval_of(rows)[1] or (0, 0)
+    assert 0.9 < low < high <= 1.0
 
 
 def test_spec_refuses_what_makes_no_sense() -> None:
@@ -231,8 +257,27 @@ def test_script_by_hand_prints_a_table_and_writes_beside_the_file(tmp_path: Path
     done = run(save(tmp_path, decaying(300, 16)), "--spec", '{"bootstrap_resamples": 0}')
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "r.npy-collapse.json").read_text())
-    assert f"auc                    {content['auc']:.6g}\n" in done.stdout
+    random = content["baseline"]
+    assert f"auc                    {content['auc']:<12.6g} {random['auc']:.6g}\n" in done.stdout
     assert "auc_low                -\n" in done.stdout
+    assert f"note: {UNTRAINED}\n" in done.stdout
+    # 300 rows in 16 dimensions: nearly flat, so that AUC is near 17/32, and the std near 1/sqrt(16)
+    assert random["n"] == 300 and random["auc"] == pytest.approx(17 / 32, abs=0.06)
+    assert random["std_per_dimension"] == pytest.approx(0.25, abs=0.01)
+    done = run(tmp_path / "r.npy", "--no-baseline")
+    plain = json.loads((tmp_path / "r.npy-collapse.json").read_text())
+    assert "baseline" not in plain and "Gaussian" not in done.stdout
+
+
+def test_the_baseline_is_of_one_gaussian_however_it_is_read(tmp_path: Path) -> None:
+    drawn = np.random.default_rng([0, 3, 0]).standard_normal((4096, 2), np.float32)
+    found = baseline(5000, 2, DEFAULT)
+    assert found["n"] == 200  # at most 100 for each dimension
+    assert baseline(200, 2, DEFAULT)["auc"] == found["auc"]
+    many = baseline(5000, 60, DEFAULT)  # two blocks
+    assert many["n"] == 5000 and many["mean_cosine"] == pytest.approx(0, abs=1e-3)
+    content = measure(tmp_path, drawn[:200]).content
+    assert all(found[name] == content[name] for name in measure_columns() if name in found)
 
 
 def test_script_ends_with_2_and_no_file_on_wrong_input(tmp_path: Path) -> None:

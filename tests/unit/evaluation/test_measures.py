@@ -160,17 +160,6 @@ def test_uniformity_by_hand() -> None:
         directions.uniformity(units[:1])
 
 
-def test_alignment_by_hand() -> None:
-    units = np.array([[1.0, 0], [0, 1]])
-    assert directions.alignment(units, units) == 0.0
-    assert directions.alignment(units, units[::-1]) == pytest.approx(2.0)  # right angles
-    assert directions.alignment(units, np.array([[1.0, 0], [0, -1]])) == pytest.approx(
-        2.0
-    )  # 0 and 4
-    with pytest.raises(ValueError, match="pairs"):
-        directions.alignment(units, units[:1])
-
-
 @pytest.mark.parametrize(
     ("share", "auc", "entropy_rank", "participation", "stable_rank"),
     [

@@ -34,9 +34,13 @@ def write_spectrum(tmp_path: Path) -> Callable[..., Path]:
     """Write a spectrum.csv of these singular values where the pipeline would."""
 
     def write(
-        run: str, seed: int, values: Sequence[float], above: Sequence[bool] | None = None
+        run: str,
+        seed: int,
+        values: Sequence[float],
+        above: Sequence[bool] | None = None,
+        epoch: int = 20,
     ) -> Path:
-        path = tmp_path / f"results/runs/{run}/seed{seed}/epoch0020/spectrum.csv"
+        path = tmp_path / f"results/runs/{run}/seed{seed}/epoch{epoch:04d}/spectrum.csv"
         path.parent.mkdir(parents=True)
         sigma = np.asarray(values, dtype=np.float64)
         table = pd.DataFrame(

@@ -85,6 +85,31 @@ def test_shares_shows_its_table(sweep: pd.DataFrame) -> None:
     assert "chance" in texts(figure)
 
 
+def before_training(sweep: pd.DataFrame) -> pd.DataFrame:
+    """The sweep with epoch 0 of run s1: AUC .9 and .92, accuracy .2 and .3."""
+    rows = sweep[sweep["run"] == "s1"].assign(
+        epoch=0, final=False, auc=[0.90, 0.92], knn_cosine_k20=[0.2, 0.3]
+    )
+    return pd.concat([sweep, rows], ignore_index=True)
+
+
+@pytest.mark.parametrize("kind", ["shares", "schedules"])
+def test_the_network_before_training_is_a_line(sweep: pd.DataFrame, kind: str) -> None:
+    spec = parse_figure(SHARES.replace("shares", kind))
+    table, figure, caption = make(spec, before_training(sweep), [])
+    data = "get_ydata" if kind == "shares" else "get_xdata"
+    for axes, panel, value in zip(figure.axes, ("accuracy", "measure"), (0.25, 0.91), strict=True):
+        (line,) = one(axes.lines, "untrained")
+        assert getattr(line, data)()[0] == expected(table, panel, "untrained", "value")[0, 0]
+        assert getattr(line, data)()[0] == pytest.approx(value)
+    assert "untrained" in texts(figure)
+    assert "network before training" in caption and "AUC 0.910" in caption and "25.0 %" in caption
+    # of the summary without epoch 0 the same figure has neither
+    table, figure, caption = make(spec, sweep, [])
+    assert "untrained" not in {*table["statistic"], *texts(figure)}
+    assert "before training" not in caption
+
+
 def test_shares_table_is_the_summary_with_its_intervals(sweep: pd.DataFrame) -> None:
     table, _, _ = make(parse_figure(SHARES), sweep, [])
     mean = table[(table["panel"] == "measure") & (table["run"] == "s1") & table["seeds"].notna()]
@@ -189,6 +214,32 @@ def test_spectra_shows_its_table(sweep: pd.DataFrame, write_spectrum) -> None:
     )
     assert "AUC: the claim that more data raises it shows at this scale" in caption
     assert "noise floor" not in caption
+
+
+def test_the_spectrum_before_training_is_a_line_in_every_panel(sweep, write_spectrum) -> None:
+    paths = [
+        write_spectrum(run, seed, [4.0, 2, 1]) for run in ("s1", "s10", "s100") for seed in (0, 1)
+    ]
+    paths += [write_spectrum("s1", seed, [6.0, 1, 1], epoch=0) for seed in (0, 1)]
+    table, figure, caption = make(parse_figure(SPECTRA), before_training(sweep), paths)
+    for axes, panel, values in zip(
+        figure.axes,
+        ("singular_value", "normalized", "cumulative"),
+        ([6, 1, 1], [1, 1 / 6, 1 / 6], [6 / 8, 7 / 8, 1]),
+        strict=False,
+    ):
+        (line,) = one(axes.lines, "untrained")
+        np.testing.assert_allclose(line.get_ydata(), values)
+        np.testing.assert_array_equal(
+            line.get_xydata(), expected(table, panel, "untrained", "index", "value")
+        )
+    (level,) = one(figure.axes[3].lines, "untrained")
+    assert level.get_ydata()[0] == pytest.approx(0.91)
+    assert "untrained" in texts(figure) and "(AUC 0.910)" in caption
+    # a figure of epoch 0 itself has no baseline
+    at_start = SPECTRA.replace('["s1", "s10", "s100"]', '["s1"], "epoch": 0')
+    table, _, _ = make(parse_figure(at_start), before_training(sweep), paths)
+    assert "untrained" not in set(table["statistic"])
 
 
 def test_values_below_the_noise_floor_are_not_drawn(run_rows, write_spectrum) -> None:

@@ -22,6 +22,8 @@ WORDS = [
     *("shares", "textures", "resnet18", "simsiam", "full", "cached", "knn_cosine_k200", "auc_low"),
     *("../x", "~nosuchuser/x", "/dev/zero", "/dev/null", "a\0b", "\ud800", "ä€𝄞", "{x}", "$(x)"),
     *("kind", "arch", "name", "start", "run", "epoch", "runs", "defaults", "sweeps", "share"),
+    *("representations", "spectrum", "targets", "folder", "files", "train", "val"),
+    *("checkpoint", "backbone", "preprocessing", "timm:resnet18", "timm:", "**/[", "vit_small"),
     *("n" * 300, "d" * 140_000),
 ]
 NUMBERS = [

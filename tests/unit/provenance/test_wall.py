@@ -20,12 +20,18 @@ import toy
 from expected_jobs import ALL
 from loaded_modules import loaded_modules
 
+from ssl_collapse.config.families import all_backbone_modules
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.code import carries, code_digest
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
-BACKBONES = {"small": {}, "large": {"backbone": {"arch": "resnet18"}}}
+BACKBONES = {
+    "small": {"backbone": toy.MODEL["backbone"]},
+    "large": {"backbone": {"arch": "resnet18"}},
+    "vit": {"backbone": {"arch": "vit_small", "depth": 1}},
+    "timm": {"backbone": {"arch": "timm:resnet18"}},
+}
 METHODS = {
     path.stem: {"method": {"name": path.stem}, "warmup_epochs": 0}
     for path in sorted((WORKFLOW / "ssl_collapse/config/methods").glob("*.py"))
@@ -44,7 +50,9 @@ NO_STAGES = ("prune", "verify", "why")
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,
     "export_checkpoint": PLAN.model_modules,
+    "export_projector": PLAN.model_modules,
     "represent": PLAN.backbone_modules,
+    "view_measures": PLAN.backbone_modules,
     "probe": PLAN.backbone_modules,
 }
 PAGE = "ssl_collapse/figures/report.html.jinja"
@@ -60,6 +68,8 @@ def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
         if stage in WITH_MODEL:
             for run in RUNS if stage == "pretrain" else BACKBONES:
                 found[f"{stage} {run}"] = (stage, WITH_MODEL[stage](run))
+        elif stage == "import_encoder":  # a file may hold any backbone
+            found[stage] = (stage, all_backbone_modules())
         elif stage not in NO_STAGES:
             found[stage] = (stage, (PAGE,) if stage == "report" else ())
     return found
@@ -123,13 +133,14 @@ def fresh(tmp_path: Path) -> Path:
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Stage -> the modules that it loads, as Python says."""
     teacher = toy.save_teacher(tmp_path_factory.mktemp("teacher") / "encoder.safetensors")
-    runs = {name: {**toy.RECIPE, **keys} for name, keys in RUNS.items()}
+    recipes = {name: {**toy.RECIPE, **keys} for name, keys in RUNS.items()}
     stages = {}
     for name, (script, _) in VARIANTS.items():
-        spec = runs.get(name.partition(" ")[2])
+        run, every = name.partition(" ")[2], script == "import_encoder"
+        specs = [recipe for at, recipe in recipes.items() if every or at == run]
         inputs = {"teacher": str(teacher)} if name == "pretrain distillation" else {}
-        with_method = script in ("pretrain", "export_checkpoint")
-        stages[name] = (script, spec, inputs if with_method else None)
+        with_method = script in ("pretrain", "export_checkpoint", "export_projector")
+        stages[name] = (script, specs, inputs if with_method else None)
     return loaded_modules(WORKFLOW, stages)
 
 
@@ -316,13 +327,14 @@ MAINTENANCE: dict[Callable[[Path], None], set[str]] = {
     moved_carrying_module: set(),
     new_run_key: set(),
     new_method: set(),
-    new_measure: {"collapse", "summarize", "figure", "report"},
+    new_measure: {"audit", "import_spectrum", "collapse", "summarize", "figure", "report"},
 }
 
 
 def with_what_follows(stages: set[str]) -> set[str]:
-    """Stages, and all that are made from what they make."""
-    return {job.split()[0] for stage in stages for job in ALL.below(f"{stage}*")}
+    """Stages, and all that are made from what they make; files of others are not in `ALL`."""
+    ours = [stage for stage in stages if not stage.startswith(("import_", "audit"))]
+    return stages | {job.split()[0] for stage in ours for job in ALL.below(f"{stage}*")}
 
 
 @pytest.mark.parametrize("commit", MAINTENANCE)

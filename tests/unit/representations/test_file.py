@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -68,20 +69,35 @@ def test_targets_of_the_reference_are_float_whole_numbers(
             open_representations(path)
 
 
-def test_every_format_reads_the_same(tmp_path: Path) -> None:
+def forms(folder: Path, **arrays: np.ndarray) -> Iterator[Path]:
+    """The same arrays in every form that has names."""
+    with h5py.File(folder / "r.h5", "w") as file:
+        file.update(arrays)
+    np.savez(folder / "r.npz", **arrays)
+    np.savez_compressed(folder / "small.npz", **arrays)
+    save_file(arrays, folder / "r.safetensors")
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    torch.save(tensors, folder / "r.pt")
+    torch.save(tensors, folder / "r.pth", _use_new_zipfile_serialization=False)
+    for name in ("r.h5", "r.npz", "small.npz", "r.safetensors", "r.pt", "r.pth"):
+        yield folder / name
+
+
+@pytest.mark.parametrize("rows", ["representations", "features", "0"])
+@pytest.mark.parametrize("targets", ["targets", "labels", "y"])
+def test_every_form_reads_the_same(tmp_path: Path, rows: str, targets: str) -> None:
+    for path in forms(tmp_path, **{rows: ROWS, targets: TARGETS, "index": TARGETS}):
+        np.testing.assert_array_equal(read(path), ROWS, err_msg=path.name)
+        assert open_representations(path).labels().tolist() == TARGETS.tolist()
+
+
+def test_arrays_without_a_name(tmp_path: Path) -> None:
     np.save(tmp_path / "r.npy", ROWS)
     np.save(tmp_path / "fortran.npy", np.asfortranarray(ROWS).astype(">f4"))
-    save_file({"representations": ROWS, "targets": TARGETS}, tmp_path / "r.safetensors")
-    tensors = {"representations": torch.tensor(ROWS), "targets": torch.tensor(TARGETS)}
-    torch.save(tensors, tmp_path / "r.pt")
-    torch.save(tensors, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    np.savez(tmp_path / "r.npz", representations=ROWS, targets=TARGETS)
-    for name in ("r.npz", "r.npy", "fortran.npy", "r.safetensors", "r.pt", "old.pt"):
+    torch.save(torch.tensor(ROWS, requires_grad=True), tmp_path / "r.pt")
+    for name in ("r.npy", "fortran.npy", "r.pt"):
         np.testing.assert_array_equal(read(tmp_path / name), ROWS, err_msg=name)
-        targets = open_representations(tmp_path / name).targets
-        assert (targets is None) == name.endswith(".npy")
-        if targets is not None:
-            assert targets.tolist() == TARGETS.tolist()
+        assert open_representations(tmp_path / name).targets is None
 
 
 def test_without_a_stated_count_the_labels_give_the_number_of_classes(tmp_path: Path) -> None:
@@ -143,7 +159,8 @@ def h5(path: Path, **content: object) -> Path:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"features": ROWS}, "no key 'representations'; keys found: features"),
+        ({"a": ROWS, "b": ROWS}, r"no key 'representations'; keys found: a \(6, 2\), b \(6, 2\)"),
+        ({"stds": ROWS[0]}, r"no key 'representations'; keys found: stds \(2,\)"),
         ({"representations": ROWS.astype(int)}, "dtype int64"),
         ({"representations": ROWS[0]}, r"shape \(2,\)"),
         ({"representations": ROWS[:0]}, r"shape \(0, 2\)"),
@@ -264,8 +281,33 @@ def test_targets_of_a_file_of_their_own(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=rf"t\.npy: .*{message}"):
             with_targets(rows, path)
     np.save(path, np.array([{}, {}, {}]), allow_pickle=True)
-    with pytest.raises(UserError, match=r"t\.npy: not a \.npy file of targets"):
+    with pytest.raises(UserError, match=r"t\.npy: not a readable \.npy file"):
         with_targets(rows, path)
-    for irregular in (Path("/dev/zero"), tmp_path, tmp_path / "missing.npy"):
-        with pytest.raises(UserError, match="cannot be read"):
-            with_targets(rows, irregular)
+    (tmp_path / "folder.npy").mkdir()
+    (tmp_path / "zero.npy").symlink_to("/dev/zero")
+    for name, message in (
+        ("folder", "cannot be read"),
+        ("zero", "cannot be read"),
+        ("no", "no such"),
+    ):
+        with pytest.raises(UserError, match=message):
+            with_targets(rows, tmp_path / f"{name}.npy")
+
+
+def test_targets_of_a_file_of_their_own_in_every_form(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", ROWS)
+    rows = open_representations(tmp_path / "rows.npy")
+    for arrays in (
+        {"targets": TARGETS},
+        {"classes": TARGETS},
+        {"y": TARGETS, "representations": ROWS},
+    ):
+        for path in forms(tmp_path, **arrays):
+            assert with_targets(rows, path).labels().tolist() == TARGETS.tolist(), path
+    torch.save(torch.tensor(TARGETS), tmp_path / "bare.pt")
+    torch.save({"targets": TARGETS.tolist()}, tmp_path / "list.pt")
+    for name in ("bare.pt", "list.pt"):
+        assert with_targets(rows, tmp_path / name).labels().tolist() == TARGETS.tolist()
+    np.savez(tmp_path / "two.npz", a=TARGETS, b=TARGETS)
+    with pytest.raises(UserError, match=r"two\.npz: has no key 'targets'; keys found: a \(6,\), b"):
+        with_targets(rows, tmp_path / "two.npz")

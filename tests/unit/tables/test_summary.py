@@ -101,6 +101,26 @@ def test_columns_of_one_row(results: Path) -> None:
     assert "dtype" not in row  # a word is no measure
 
 
+def test_the_projector_and_measures_of_views_have_columns_where_they_were_asked_for(
+    results: Path,
+) -> None:
+    folder = results / "runs/iid/seed0/epoch0004"
+    write_json(folder / "view-measures.json", {"lidar": 12.5, "alignment": 0.3, "protocol": {}})
+    failed = {"diverged": True, "failure": "all representations are equal"}
+    for name, content in {
+        "collapse.json": {"auc": None, **failed},
+        "view-measures.json": {"lidar": None, "alignment": None, **failed},
+        "knn.json": {"results": {}},
+    }.items():
+        write_json(folder / "projector" / name, content)
+    (row,) = summarize(rows(plan_row(projector=True, views=True)), results).to_dict("records")
+    assert (row["auc"], row["lidar"], row["alignment"]) == (0.75, 12.5, 0.3)
+    # a projector that has collapsed has no measures; its backbone has not failed
+    assert np.isnan(row["projector_auc"]) and np.isnan(row["projector_lidar"])
+    assert row["projector_knn_cosine_k1"] is None or pd.isna(row["projector_knn_cosine_k1"])
+    assert row["diverged"] is False and "projector_dtype" not in row
+
+
 def test_the_network_before_training_has_no_loss_and_has_not_failed(results: Path) -> None:
     folder = results / "runs/iid/seed0"
     (folder / "epoch0004").rename(folder / "epoch0000")

@@ -6,6 +6,7 @@ python ranks_script.py IMAGES OUTPUT NORM     NORM: "none" or "batch", of the to
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,8 +58,14 @@ def main(images: str, output: str, norm: str) -> None:
     ordering = np.arange(len(packed))
     trainer = pretrain.Trainer(spec, packed, ordering, pretrain.Runtime(device), state, ranks)
     losses: list[float] = []
-    step = trainer._step
-    trainer._step = lambda crops: losses.append(step(crops)) or losses[-1]
+    look = trainer.watch.look
+
+    def noted(*arguments: Any) -> Any:
+        found = look(*arguments)
+        losses.extend(found[0])
+        return found
+
+    trainer.watch.look = noted
     rows = trainer.run()
     (folder / "losses.json").write_text(json.dumps(losses))
     (folder / "rows.json").write_text(json.dumps(rows))

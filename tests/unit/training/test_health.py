@@ -12,7 +12,7 @@ from toy import pretrain_spec
 
 from ssl_collapse.training.health import (
     DivergedError,
-    OutputWatch,
+    StepWatch,
     all_equal,
     check_loss,
     health,
@@ -109,7 +109,7 @@ def test_health_at_the_edges():
 
 def test_dimensional_collapse_is_said_once(caplog: pytest.LogCaptureFixture):
     # 10 % of the possible 255 are 25.5; epochs 4 and 6 are below, so that epoch 4 is named
-    watch, rows = OutputWatch(torch.nn.Identity(), "iid/seed0"), []
+    watch, rows = StepWatch(torch.nn.Identity(), "iid/seed0"), []
     for epoch, rank in ((3, 25.6), (4, 25.4), (5, 80.0), (6, 2.0)):
         rows.append({"epoch": epoch, "effective_rank": rank})
         with caplog.at_level(logging.WARNING):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from counting import Counting
 from toy import pretrain_spec as spec
 
 from ssl_collapse.config.experiment import RunConfig
@@ -22,12 +23,14 @@ from ssl_collapse.runtime.errors import INTERRUPTED, UserError
 from ssl_collapse.runtime.interruption import Cadence
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.export import export_encoder
-from ssl_collapse.training.health import OutputWatch
+from ssl_collapse.training.health import StepWatch
 from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.loop import Runtime, Trainer
 from ssl_collapse.training.saving import is_kept
 
 CPU = torch.device("cpu")
+WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "item")
+ROWS = torch.eye(4)  # an output without collapse
 
 
 def trainer(images: PackedImages, state: Path, runtime: Runtime | None = None, **keys: Any):
@@ -105,10 +108,10 @@ def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
     lost = trainer(images, tmp_path / "cut")
     original = lost._step
 
-    def power_cut(crops: Any) -> float:
+    def power_cut(views: Any) -> None:
         if (lost.progress.epoch, lost.progress.step) == (1, 2):
             raise KeyboardInterrupt  # nothing is saved on the way out
-        return original(crops)
+        original(views)
 
     lost._step = power_cut
     with pytest.raises(KeyboardInterrupt):
@@ -124,9 +127,9 @@ def test_a_signal_in_the_last_step_comes_too_late_to_stop(images: PackedImages, 
     late = trainer(images, tmp_path)
     original = late._step
 
-    def asked_in_the_last(crops: Any) -> float:
+    def asked_in_the_last(views: Any) -> None:
         late._interruption.asked = (late.progress.epoch, late.progress.step) == (2, 2)
-        return original(crops)
+        original(views)
 
     late._step = asked_in_the_last
     assert [row["epoch"] for row in late.run()] == [1, 2, 3]
@@ -142,12 +145,12 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
     steps = 0
     original = first._step
 
-    def interrupted(crops: Any) -> float:
+    def interrupted(views: Any) -> None:
         nonlocal steps
         steps += 1
         if steps == stop_after:
             os.kill(os.getpid(), signal.SIGTERM)
-        return original(crops)
+        original(views)
 
     first._step = interrupted
     with pytest.raises(SystemExit) as stopped:
@@ -202,26 +205,25 @@ def test_warm_up_steps_freeze_the_encoder_in_every_epoch_but_the_first(
 
 
 def diverging_in(step: int, trainer: Trainer) -> Trainer:
-    """The weights become NaN before this step (from 1) of the whole training."""
-    original, steps = trainer._step, 0
+    """The weights become NaN before this step (from 1) of the whole training, of 3 per epoch."""
+    original = trainer._step
 
-    def broken(crops: Any) -> float:
-        nonlocal steps
-        steps += 1
-        if steps == step:
+    def broken(views: Any) -> None:
+        if (trainer.progress.epoch, trainer.progress.step) == divmod(step - 1, 3):
             with torch.no_grad():
                 trainer.model.backbone.conv1.weight.fill_(float("nan"))
-        return original(crops)
+        original(views)
 
     trainer._step = broken
     return trainer
 
 
+@pytest.mark.parametrize("log_every", [1, 2, 100])
 def test_a_loss_that_is_not_finite_ends_the_training_with_success(
-    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture, log_every: int
 ):
     # three steps per epoch: the fifth is step 2 of epoch 2, so that only epoch 1 is finished
-    runtime = Runtime(CPU, run="iid/seed0")
+    runtime = Runtime(CPU, log_every=log_every, run="iid/seed0")
     rows = diverging_in(5, trainer(images, tmp_path, runtime, epochs=4)).run()
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.startswith("iid/seed0: the loss is nan in epoch 2, step 2; ")
@@ -232,6 +234,11 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_success(
     assert list(checkpoints(tmp_path)) == [DIVERGED, "epoch0000.pt", "epoch0001.pt"]
     content = load_checkpoint(tmp_path / "checkpoints" / DIVERGED)
     assert (content["epoch"], content["failure"]) == (1, "the loss is nan in epoch 2, step 2")
+    # four of SGD's steps were taken, and none with the gradient of the failing one
+    assert all(
+        torch.isfinite(state["momentum_buffer"]).all()
+        for state in content["optimizer"]["state"].values()
+    )
 
 
 def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, tmp_path: Path):
@@ -287,14 +294,58 @@ def test_watching_the_outputs_changes_no_byte(
     images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     trainer(images, tmp_path / "watched").run()
-    nothing = torch.zeros(4, 1)
-    monkeypatch.setattr(OutputWatch, "__init__", lambda self, *_: setattr(self, "output", nothing))
-    monkeypatch.setattr(OutputWatch, "total_collapse", lambda *_: None)
-    monkeypatch.setattr(OutputWatch, "dimensional_collapse", lambda *_: None)
+    monkeypatch.setattr(StepWatch, "_keep", lambda self, *_: setattr(self, "output", ROWS))
+    monkeypatch.setattr(StepWatch, "dimensional_collapse", lambda *_: None)
     trainer(images, tmp_path / "not").run()
     assert checkpoints(tmp_path / "watched") == checkpoints(tmp_path / "not")
     content = load_checkpoint(tmp_path / "not/checkpoints/epoch0003.pt")
     assert set(content) == {"model", "optimizer", "rng", "recipe", "epoch"}
+
+
+@pytest.mark.parametrize("name", ["simsiam", "byol"])
+def test_no_step_waits_for_the_device(images: PackedImages, tmp_path: Path, name: str):
+    # Between two looks, which this training takes at the end of its epoch: what waits in an epoch
+    # of twelve steps is what waits in one of two.
+    waits = []
+    for steps in (2, 12):
+        method = {"name": name, "projection_dim": 8}
+        length = {"share": 100, "steps_per_epoch": steps, "epochs": 1, "warmup_epochs": 0}
+        keys = {**length, "method": method, "optimizer": "sgd"}
+        one = trainer(images, tmp_path / str(steps), Runtime(CPU, workers=1), **keys)
+        with Counting() as counting:
+            one.run()
+        waits.append({name: counting.asked[name] for name in WAITING})
+    assert waits[0] == waits[1]
+    assert waits[0]["_local_scalar_dense"] > 0  # it does count
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is visible")
+def test_no_step_waits_for_the_gpu(images: PackedImages, tmp_path: Path):
+    trained = trainer(images, tmp_path, Runtime(torch.device("cuda"), workers=1), epochs=1)
+    original = trained._step
+
+    def strict(views: Any) -> None:
+        torch.cuda.set_sync_debug_mode("error" if trained.progress.step else "default")
+        original(views)
+        torch.cuda.set_sync_debug_mode("default")
+
+    trained._step = strict
+    assert np.isfinite(trained.run()[0]["loss"])
+
+
+def test_threads_and_precision_are_of_the_recipe(images: PackedImages, tmp_path: Path):
+    def trained(name: str, **keys: Any) -> tuple[list[float], dict[str, bytes]]:
+        rows = trainer(images, tmp_path / name, Runtime(CPU, workers=len(name) - 1), **keys).run()
+        return [row["loss"] for row in rows], checkpoints(tmp_path / name)
+
+    plain, two = trained("a"), trained("b", cpu_threads=2)
+    assert torch.get_num_threads() == 2
+    assert two == trained("bb", cpu_threads=2)  # with a worker: the same bytes
+    np.testing.assert_allclose(two[0], plain[0], atol=1e-4)
+    half = trained("c", precision="bf16")
+    np.testing.assert_allclose(half[0], plain[0], atol=0.02)  # 8 bits of mantissa
+    assert half[0] != plain[0] == trained("d", precision="tf32")[0]  # the CPU has no TF32
+    assert torch.get_num_threads() == 1
 
 
 def test_a_second_trainer_of_the_same_run_is_refused(

@@ -1,14 +1,13 @@
 """The augmentation of a whole batch against torchvision's and Pillow's, image by image."""
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as tv
+from counting import Counting
 from PIL import Image, ImageFilter
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssl_collapse.config.pretrain import Augmentation, ViewAugmentation
 from ssl_collapse.views.augmentation import Augmenter, blur
@@ -142,18 +141,6 @@ def test_probabilities_are_met():
     assert (colours.sigma > 0).float().mean().item() == pytest.approx(0.5, abs=0.01)
     assert colours.solarize.float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert colours.brightness.min() >= 0.6 and colours.brightness.max() <= 1.4
-
-
-class Counting(TorchDispatchMode):
-    """Counts what is asked of the device, views of tensors included."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):
-        self.asked[function._schema.name.removeprefix("aten::")] += 1
-        return function(*args, **(kwargs or {}))
 
 
 def test_few_operations_make_both_views_and_none_waits_for_the_device():

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ssl_collapse.config.pretrain import Augmentation
 from ssl_collapse.config.types import Epochs, Neutral, Probability, Seed, StrictModel, Triple
 
 Pixel = Annotated[int, Field(ge=1, le=10_000)]
@@ -20,6 +21,8 @@ class RepresentSpec(StrictModel):
     """Subtracted from red, green and blue (of 1)."""
     std: Triple
     """What red, green and blue are divided by."""
+    interpolation: Annotated[Literal["bilinear", "bicubic"], Neutral("bilinear")] = "bilinear"
+    """How images are resized that were not packed at that size."""
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
@@ -65,9 +68,9 @@ class CollapseSpec(StrictModel):
     alpha_last_rank: Annotated[int, Field(ge=2, le=1_000_000)] = 100
     """Last rank of the spectrum that the power law of `alpha` is fitted to."""
     uniformity_samples: Annotated[int, Field(ge=2, le=20_000)] = 2048
-    """Rows drawn at random to estimate uniformity."""
+    """Rows drawn at random for uniformity, the other measures of pairs, and the interval."""
     seed: Seed = 0
-    """Of the bootstrap and of the rows for uniformity."""
+    """Of the resamples, the rows drawn and all else that is random."""
     std_vector: Annotated[bool, Neutral(False)] = False
     """Whether `collapse.json` also holds the standard deviation of every dimension."""
 
@@ -79,6 +82,35 @@ class CollapseSpec(StrictModel):
                 f"alpha_first_rank ({self.alpha_first_rank})"
             )
         return self
+
+
+Layer = Literal["backbone", "projector"]
+
+
+class ViewsSpec(StrictModel):
+    """How many views of how many training images are compared; an empty section: as here."""
+
+    images: Annotated[int, Field(ge=2, le=100_000)] = 1000
+    """Training images drawn at random, or all, if there are fewer."""
+    views: Annotated[int, Field(ge=2, le=100)] = 10
+    """Views of each, made as in training; of unlike views, each as often."""
+    delta: Annotated[float, Field(gt=0)] = 1e-4
+    """What LiDAR adds to the diagonal of the covariance within images."""
+    seed: Seed = 0
+    """Of the images and their views."""
+
+
+class ViewMeasuresSpec(ViewsSpec):
+    """With the run's augmentation, and the sizes and the normalisation of its dataset."""
+
+    augmentation: Augmentation
+    """How views are made."""
+    crop: Pixel
+    """Width and height in px that the network sees."""
+    mean: Triple
+    """Subtracted from red, green and blue (of 1)."""
+    std: Triple
+    """What red, green and blue are divided by."""
 
 
 class ProbeSpec(StrictModel):

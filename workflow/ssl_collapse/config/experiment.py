@@ -4,9 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.dataset import Source
-from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeConfig
+from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, Layer, ProbeConfig, ViewsSpec
 from ssl_collapse.config.figures import Figure
+from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import (
     Folder,
@@ -55,6 +57,11 @@ class DatasetConfig(StrictModel):
     def sizes(self) -> tuple[int, int]:
         """Shorter side and crop in px, with the defaults filled in."""
         return self.source.sizes(self.resize, self.crop)
+
+    def written_sizes(self) -> tuple[int | None, int | None]:
+        """The sizes where the config, or a source of a size of its own, says them; else None."""
+        said = self.resize or self.crop or not self.source.users_own
+        return self.sizes() if said else (None, None)
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Self:
@@ -131,12 +138,23 @@ class RunConfig(Recipe):
 class EvaluationConfig(StrictModel):
     """What is measured on the representations."""
 
+    layers: Annotated[list[Layer], Field(min_length=1)] = ["backbone"]
+    """Whose representations are taken: `backbone`, and `projector` where the method has one."""
     collapse: CollapseSpec = CollapseSpec()
     """Settings of the label-free measures."""
     knn: KnnSpec = KnnSpec()
     """The k-NN protocol."""
     probe: ProbeConfig | None = None
     """The linear probe; null: none."""
+    views: ViewsSpec | None = None
+    """Measures of several views per image (LiDAR, alignment); null: none."""
+
+    @field_validator("layers")
+    @classmethod
+    def _with_the_backbone(cls, layers: list[Layer]) -> list[Layer]:
+        if "backbone" not in layers or len(set(layers)) < len(layers):
+            raise ValueError(f"{layers} must hold `backbone`, and each layer once")
+        return layers
 
 
 class RuntimeConfig(StrictModel):
@@ -177,9 +195,9 @@ class Experiment(StrictModel):
     """Heading of the report."""
     description: FreeText = ""
     """What the report says of the experiment."""
-    datasets: Annotated[dict[Name, DatasetConfig], Field(min_length=1)]
+    datasets: dict[Name, DatasetConfig] = {}
     """Images, by a name of your choice."""
-    runs: Annotated[dict[Name, RunConfig], Field(min_length=1)]
+    runs: dict[Name, RunConfig] = {}
     """Trainings, by a name of your choice."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured on the representations."""
@@ -191,3 +209,12 @@ class Experiment(StrictModel):
     """Folder of all results, from where Snakemake runs; part of no result."""
     sweeps: dict[str, list[str]] = {}
     """Filled in when the config is read: a run as it was written -> the runs that it stands for."""
+    files: dict[Name, FileRun] = {}
+    """Filled in when the config is read: the runs that are files."""
+
+    checkpoints: dict[Name, CheckpointRun] = {}
+    """Filled in when the config is read: the runs that are checkpoints."""
+
+    def all_runs(self) -> list[str]:
+        """The names of all runs: trainings, then checkpoints, then files."""
+        return [*self.runs, *self.checkpoints, *self.files]

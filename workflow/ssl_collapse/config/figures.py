@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 from ssl_collapse.config.types import FreeText, Neutral, StrictModel, Text, from_spec
 
 # A column of tables/summary.csv that holds an accuracy between 0 and 1.
-AccuracyColumn = Annotated[str, Field(pattern=r"^(knn|probe)_[a-z0-9_]+$")]
+AccuracyColumn = Annotated[str, Field(pattern=r"^((projector_)?knn|probe)_[a-z0-9_]+$")]
 # A column of tables/summary.csv that holds a label-free measure.
 MeasureColumn = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
 

@@ -140,6 +140,11 @@ class Recipe(StrictModel):
     checkpoint_every: Positive = 1
     """Epochs from one checkpoint to the next; the last epoch always has one."""
 
+    precision: Annotated[Literal["float32", "tf32", "bf16"], Neutral("float32")] = "float32"
+    """`float32`, where a GPU convolves in TF32; `tf32`: its products, too; `bf16`: autocast."""
+    cpu_threads: Annotated[int, Field(ge=1, le=1024), Neutral(1)] = 1
+    """Threads of each operation on the CPU, on which the last bits of a training depend."""
+
     @model_validator(mode="before")
     @classmethod
     def _as_the_method_has_it(cls, values: Any, info: ValidationInfo) -> Any:

@@ -28,12 +28,12 @@ class SummaryRow(StrictModel):
     """Finished epochs."""
     final: bool
     """Whether it is the run's last epoch."""
-    dataset: Text
-    """Name of the dataset that it trains on."""
+    dataset: Text | None
+    """Name of the dataset that it trains on, or of checkpoints is measured on; none of files."""
     evaluated_on: Annotated[Text | None, Neutral(None)] = None
     """Name of the dataset that is measured; null: the same."""
-    recipe: Recipe
-    """The run's recipe."""
+    recipe: Recipe | None
+    """The run's recipe; none of files."""
     start_run: Text | None = None
     """The run that a hybrid starts from."""
     start_epoch: NotNegative | None = None
@@ -42,6 +42,14 @@ class SummaryRow(StrictModel):
     """Whether the epoch has a probe.json."""
     probe_cached: Annotated[bool, Neutral(False)] = False
     """Whether it has a probe-cached.json beside it."""
+    projector: Annotated[bool, Neutral(False)] = False
+    """Whether the projector's representations were measured, too."""
+    views: Annotated[bool, Neutral(False)] = False
+    """Whether it has a view-measures.json."""
+    share: Annotated[float | None, Neutral(None)] = None
+    """Percent of the training images that the encoder of a run of files has seen."""
+    knn: Annotated[bool, Neutral(True)] = True
+    """Whether it has a knn.json."""
 
     @model_validator(mode="after")
     def _whole_start(self) -> Self:

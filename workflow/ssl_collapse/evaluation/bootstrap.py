@@ -1,71 +1,51 @@
-"""A confidence interval for AUC from the moments of groups of rows, without reading again."""
-
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+"""A confidence interval for AUC: rows resampled in the eigenvectors of all of them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.evaluation.measures.spectral import auc
-from ssl_collapse.evaluation.moments import FEWEST_GROUPS, Moments
-from ssl_collapse.evaluation.spectrum import singular_values
 
 Float64Array = NDArray[np.float64]
 
 NORMAL_975 = 1.959963984540054
-BATCH_BYTES = 2**26
+FEWEST_ROWS = 200
 
 
 def auc_interval(
-    groups: Sequence[Moments], estimate: float, resamples: int, seed: int, threads: int = 1
+    rows: Float64Array,
+    vectors: Float64Array,
+    n: int,
+    estimate: float,
+    resamples: int,
+    seed: int,
 ) -> tuple[float, float] | None:
     """95 % interval of AUC: estimate -+ 1.96 standard errors from half-samples, cut to [0, 1].
 
-    Each resample is a random half of the groups, drawn without replacement; the standard deviation
-    of its AUC, scaled for the half, is the standard error (Shao & Wu 1989, Ann. Statist. 17, the
-    delete-d jackknife). Drawing with replacement and taking percentiles fails here: with about
-    37 % of the rows missing and others doubled, AUC comes out too large unless N is far above D,
-    and the percentiles lie above the estimate. The interval covers the choice of the N rows, not
-    that of the training run. None if there are fewer than ten groups or two resamples.
+    Each resample is a random half of the centred `rows` (m, D), m of all N, drawn without
+    replacement. Its eigenvalues are taken to first order, in the eigenvectors `vectors` (D, D) of
+    all rows: lambda_j is the sum of (v_j . x)^2 (Stewart & Sun 1990, ch. IV), one product instead
+    of an eigendecomposition each. The standard deviation of the resamples' AUC, scaled for the
+    half and from m rows to N, is the standard error (Shao & Wu 1989, Ann. Statist. 17, the
+    delete-d jackknife). The interval covers the choice of the N rows, not that of the training
+    run, and not that AUC comes out larger of fewer rows. None below 200 rows or two resamples.
     """
-    if len(groups) < FEWEST_GROUPS or resamples < 2:
+    m = len(rows)
+    if m < FEWEST_ROWS or resamples < 2:
         return None
-    values = resampled_auc(groups, resamples, seed, threads)
-    half = len(groups) // 2
-    error = float(values.std(ddof=1)) * np.sqrt(half / (len(groups) - half))
+    shares = (rows @ vectors) ** 2  # (m, D): of each row in each eigenvalue
+    values = np.array([_auc_of(half @ shares) for half in _halves(m, resamples, seed)])
+    kept = m // 2
+    error = float(values.std(ddof=1)) * np.sqrt(kept / (m - kept) * m / n)
     margin = NORMAL_975 * float(error)
     return max(estimate - margin, 0.0), min(estimate + margin, 1.0)
 
 
-def resampled_auc(
-    groups: Sequence[Moments], resamples: int, seed: int, threads: int = 1
-) -> Float64Array:
-    """AUC (resamples,) of random halves of the groups."""
-    dim = len(groups[0].mean)
+def _halves(m: int, resamples: int, seed: int) -> Float64Array:
+    """Ones where a resample has a row, zeros elsewhere, (resamples, m)."""
     rng = np.random.default_rng([seed, 1])
-    half = np.arange(len(groups)) < len(groups) // 2
-    draws = np.stack([rng.permutation(half) for _ in range(resamples)])
-    batch = max(BATCH_BYTES // (8 * dim * dim), 1)
-    scatters = np.stack([group.scatter for group in groups]).reshape(len(groups), -1)
-    values: list[float] = []
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, resamples, batch):
-            weights = draws[start : start + batch].astype(np.float64)
-            within = (weights @ scatters).reshape(-1, dim, dim)
-            between = [_between(groups, row) for row in weights]
-            values += pool.map(_auc_of_moment, map(np.add, within, between))
-    return np.array(values)
+    half = (np.arange(m) < m // 2).astype(np.float64)
+    return np.stack([rng.permutation(half) for _ in range(resamples)])
 
 
-def _between(groups: Sequence[Moments], weights: Float64Array) -> Float64Array:
-    """Scatter (D, D) of the group means about the mean of the resample."""
-    counts = weights * np.array([group.n for group in groups])
-    means = np.stack([group.mean for group in groups])
-    means = means - counts @ means / counts.sum()
-    scatter: Float64Array = means.T @ (counts[:, None] * means)
-    return scatter
-
-
-def _auc_of_moment(moment: NDArray[np.floating[Any]]) -> float:
-    return auc(singular_values(moment))
+def _auc_of(eigenvalues: Float64Array) -> float:
+    return auc(np.sort(np.sqrt(eigenvalues))[::-1])

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.measures.about import ABOUT
+from ssl_collapse.evaluation.measures.distances import squared_distances
 from ssl_collapse.evaluation.measures.measure import Measured
 from ssl_collapse.evaluation.measures.registry import MEASURES, conventions
 from ssl_collapse.evaluation.measures.spectral import auc
 from ssl_collapse.evaluation.moments import PassResult, accumulate, rows_per_chunk
 from ssl_collapse.evaluation.result_format import FORMAT_VERSION
-from ssl_collapse.evaluation.spectrum import explained, singular_values
+from ssl_collapse.evaluation.spectrum import explained, singular_values, singular_vectors
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
@@ -49,34 +50,32 @@ def measure_collapse(
         raise UserError(f"{representations.path}: has one row; a spread needs two or more")
     passed = accumulate(
         representations.chunks(rows_per_chunk(dim)),
-        n,
         dim,
         _sample(n, spec),
-        spec.seed,
         threads,
+        representations.targets,
     )
     if not np.isfinite(passed.raw.uncentred()).all():
         raise UserError(
             f"{representations.path}: its values are so large that their squares overflow; "
             "divide them by a constant, which changes no measure but sigma_max"
         )
-    measured, normalised = _measured(passed, representations.dtype, spec, threads)
-    if measured.sigma[0] <= measured.rounding:
-        raise UserError(
-            f"{representations.path}: all rows are equal to within the rounding of "
-            f"{representations.dtype}; there is no spread to measure (total collapse)"
-        )
-    estimate = auc(measured.sigma)
-    interval = auc_interval(passed.groups, estimate, spec.bootstrap_resamples, spec.seed, threads)
-    measured = replace(measured, interval=interval)
+    with ThreadPoolExecutor(threads) as pool:
+        measured, normalised = _measured(passed, representations.dtype, spec, pool)
+        if measured.sigma[0] <= measured.rounding:
+            raise UserError(
+                f"{representations.path}: all rows are equal to within the rounding of "
+                f"{representations.dtype}; there is no spread to measure (total collapse)"
+            )
+        values = list(pool.map(lambda measure: measure.value(measured), MEASURES))
     content = {
         "format_version": FORMAT_VERSION,
-        **{measure.name: measure.value(measured) for measure in MEASURES},
+        **{measure.name: value for measure, value in zip(MEASURES, values, strict=True)},
         **_normalised(normalised),
         **{measure.name: measure.value(measured) for measure in ABOUT},
         **(_std_vectors(passed) if spec.std_vector else {}),
         "notes": _notes(n, dim),
-        "conventions": conventions(spec, len(passed.groups)),
+        "conventions": conventions(spec),
     }
     return Collapse(content, measured.sigma, measured.floor)
 
@@ -102,7 +101,7 @@ def _failed(representations: Representations, failure: str, spec: CollapseSpec) 
         "format_version": FORMAT_VERSION,
         **dict.fromkeys(numbers),
         "notes": [],
-        "conventions": conventions(spec, groups=1),
+        "conventions": conventions(spec),
         "diverged": True,
         "failure": failure,
     }
@@ -113,7 +112,7 @@ def _failed(representations: Representations, failure: str, spec: CollapseSpec) 
 
 
 def _sample(n: int, spec: CollapseSpec) -> NDArray[np.int64]:
-    """Sorted numbers of the rows that uniformity is estimated on."""
+    """Sorted numbers of the rows of the sample."""
     if n <= spec.uniformity_samples:
         return np.arange(n)
     rng = np.random.default_rng([spec.seed, 2])
@@ -121,25 +120,33 @@ def _sample(n: int, spec: CollapseSpec) -> NDArray[np.int64]:
 
 
 def _measured(
-    passed: PassResult, dtype: str, spec: CollapseSpec, threads: int
+    passed: PassResult, dtype: str, spec: CollapseSpec, pool: ThreadPoolExecutor
 ) -> tuple[Measured, Measured]:
     """What to measure: the rows as they are, and L2-normalised."""
-    moments = (passed.raw, passed.unit)
-    matrices = [matrix for of in moments for matrix in (of.scatter, of.uncentred())]
-    with ThreadPoolExecutor(threads) as pool:
-        sigma, uncentred, sigma_l2, uncentred_l2 = pool.map(singular_values, matrices)
+    raw, unit = passed.raw, passed.unit
+    centred = pool.submit(singular_vectors, raw.scatter)  # the longest first
+    others = pool.map(singular_values, (raw.uncentred(), unit.scatter, unit.uncentred()))
+    distances = pool.submit(squared_distances, passed.sample - raw.mean)
+    sigma, vectors = centred.result()
+    rows, settings = passed.sample - raw.mean, (spec.bootstrap_resamples, spec.seed)
+    interval = pool.submit(
+        lambda: auc_interval(rows, vectors, raw.n, auc(sigma), *settings) if sigma[0] else None
+    )
+    uncentred, sigma_l2, uncentred_l2 = others
     as_is = Measured(
-        moments=passed.raw,
+        moments=raw,
         sigma=sigma,
         uncentred=uncentred,
         dtype=dtype,
-        unit=passed.unit,
+        unit=unit,
         sample=passed.sample,
+        distances=distances.result(),
+        classes=passed.classes,
         zero_rows=passed.zero_rows,
-        interval=None,
+        interval=interval.result,
         spec=spec,
     )
-    return as_is, replace(as_is, moments=passed.unit, sigma=sigma_l2, uncentred=uncentred_l2)
+    return as_is, replace(as_is, moments=unit, sigma=sigma_l2, uncentred=uncentred_l2)
 
 
 def _normalised(of: Measured | None) -> Numbers:

@@ -53,7 +53,7 @@ def classify(
     no accuracy.
     """
     _check(train, val)
-    leave_one_out = train.path.samefile(val.path)
+    leave_one_out = train.is_same(val)
     k_max = min(spec.k_max, train.n - int(leave_one_out))
     if k_max < 1:
         raise UserError(f"{train.path}: has one row; leave-one-out needs two or more")

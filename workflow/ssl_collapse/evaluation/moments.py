@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_collapse.evaluation.classes import ClassSums
+
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
-# The normalised rows need no groups; four parts keep up to four threads busy.
-UNIT_PARTS = 4
-MOST_GROUPS = 50
-FEWEST_GROUPS = 10
-ROWS_PER_GROUP = 20  # fewer would make a group's moment too rough to be resampled
-GROUP_BYTES = 2**28
+PARTS = 2  # of a chunk, each as it is and normalised: they keep up to four threads busy
 CHUNK_BYTES = 2**26
 
 
@@ -68,21 +66,21 @@ class Moments:
 
 
 def total(parts: Iterable[Moments], dim: int) -> Moments:
-    """Moments of all rows behind `parts`, which stay as they are."""
+    """Moments of all rows behind `parts`, whose scatters are overwritten."""
     whole = Moments.empty(dim)
     for part in parts:
-        whole.merge(Moments(part.n, part.mean, part.scatter.copy()))
+        whole.merge(part)
     return whole
 
 
 def unit_rows(rows: FloatArray) -> Float64Array:
     """Rows (n, D) divided by their Euclidean norm, in float64; a row of zeros stays zero."""
-    units = rows.astype(np.float64)
-    # dividing by the largest entry first keeps the squares within range
-    largest = np.abs(units).max(axis=1, keepdims=True)
-    units /= np.where(largest > 0, largest, 1.0)
-    norms = np.sqrt(np.einsum("ij,ij->i", units, units))[:, None]
-    units /= np.where(norms > 0, norms, 1.0)
+    if rows.dtype == np.float64:
+        # dividing by the largest entry first keeps the squares within range
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        rows = rows / np.where(largest > 0, largest, 1.0)
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
+    units: Float64Array = rows / np.where(norms > 0, norms, 1.0)
     return units
 
 
@@ -90,77 +88,59 @@ def unit_rows(rows: FloatArray) -> Float64Array:
 class PassResult:
     """What one pass over the representations leaves.
 
-    `groups` are the moments of disjoint random groups of rows (one group if N is small), `raw` of
-    all rows, `unit` of all rows after L2 normalisation; `zero_rows` counts rows of zeros and
-    `sample` holds the L2-normalised rows (m, D) whose numbers were asked for.
+    Moments of all rows, `raw`, and of all rows after L2 normalisation, `unit`; `zero_rows` counts
+    rows of zeros; `sample` (m, D) holds the rows whose numbers were asked for, and `classes` the
+    sums of every class where labels were given.
     """
 
-    groups: list[Moments]
     raw: Moments
     unit: Moments
     zero_rows: int
     sample: Float64Array
-
-
-def number_of_groups(n: int, dim: int) -> int:
-    """How many groups of rows are kept apart for the bootstrap: 10 to 50, or 1 if N < 200.
-
-    Their moments take at most 256 MiB, or ten times 8 D^2 bytes where that is more.
-    """
-    affordable = max(GROUP_BYTES // (8 * dim * dim), FEWEST_GROUPS)
-    groups = min(MOST_GROUPS, affordable, n // ROWS_PER_GROUP)
-    return int(groups) if groups >= FEWEST_GROUPS else 1
+    classes: ClassSums | None
 
 
 def rows_per_chunk(dim: int) -> int:
-    """Rows that make 64 MiB of float32: large enough for SYRK to run at full speed per group."""
+    """Rows that make 64 MiB of float32: large enough for SYRK to run at full speed per part."""
     return max(CHUNK_BYTES // (4 * dim), 1)
 
 
 def accumulate(
     chunks: Iterator[FloatArray],
-    n: int,
     dim: int,
-    sample: NDArray[np.int64],
-    seed: int,
+    sample: IntArray,
     threads: int = 1,
+    labels: IntArray | None = None,
 ) -> PassResult:
-    """Pass once over `chunks`, the N rows of D dimensions in order.
+    """Pass once over `chunks`, the rows of D dimensions in order.
 
-    Each row is assigned to a group at random (seeded): files are often sorted by class, and a
-    group of neighbouring rows would not be a random sample. `sample` holds sorted row numbers.
-    Threads share groups, never one sum, so their number changes no bit of the result, provided
-    that the linear algebra library itself uses one thread.
+    `sample` holds sorted row numbers, `labels` (N,) the class of every row. Threads share parts of
+    a chunk, never one sum, so their number changes no bit of the result, provided that the linear
+    algebra library itself uses one thread.
     """
-    rng = np.random.default_rng([seed, 0])
-    groups = [Moments.empty(dim) for _ in range(number_of_groups(n, dim))]
-    units = [Moments.empty(dim) for _ in range(UNIT_PARTS)]
+    raw, unit = ([Moments.empty(dim) for _ in range(PARTS)] for _ in range(2))
+    classes = None if labels is None else ClassSums.empty(labels, dim)
     sampled = np.zeros((len(sample), dim))
     zero_rows = start = 0
     with ThreadPoolExecutor(threads) as pool:
-        for chunk in chunks:
+        following = pool.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = pool.submit(next, chunks, None)  # read while this one is added
             stop = start + len(chunk)
-            group = rng.permutation(np.arange(start, stop) % len(groups))
-            jobs = [
-                pool.submit(_add, moments, np.flatnonzero(group == number), chunk)
-                for number, moments in enumerate(groups)
-            ]
-            parts = np.array_split(chunk, UNIT_PARTS)
-            counts = list(pool.map(_add_unit, units, parts))
+            parts = np.array_split(chunk, PARTS)
+            jobs = [pool.submit(Moments.add, *pair) for pair in zip(raw, parts, strict=True)]
+            if classes is not None and labels is not None:
+                jobs.append(pool.submit(classes.add, chunk, labels[start:stop]))
+            zero_rows += sum(pool.map(_add_unit, unit, parts))
+            first, last = np.searchsorted(sample, (start, stop))
+            sampled[first:last] = chunk[sample[first:last] - start]
             for job in jobs:
                 job.result()
-            zero_rows += sum(counts)
-            first, last = np.searchsorted(sample, (start, stop))
-            sampled[first:last] = unit_rows(chunk[sample[first:last] - start])
             start = stop
-    return PassResult(groups, total(groups, dim), total(units, dim), zero_rows, sampled)
-
-
-def _add(moments: Moments, members: NDArray[np.int64], chunk: FloatArray) -> None:
-    moments.add(chunk[members])
+    return PassResult(total(raw, dim), total(unit, dim), zero_rows, sampled, classes)
 
 
 def _add_unit(moments: Moments, rows: FloatArray) -> int:
     """Add the normalised rows and return how many of them are zero."""
-    moments.add(unit_rows(rows) if len(rows) else rows)
+    moments.add(unit_rows(rows))
     return int((~rows.any(axis=1)).sum())

@@ -38,7 +38,7 @@ class CachedFeatures:
         check_files(train, val)
         self.num_classes, self.classes_from = class_count(train, val, num_classes)
         self.spec, self.dim, self.n_train, self.n_val = spec, train.dim, train.n, val.n
-        self.same_file = train.path.samefile(val.path)
+        self.same_file = train.is_same(val)
         self.encoder_sha256 = train.attrs.get("encoder_sha256")
         self._train, self._val = _load(train), _load(val)
 

@@ -21,7 +21,18 @@ def singular_values(second_moment: NDArray[np.floating[Any]]) -> Float64Array:
     All D values, also if N < D, where D - N of them are zero up to rounding. The square roots of
     the eigenvalues; negative ones, which are rounding, become 0.
     """
-    eigenvalues = np.linalg.eigvalsh(second_moment)
+    return _roots(np.linalg.eigvalsh(second_moment))
+
+
+def singular_vectors(
+    second_moment: NDArray[np.floating[Any]],
+) -> tuple[Float64Array, Float64Array]:
+    """`singular_values`, and the right singular vectors as the columns of (D, D), in any order."""
+    eigenvalues, vectors = np.linalg.eigh(second_moment)
+    return _roots(eigenvalues), vectors
+
+
+def _roots(eigenvalues: NDArray[np.floating[Any]]) -> Float64Array:
     sigma: Float64Array = np.sqrt(np.clip(eigenvalues[::-1], 0.0, None))
     return sigma
 

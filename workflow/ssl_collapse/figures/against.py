@@ -28,6 +28,7 @@ def draw_against(
         of = [part if name is None else part[part["curve"] == name] for part in (means, seeds)]
         _draw_curve(axes, of[0], of[1], along, paint, marker, name)
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
+    points.draw_untrained(axes, numbers, panel, "y")
     points.draw_diverged(axes, seeds, along, "y")
     _ticks(axes, means, along)
     shown = quantity(str(means["quantity"].iloc[0]))

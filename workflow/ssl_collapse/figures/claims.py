@@ -69,10 +69,11 @@ def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int, claims: int
     if direction == 0:
         return f"{shown.name}: {numbers}."
     claim = f"that more data {'raises' if direction > 0 else 'lowers'} it"
-    if rows["steps"].nunique() > 1:
+    if rows["steps"].nunique(dropna=False) > 1 or rows["steps"].isna().any():
+        differs = "which differs between these runs" if rows["steps"].any() else "not known here"
         return (
             f"{shown.name}: the paper's claim {claim} is for a fixed number of training steps, "
-            f"which differs between these runs, so it is not judged ({numbers})."
+            f"{differs}, so it is not judged ({numbers})."
         )
     counts = rows.groupby("share")[shown.column].count()
     judged = judge(replace(slope, n=int(counts.min())), direction)

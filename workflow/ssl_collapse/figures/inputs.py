@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
-from ssl_collapse.config.figures import PlottedRun
+from ssl_collapse.config.figures import Figure, PlottedRun
 from ssl_collapse.runtime.errors import UserError
 
 # Names of people's choosing: a run may be called "001" or "None".
@@ -61,6 +61,23 @@ def select(
     chosen = chosen.assign(label=chosen["run"].map(labels))
     curves = {run.name: run.curve for run in runs}
     return chosen.assign(curve=chosen["run"].map(curves)) if any(curves.values()) else chosen
+
+
+def untrained(summary: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of epoch 0, the network before training, of the runs in `rows`; none may be there.
+
+    None either where `rows` are of that epoch themselves.
+    """
+    before = summary[(summary["epoch"] == 0) & summary["run"].isin(rows["run"])]
+    return before[~before["diverged"] & bool((rows["epoch"] > 0).all())]
+
+
+def with_untrained(
+    spec: Figure, summary: pd.DataFrame, paths: Sequence[Path]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the figure's runs at their last epoch, and those before training."""
+    rows = select(summary, spec.runs)
+    return rows, untrained(summary, rows)
 
 
 def own_shares(rows: pd.DataFrame) -> bool:

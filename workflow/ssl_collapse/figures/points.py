@@ -24,7 +24,10 @@ COLUMNS = (
 
 
 def point_table(
-    rows: pd.DataFrame, panels: Mapping[str, str], along: str = "share"
+    rows: pd.DataFrame,
+    panels: Mapping[str, str],
+    along: str = "share",
+    untrained: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The numbers of panels that show one point per seed and a mean with its t interval per run.
 
@@ -33,12 +36,17 @@ def point_table(
     value), "mean" (with `low`, `high` and the number of `seeds` behind it) or "chance" (the level
     of guessing, where the summary has a column `chance` and the panel shows an accuracy). `along`:
     the column that says where a run stands. A column `curve` names the runs' curves, if any do.
+    untrained: rows of epoch 0 (`arch` and the quantities), whose mean for each architecture gets
+    the `statistic` "untrained".
     """
     records: list[dict[str, object]] = []
     for panel, column in panels.items():
         head = {"panel": panel, "quantity": column}
         if quantity(column).percent:
             records += [{**head, "statistic": "chance", "value": v} for v in chance_levels(rows)]
+        if untrained is not None and len(untrained):
+            levels = untrained.groupby("arch")[column].mean().dropna()
+            records += [{**head, "statistic": "untrained", "value": v} for v in levels]
         for run, group in rows.groupby("run", sort=False):
             named = {**head, "run": run, "label": group["label"].iloc[0]}
             named |= {name: group[name].iloc[0] for name in {along, "curve"} & {*group}}
@@ -143,18 +151,27 @@ def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> 
         )  # fmt: skip
 
 
-def draw_chance(axes: Axes, levels: pd.DataFrame, across: str) -> None:
-    """A dashed line at the level of guessing, with its name."""
+# Levels that runs are held against: their names and the styles of their lines.
+LEVELS = {"chance": "--", "untrained": "-."}
+
+
+def draw_chance(axes: Axes, levels: pd.DataFrame, across: str, name: str = "chance") -> None:
+    """A line at the level of guessing (or another of LEVELS), with its name."""
     line = axes.axhline if across == "y" else axes.axvline
     for value in levels["value"]:
-        line(value, color=GREY, linestyle="--", linewidth=1.2, label="chance", gid="chance")
+        line(value, color=GREY, linestyle=LEVELS[name], linewidth=1.2, label=name, gid=name)
+
+
+def draw_untrained(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> None:
+    """A line at the level of the network before training, where the table has it."""
+    draw_chance(axes, of(table, panel, "untrained"), across, "untrained")
 
 
 _MARKS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "D", "linestyle": "-"},
     "mean, 95 % interval": {"marker": "D", "linestyle": "-"},
     "one seed": {"marker": "o", "linestyle": "none", "markersize": 4.5, "alpha": 0.7},
-    "chance": {"linestyle": "--", "linewidth": 1.2},
+    **{name: {"linestyle": dashes, "linewidth": 1.2} for name, dashes in LEVELS.items()},
     "diverged": {"marker": "x", "linestyle": "none", "color": RED, "markeredgewidth": 2},
 }
 
@@ -206,6 +223,19 @@ def chance_sentence(table: pd.DataFrame) -> str:
         return ""
     values = " and ".join(f"{100 * v:.3g} %" for v in levels)
     return f"Dashed: chance, {values} (one over the number of classes)."
+
+
+def untrained_sentence(table: pd.DataFrame) -> str:
+    """What the network before training has, if the table holds it."""
+    levels = table[(table["statistic"] == "untrained") & table["label"].isna()]
+    if levels.empty:
+        return ""
+    values = "; ".join(
+        f"{shown.name} {' and '.join(map(shown.number, group['value']))}"
+        for column, group in levels.groupby("quantity", sort=False)
+        for shown in [quantity(str(column))]
+    )
+    return f"Dash-dotted: the network before training, mean over runs and seeds ({values})."
 
 
 def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:

@@ -86,15 +86,18 @@ def run_table(spec: ReportSpec, summary: pd.DataFrame) -> Table:
     cells = []
     for run, group in rows.groupby("run", sort=False):
         first = group.iloc[0]
-        line = [str(run), _schedule(first), f"{first['share']:g} %"]
+        share, steps = first["share"], first["steps"]
+        line = [str(run), _schedule(first), "" if pd.isna(share) else f"{share:g} %"]
         line += [_plus_minus(group[q.column], q.percent) for q in shown]
-        cells.append([*line, f"{int(first['steps']):,}", _seeds(group)])
+        cells.append([*line, "" if pd.isna(steps) else f"{int(steps):,}", _seeds(group)])
     return Table(heads, cells)
 
 
 def _schedule(row: "pd.Series[Any]") -> str:
     if pd.notna(row["start_run"]):
         return f"hybrid: {row['start_run']} to epoch {int(row['start_epoch'])}, then iid"
+    if pd.isna(row["schedule"]):
+        return "trained elsewhere"
     return _SCHEDULES.get(str(row["schedule"]), str(row["schedule"]))
 
 

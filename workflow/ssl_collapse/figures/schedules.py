@@ -8,7 +8,7 @@ from matplotlib.ticker import PercentFormatter
 from ssl_collapse.config.figures import MethodsFigure, SchedulesFigure, SizesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import hybrid_claim, schedule_roles, single_pass_claim
-from ssl_collapse.figures.inputs import require_numbers
+from ssl_collapse.figures.inputs import require_numbers, with_untrained
 from ssl_collapse.figures.theme import categorical, label_text, letter, new_panels, style
 from ssl_collapse.tables.columns import quantity
 
@@ -18,11 +18,17 @@ PANELS = ("accuracy", "measure")
 _ROW = 0.42  # inches per run
 
 
-def table(spec: SideBySide, rows: pd.DataFrame) -> pd.DataFrame:
+read = with_untrained
+
+
+def table(
+    spec: SideBySide, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
     for column in (spec.accuracy, spec.measure):
         require_numbers(rows, column)
-    return points.point_table(rows, {"accuracy": spec.accuracy, "measure": spec.measure})
+    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
+    return points.point_table(rows, panels, untrained=untrained)
 
 
 def draw(spec: SideBySide, numbers: pd.DataFrame, title: str = TITLE) -> Figure:
@@ -49,6 +55,7 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
     for color, mean in zip(categorical(len(labels)), means, strict=True):
         points.draw_run(axes, mean, seeds, height[mean.label], color, across="x")
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "x")
+    points.draw_untrained(axes, numbers, panel, "x")
     points.draw_diverged(axes, seeds, "position", "x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(shown.axis_label)
@@ -57,13 +64,19 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
         axes.set_xlim(left=0)
 
 
-def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+def caption(
+    spec: SchedulesFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+) -> str:
     """Title line, then the means and whether the paper's claims on schedules hold here."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     shown = [
         f"{accuracy.name}, and {measure.name}, at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        points.untrained_sentence(numbers),
         steps_sentence(rows),
     ]
     means = means_sentences(spec, numbers)
@@ -80,7 +93,9 @@ def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) ->
 
 def steps_sentence(rows: pd.DataFrame) -> str:
     """For how many steps the runs train."""
-    steps = sorted(set(rows["steps"].dropna().astype(int)))
+    if rows["steps"].isna().any():
+        return "Not of all runs the number of training steps is known."
+    steps = sorted(set(rows["steps"].astype(int)))
     if len(steps) == 1:
         return f"Every run trains for {steps[0]:,} steps."
     return f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."

@@ -7,7 +7,7 @@ from ssl_collapse.config.figures import SharesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.against import draw_against
 from ssl_collapse.figures.claims import share_claim
-from ssl_collapse.figures.inputs import require_numbers
+from ssl_collapse.figures.inputs import require_numbers, with_untrained
 from ssl_collapse.figures.theme import categorical, letter, new_panels, style
 from ssl_collapse.tables.columns import quantity
 
@@ -15,11 +15,17 @@ TITLE = "Accuracy and collapse against the share of data"
 PANELS = ("accuracy", "measure")
 
 
-def table(spec: SharesFigure, rows: pd.DataFrame) -> pd.DataFrame:
+read = with_untrained
+
+
+def table(
+    spec: SharesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
     for column in (spec.accuracy, spec.measure):
         require_numbers(rows, column)
-    return points.point_table(rows, {"accuracy": spec.accuracy, "measure": spec.measure})
+    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
+    return points.point_table(rows, panels, untrained=untrained)
 
 
 def draw(spec: SharesFigure, numbers: pd.DataFrame) -> Figure:
@@ -34,11 +40,18 @@ def draw(spec: SharesFigure, numbers: pd.DataFrame) -> Figure:
     return figure
 
 
-def caption(spec: SharesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+def caption(
+    spec: SharesFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+) -> str:
     """Title line, then what is shown and whether the paper's claim on more data holds here."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     steps = sorted(set(rows["steps"].dropna().astype(int)))
-    if len(steps) == 1:
+    if rows["steps"].isna().any():
+        fixed = "Not of all runs the number of training steps is known."
+    elif len(steps) == 1:
         fixed = f"Every run trains for the same {steps[0]:,} steps."
     else:
         fixed = f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."
@@ -47,6 +60,7 @@ def caption(spec: SharesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> st
         "at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        points.untrained_sentence(numbers),
         fixed,
     ]
     curves = [("", rows)]

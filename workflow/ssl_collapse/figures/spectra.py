@@ -13,7 +13,14 @@ from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.against import draw_against
 from ssl_collapse.figures.claims import share_claim, single_pass_claim
-from ssl_collapse.figures.inputs import Key, own_shares, read_spectra, require_numbers, select
+from ssl_collapse.figures.inputs import (
+    Key,
+    own_shares,
+    read_spectra,
+    require_numbers,
+    select,
+    untrained,
+)
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
     GREY,
@@ -42,10 +49,11 @@ _AUC = quantity("auc")
 
 def read(
     spec: SpectraFigure, summary: pd.DataFrame, paths: Sequence[Path]
-) -> tuple[pd.DataFrame, Mapping[Key, pd.DataFrame]]:
-    """The runs' rows at the figure's epoch, and their spectra."""
+) -> tuple[pd.DataFrame, Mapping[Key, pd.DataFrame], pd.DataFrame]:
+    """The runs' rows at the figure's epoch, all spectra, and the rows before training."""
     rows = select(summary, spec.runs, None if spec.epoch == "last" else spec.epoch)
-    return rows, read_spectra(paths, keys(rows))
+    before = untrained(summary, rows)
+    return rows, read_spectra(paths, [*keys(rows), *keys(before)]), before
 
 
 def keys(rows: pd.DataFrame) -> list[Key]:
@@ -58,7 +66,10 @@ def keys(rows: pd.DataFrame) -> list[Key]:
 
 
 def table(
-    spec: SpectraFigure, rows: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]
+    spec: SpectraFigure,
+    rows: pd.DataFrame,
+    spectra: Mapping[Key, pd.DataFrame],
+    before: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The plotted numbers: `points.point_table` for the AUC, and mean curves with their bands.
 
@@ -66,8 +77,9 @@ def table(
     have one row per index (from 1); a run of which every seed has diverged has none. A singular
     value below the noise floor in any seed is left out of the first two panels. Their band is the
     t interval of the logarithm (geometric mean); that of the cumulative curve is linear.
-    `statistic` "flat": the line of a flat spectrum. Raises UserError if the spectra of a run's
-    seeds differ in length.
+    `statistic` "flat": the line of a flat spectrum; "untrained": the mean curve of the rows
+    `before` training, for each architecture and dimension. Raises UserError if the spectra of a
+    run's seeds differ in length.
     """
     require_numbers(rows, "auc")
     parts = []
@@ -78,16 +90,31 @@ def table(
             curve = curve.assign(panel=panel, quantity=panel, statistic="mean", run=run)
             first = group.iloc[0]
             parts.append(curve.assign(label=first["label"], share=first["share"]))
+    if before is not None:
+        parts += _untrained(before, spectra)
     if spectra:
         dimension = max(part["index"].max() for part in parts if len(part))
         flat = pd.DataFrame({"index": [1, dimension], "value": [1 / dimension, 1.0]})
         parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
-    parts.append(points.point_table(rows, {"auc": "auc"}))
+    parts.append(points.point_table(rows, {"auc": "auc"}, untrained=before))
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
     columns = [*points.COLUMNS[:6], "index", *points.COLUMNS[6:]]
     whole = whole.reindex(columns=columns)
     whole[["seed", "seeds", "index"]] = whole[["seed", "seeds", "index"]].astype("Int64")
     return whole
+
+
+def _untrained(before: pd.DataFrame, spectra: Mapping[Key, pd.DataFrame]) -> list[pd.DataFrame]:
+    alike: dict[tuple[str, int], list[pd.DataFrame]] = {}
+    for key, arch in zip(keys(before), before["arch"], strict=True):
+        alike.setdefault((arch, len(spectra[key])), []).append(spectra[key])
+    return [
+        _curve("before training", panel, seeds)[["index", "value", "seeds"]].assign(
+            panel=panel, quantity=panel, statistic="untrained", label=f"{arch}, {dim} dimensions"
+        )
+        for (arch, dim), seeds in alike.items()
+        for panel in _CURVES
+    ]
 
 
 def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
@@ -160,6 +187,12 @@ def _draw_curves(
             x, curve["value"], color=color, linestyle=dash, label=label_text(label),
             gid=f"mean {label}",
         )  # fmt: skip
+    for _, curve in points.of(numbers, panel, "untrained").groupby("label"):
+        x = curve["index"].to_numpy(dtype=np.float64)
+        axes.plot(
+            x, curve["value"], points.LEVELS["untrained"],
+            color=GREY, linewidth=1.2, label="untrained", gid="untrained",
+        )  # fmt: skip
     flat = points.of(numbers, panel, "flat")
     if curves.empty:
         text = axes.text(0.5, 0.5, "every training diverged", color=RED, ha="center")
@@ -180,6 +213,7 @@ def _draw_auc(axes: Axes, numbers: pd.DataFrame, colors: Mapping[str, str]) -> N
     seeds = seeds.assign(position=seeds["label"].map(position) + 0.18)
     for mean in points.means(numbers, "auc"):
         points.draw_run(axes, mean, seeds, position[mean.label], colors[mean.label], across="y")
+    points.draw_untrained(axes, numbers, "auc", "y")
     points.draw_diverged(axes, seeds, "position", "y")
     axes.set_xticks(range(len(position)), [*map(label_text, position)], rotation=30, ha="right")
     axes.set_xlim(-0.5, len(position) - 0.5)
@@ -191,17 +225,21 @@ def caption(
     numbers: pd.DataFrame,
     rows: pd.DataFrame,
     spectra: Mapping[Key, pd.DataFrame],
+    before: pd.DataFrame | None = None,
 ) -> str:
     """Title line, then what is shown, what is hidden, and what the AUC says of the claims."""
     epochs = sorted(set(rows["epoch"]))
-    when = f"epoch {epochs[0]}" if len(epochs) == 1 else "each run's last epoch"
+    when = f"at epoch {epochs[0]}" if len(epochs) == 1 else "at each run's last epoch"
+    if rows["schedule"].isna().all() and epochs == [1]:  # files, of a training elsewhere
+        when = "as their files hold them"
     banded = (points.of(numbers, "auc", "mean")["seeds"] > 1).any()
     shown = [
-        f"Centred representations of the training images at {when}: (a) singular values, "
+        f"Centred representations of the training images {when}: (a) singular values, "
         "(b) divided by the largest, (c) their cumulative share, explained(j) of eq. 2, "
         "with the line of a flat spectrum, (d) its mean over j, the AUC "
         "(0.5 for a flat spectrum, towards 1 as it collapses).",
         points.seeds_sentence(numbers),
+        points.untrained_sentence(numbers),
         "Bands: 95 % t-intervals over the seeds at every index, on the logarithm in (a) and (b)."
         if banded
         else "",

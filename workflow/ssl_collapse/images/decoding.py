@@ -69,15 +69,17 @@ def resized_shape(shape: tuple[int, int], shorter_side: int) -> tuple[int, int]:
     return int(shorter_side * height / width), shorter_side
 
 
-def resize_shorter_side(image: RGB, shorter_side: int) -> RGB:
+def resize_shorter_side(image: RGB, shorter_side: int, interpolation: str = "bilinear") -> RGB:
     """Scale uint8 (height, width, 3) so that its shorter side has `shorter_side` pixels.
 
-    Bilinear with antialiasing, as torchvision's Resize does for PIL images.
+    "bilinear" or "bicubic" with antialiasing, as torchvision's Resize does for PIL images.
     """
     height, width = resized_shape((image.shape[0], image.shape[1]), shorter_side)
     if image.shape[:2] == (height, width):
         return image
-    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    resized = Image.fromarray(image).resize(
+        (width, height), Image.Resampling[interpolation.upper()]
+    )
     return np.asarray(resized)
 
 

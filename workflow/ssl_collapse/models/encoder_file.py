@@ -3,12 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors
 from pydantic import TypeAdapter
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ssl_collapse.config.evaluation import RepresentSpec
 from ssl_collapse.config.families import Backbone
 from ssl_collapse.config.types import from_spec
 from ssl_collapse.models.build import build_backbone
@@ -17,6 +19,7 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
 
 ENCODER_FORMAT = "1"
+Prepared = TypeVar("Prepared", bound=RepresentSpec)
 
 
 def save_encoder(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -86,3 +89,15 @@ def read_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
     except RuntimeError as error:
         raise UserError(f"{path}: weights do not fit arch {metadata['arch']}: {error}") from None
     return backbone.eval().requires_grad_(False), metadata
+
+
+def prepared(spec: Prepared, metadata: dict[str, str]) -> Prepared:
+    """How images are prepared for an encoder: as `spec` says, and as an imported encoder needs."""
+    own = json.loads(metadata.get("preprocessing", "{}"))
+    if not own:
+        return spec
+    try:
+        return type(spec).model_validate({**dict(spec), **own})
+    except ValueError as error:  # pydantic's ValidationError too
+        text = first_line(error) if not hasattr(error, "errors") else error.errors()[0]["msg"]
+        raise UserError(f"the images cannot be prepared as this encoder needs: {text}") from None

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ssl_collapse.config.backbones import vit
 from ssl_collapse.config.experiment import EvaluationConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import Figure, SpectraFigure
 from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
+from ssl_collapse.plan.checkpoints import UnclearError, analyzed_epochs, files_of
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
 from ssl_collapse.plan.specs import teacher_of
 from ssl_collapse.runtime.errors import UserError
@@ -33,6 +35,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             yield Problem(("runs", name, "dataset"), text)
         else:
             yield from _check_subset(experiment, name, run)
+            yield from _check_patches(experiment, name, run)
             yield from _check_evaluation(experiment, name, run, left_out)
         if run.batch_size % experiment.runtime.gpus:
             yield Problem(
@@ -44,6 +47,14 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
         if isinstance(run.method, distillation.Config):
             yield from _check_teacher(experiment, name, run, left_out)
     yield from _check_cycles(experiment)
+    for name, brought in experiment.checkpoints.items():
+        if brought.dataset not in {*experiment.datasets, *left_out.get("datasets", ())}:
+            text = _unknown("dataset", brought.dataset, experiment.datasets)
+            yield Problem(("checkpoints", name, "dataset"), text)
+        try:
+            analyzed_epochs(brought)
+        except UnclearError as error:
+            yield Problem(("checkpoints", name, "checkpoint"), str(error))
     for name, figure in experiment.figures.items():
         for problem in _check_figure(experiment, figure, left_out):
             yield Problem(("figures", name, *problem.path), problem.text)
@@ -51,7 +62,7 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
 
 def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> Iterator[Problem]:
     wrong = left_out.get("runs", ())
-    known = [*experiment.runs, *experiment.sweeps, *wrong]
+    known = [*experiment.all_runs(), *experiment.sweeps, *wrong]
     names: list[str] = []
     for plotted in figure.runs:
         if plotted.name in wrong:
@@ -64,22 +75,30 @@ def _check_figure(experiment: Experiment, figure: Figure, left_out: LeftOut) -> 
             if run in names:
                 text = f"run {run!r} appears twice, once in a sweep; name each run once"
                 yield Problem(("runs",), text)
-            elif run not in wrong and isinstance(figure, SpectraFigure):
-                yield from _check_epoch(run, experiment.runs[run], figure)
+            elif isinstance(figure, SpectraFigure):
+                yield from _check_epoch(experiment, run, figure)
         names += runs
     if "evaluation" not in left_out:
         yield from _check_columns(figure, experiment.evaluation)
 
 
-def _check_epoch(name: str, run: RunConfig, figure: SpectraFigure) -> Iterator[Problem]:
-    analyzed = run.analyzed_epochs()
+def _check_epoch(experiment: Experiment, name: str, figure: SpectraFigure) -> Iterator[Problem]:
+    if name in experiment.runs:
+        analyzed = experiment.runs[name].analyzed_epochs()
+    elif name in experiment.checkpoints:
+        try:
+            analyzed = analyzed_epochs(experiment.checkpoints[name])
+        except UnclearError:  # which is reported of the run
+            return
+    else:
+        return
     if figure.epoch != "last" and figure.epoch not in analyzed:
         text = f"`{name}` is analysed at {analyzed}; add {figure.epoch} to its `analyze`"
         yield Problem(("epoch",), f"{figure.epoch}: {text}")
 
 
 def _check_columns(figure: Figure, evaluation: EvaluationConfig) -> Iterator[Problem]:
-    accuracies, measures = accuracy_columns(evaluation), measure_columns(evaluation.collapse)
+    accuracies, measures = accuracy_columns(evaluation), measure_columns(evaluation)
     if accuracy := getattr(figure, "accuracy", None):
         if accuracy.startswith("probe_") and not evaluation.probe:
             text = f"{shown(accuracy)} needs a linear probe; set evaluation.probe"
@@ -134,6 +153,13 @@ def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator
     images = experiment.datasets[run.dataset].known_train_images()
     if images is not None:
         yield from check_size(name, run, images)
+
+
+def _check_patches(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
+    crop = experiment.datasets[run.dataset].sizes()[1]
+    if isinstance(run.backbone, vit.Config) and crop % vit.PATCH:
+        text = f"{run.backbone.arch} takes patches of {vit.PATCH} px, and the crop is {crop}"
+        yield Problem(("runs", name, "backbone"), f"{text}; set the dataset's `crop` to a multiple")
 
 
 def _check_evaluation(
@@ -196,18 +222,27 @@ def _check_teacher(
         text = "missing; name the run and the epoch whose encoder is learned: {run: NAME, epoch: E}"
         yield Problem(path, text)
         return
-    if teacher.run in left_out.get("runs", ()):
+    if teacher.run in {*left_out.get("runs", ()), *left_out.get("checkpoints", ())}:
         return
     parent = experiment.runs.get(teacher.run)
-    if parent is None:
+    if parent:
+        seeds, wanted = parent.seeds, run.seeds if teacher.seed is None else [teacher.seed]
+        there, has_epoch = parent.describe_checkpoints(), parent.has_checkpoint(teacher.epoch)
+    elif teacher.run in experiment.checkpoints:
+        seeds, wanted = [0], [teacher.seed or 0]
+        try:
+            epochs = [0, *files_of(experiment.checkpoints[teacher.run])]
+        except UnclearError:  # which is reported of that run
+            return
+        there, has_epoch = f"of {listed([*map(str, epochs)])}", teacher.epoch in epochs
+    else:
         yield _no_such_run(experiment, (*path, "run"), teacher.run, left_out)
         return
-    if not parent.has_checkpoint(teacher.epoch):
-        there = f"`{teacher.run}` has checkpoints {parent.describe_checkpoints()}"
-        yield Problem((*path, "epoch"), f"{teacher.epoch}: {there}")
-    wanted = run.seeds if teacher.seed is None else [teacher.seed]
-    if missing := sorted(set(wanted) - set(parent.seeds)):
-        text = f"`{teacher.run}` has seeds {parent.seeds}, and not {missing}; say one as `seed`"
+    if not has_epoch:
+        text = f"{teacher.epoch}: `{teacher.run}` has checkpoints {there}"
+        yield Problem((*path, "epoch"), text)
+    if missing := sorted(set(wanted) - set(seeds)):
+        text = f"`{teacher.run}` has seeds {seeds}, and not {missing}; say one as `seed`"
         yield Problem(path, text)
 
 
@@ -222,8 +257,10 @@ def _check_cycles(experiment: Experiment) -> Iterator[Problem]:
             yield Problem(("runs", name), f"the runs are made from each other: {text}")
         elif name in experiment.runs and name not in done:
             run = experiment.runs[name]
-            for source in filter(None, (run.start, teacher_of(run))):
-                yield from follow(source.run, (*chain, name))
+            start, teacher = run.start, teacher_of(run)
+            for source in (start and start.run, teacher and teacher.run):
+                if source:
+                    yield from follow(source, (*chain, name))
             done.add(name)
 
     for name in experiment.runs:

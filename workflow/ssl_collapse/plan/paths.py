@@ -9,7 +9,7 @@ class Paths:
     """The patterns of all results under one folder; `{epoch}` is written with four digits.
 
     `{run}` and `{seed}` name one training, `{split}` is train or val,
-    `{probe}` is probe or probe-cached.
+    `{probe}` is probe or probe-cached, `{layer}` nothing for the backbone, projector/ for that.
     """
 
     def __init__(self, root: str = "results") -> None:
@@ -27,12 +27,15 @@ class Paths:
 
         self.epoch = f"{root}/{EPOCH_FOLDER}"
         self.encoder = f"{self.epoch}/encoder.safetensors"
-        self.representations = f"{self.epoch}/representations-{{split}}.h5"
-        self.spectrum = f"{self.epoch}/spectrum.csv"
-        self.collapse = f"{self.epoch}/collapse.json"
-        self.knn_csv = f"{self.epoch}/knn.csv"
-        self.knn = f"{self.epoch}/knn.json"
-        self.neighbors = f"{self.epoch}/neighbors.h5"
+        self.projector = f"{self.epoch}/projector.safetensors"
+        layer = f"{self.epoch}/{{layer}}"
+        self.representations = f"{layer}representations-{{split}}.h5"
+        self.spectrum = f"{layer}spectrum.csv"
+        self.collapse = f"{layer}collapse.json"
+        self.view_measures = f"{layer}view-measures.json"
+        self.knn_csv = f"{layer}knn.csv"
+        self.knn = f"{layer}knn.json"
+        self.neighbors = f"{layer}neighbors.h5"
         self.classifier = f"{self.epoch}/{{probe}}.safetensors"
         self.probe = f"{self.epoch}/{{probe}}.json"
 
@@ -46,11 +49,13 @@ class Paths:
         self.arguments = f"{root}/state/arguments"
 
 
+PROJECTOR = "projector/"
 FIGURE_FILES = ("pdf", "png", "csv", "txt")
 
 
 def fill(pattern: str, **values: Any) -> str:
-    """A pattern with its wildcards filled in; an epoch may be given as a number."""
+    """A pattern with its wildcards filled in; an epoch may be a number, the layer is backbone."""
+    values = {"layer": "", **values}
     if isinstance(values.get("epoch"), int):
         values["epoch"] = f"{values['epoch']:04d}"
     return pattern.format(**values)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ssl_collapse.plan.paths import FIGURE_FILES, Paths, fill
+from ssl_collapse.plan.paths import FIGURE_FILES, PROJECTOR, Paths, fill
 from ssl_collapse.plan.specs import Plan, Point
 
 SPLITS = ("train", "val")
@@ -51,22 +51,55 @@ class Results:
     def of_point(self, point: Point) -> Iterator[str]:
         """Encoder, representations and measurements of one analysed epoch."""
         paths = self.paths
-        yield self.at(paths.encoder, point)
-        for split in SPLITS:
-            yield self.at(paths.representations, point, split)
-        kept = [*self.kept("knn").values()]
+        layers = self.plan.layers(point.run)
+        if self.has(point, "encoder"):
+            yield self.at(paths.encoder, point)
+        if PROJECTOR in layers:
+            yield self.at(paths.projector, point)
+        for layer in layers:
+            for split in SPLITS:
+                if self.has(point, split):
+                    yield self.at(paths.representations, point, split, layer)
+            measured = [paths.spectrum, paths.collapse, *self.view_measures(point)]
+            if self.has(point, "val"):
+                measured += [paths.knn_csv, paths.knn, *self.kept("knn").values()]
+            for pattern in measured:
+                yield self.at(pattern, point, layer=layer)
+        patterns = self.probes(point.run) if self.has(point, "val") else []
         for pattern in self.kept("probe").values():
-            kept += [pattern.replace("{probe}", name) for name in self.plan.probes]
-        for pattern in (
-            *(paths.spectrum, paths.collapse, paths.knn_csv, paths.knn),
-            *self.probes(),
-            *kept,
-        ):
+            probes = self.plan.probes_of(point.run)
+            patterns += [pattern.replace("{probe}", name) for name in probes]
+        for pattern in patterns:
             yield self.at(pattern, point)
 
-    def probes(self) -> list[str]:
-        """The pattern of each probe's result."""
-        return [self.paths.probe.replace("{probe}", name) for name in self.plan.probes]
+    def view_measures(self, point: Point) -> list[str]:
+        """The pattern of the measures of several views, where there are any."""
+        wanted = self.plan.experiment.evaluation.views and self.has(point, "encoder")
+        return [self.paths.view_measures] if wanted else []
+
+    def has(self, point: Point, what: str) -> bool:
+        """Whether there is a training, an encoder, or representations of `train` or `val`."""
+        files = self.plan.experiment.files.get(point.run)
+        if what == "training":
+            return point.run in self.plan.experiment.runs
+        if files is None or what == "encoder":
+            return files is None
+        return files.has_val if what == "val" else files.representations is not None
+
+    def probes(self, run: str) -> list[str]:
+        """The pattern of each of a run's probes."""
+        return [self.paths.probe.replace("{probe}", name) for name in self.plan.probes_of(run)]
+
+    def names(self, kind: str) -> str:
+        """A pattern of the wildcard `run`: of the runs that are files of this kind."""
+        experiment = self.plan.experiment
+        runs = {**experiment.files, **experiment.checkpoints}.items()
+        names = [re.escape(name) for name, run in runs if getattr(run, kind, None) is not None]
+        return "|".join(names) or "(?!)"  # which nothing fits
+
+    def not_named(self, kind: str) -> str:
+        """A pattern of the wildcard `run`: of all other runs."""
+        return f"(?!(?:{self.names(kind)})/)[A-Za-z0-9][A-Za-z0-9_.-]*"
 
     def kept(self, stage: str) -> dict[str, str]:
         """What a stage keeps besides where it is asked to: option of its script -> pattern."""
@@ -76,9 +109,10 @@ class Results:
         wanted = any(probe.classifier for probe in self.plan.probes.values())
         return {"classifier": self.paths.classifier} if wanted else {}
 
-    def at(self, pattern: str, point: Point, split: str = "") -> str:
+    def at(self, pattern: str, point: Point, split: str = "", layer: str = "") -> str:
         """A result of one analysed epoch."""
-        return fill(pattern, run=point.run, seed=point.seed, epoch=point.epoch, split=split)
+        where = {"run": point.run, "seed": point.seed, "epoch": point.epoch}
+        return fill(pattern, **where, split=split, layer=layer)
 
     def packed(self, dataset: str, split: str) -> str:
         """The packed images of a split."""

@@ -6,19 +6,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ssl_collapse.config.checkpoints import ImportEncoderSpec, PreprocessingConfig
 from ssl_collapse.config.dataset import ImageSource, OrderingSpec, PackSpec
-from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec, ViewMeasuresSpec
 from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
-from ssl_collapse.config.families import model_module
+from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec, SpectraFigure
 from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.methods.distillation import TeacherConfig
 from ssl_collapse.config.paper import missing_figures, paper_figures
-from ssl_collapse.config.pretrain import PretrainSpec, Recipe
+from ssl_collapse.config.pretrain import Augmentation, PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.plan.checkpoints import analyzed_epochs, files_of
+from ssl_collapse.plan.paths import PROJECTOR
+from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import file_sha256
-from ssl_collapse.runtime.folders import refuse_irregular
+
+# Where a run of files may have one: key of the config, and split
+FILES = [("representations", "train"), ("representations", "val"), ("targets", "train")]
+FILES += [("targets", "val"), ("spectrum", "")]
+FILE_EPOCH = 1  # files are measured as if they were the only epoch of a training
 
 
 @dataclass(frozen=True)
@@ -42,41 +49,76 @@ class Plan:
             for name, config in experiment.datasets.items()
             if config.source.files()
         }
+        self._brought = {
+            (name, key, split): _file_digest(("runs", name, key, *filter(None, [split])), path)
+            for name, run in experiment.files.items()
+            for key, split in FILES
+            if (path := run.path(key, split)) is not None
+        }
+        self._checkpoints = {n: files_of(run) for n, run in experiment.checkpoints.items()}
 
     def run(self, name: str) -> RunConfig:
         """The run called `name`."""
         return self.experiment.runs[name]
 
     def dataset_of(self, run: str) -> DatasetConfig:
-        """The dataset that a run trains on."""
-        return self.experiment.datasets[self.run(run).dataset]
+        """The dataset that a run trains on, or of checkpoints is measured on."""
+        return self.experiment.datasets[self.dataset_name(run)]
+
+    def dataset_name(self, run: str) -> str:
+        """What that dataset is called."""
+        if run in self.experiment.checkpoints:
+            return self.experiment.checkpoints[run].dataset
+        return self.run(run).dataset
 
     def evaluated_on(self, run: str) -> str:
         """The name of the dataset whose representations are measured."""
-        return self.run(run).evaluate_on or self.run(run).dataset
+        asked = None if run in self.experiment.checkpoints else self.run(run).evaluate_on
+        return asked or self.dataset_name(run)
 
     @cached_property
     def points(self) -> list[Point]:
-        """Every analysed epoch of every seed of every run, in the config's order."""
+        """Every analysed epoch of every seed of every run, in the config's order; then files."""
         return [
-            Point(name, seed, epoch)
-            for name, run in self.experiment.runs.items()
-            for seed in run.seeds
-            for epoch in run.analyzed_epochs()
+            *(
+                Point(name, seed, epoch)
+                for name, run in self.experiment.runs.items()
+                for seed in run.seeds
+                for epoch in run.analyzed_epochs()
+            ),
+            *(
+                Point(name, 0, epoch)
+                for name, run in self.experiment.checkpoints.items()
+                for epoch in analyzed_epochs(run)
+            ),
+            *(Point(name, 0, FILE_EPOCH) for name in self.experiment.files),
         ]
 
+    def last_epoch(self, run: str) -> int:
+        """The epoch that a run ends with; a run of files has but one."""
+        if run in self.experiment.checkpoints:
+            return max(self._checkpoints[run])
+        runs = self.experiment.runs
+        return runs[run].epochs if run in runs else FILE_EPOCH
+
+    def file(self, run: str, key: str, split: str = "") -> str:
+        """Where a file of a run of files lies; "" where there is none."""
+        path = self.experiment.files[run].path(key, split)
+        return "" if path is None else str(path)
+
     def teacher(self, run: str, seed: int) -> Point | None:
-        """Whose encoder a student learns from."""
+        """Whose encoder a student learns from; a run of checkpoints has the seed 0 alone."""
         teacher = teacher_of(self.run(run))
         if teacher is None:
             return None
-        return Point(teacher.run, seed if teacher.seed is None else teacher.seed, teacher.epoch)
+        own = 0 if teacher.run in self.experiment.checkpoints else seed
+        return Point(teacher.run, own if teacher.seed is None else teacher.seed, teacher.epoch)
 
     def used_datasets(self) -> list[str]:
         """The datasets of all runs."""
-        runs = self.experiment.runs
-        measured = {self.evaluated_on(name) for name in runs}
-        return sorted({run.dataset for run in runs.values()} | measured)
+        experiment = self.experiment
+        runs = [*experiment.runs, *experiment.checkpoints]
+        return sorted({of(run) for run in runs for of in (self.dataset_name, self.evaluated_on)})
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
@@ -94,7 +136,13 @@ class Plan:
             for run in wanted
             for point in self.points
             if point.run == run
-            and point.epoch == (self.run(run).epochs if figure.epoch == "last" else figure.epoch)
+            and (
+                point.epoch == 0  # the baseline of every figure
+                or (
+                    (figure.epoch in ("last", point.epoch))
+                    and (figure.epoch != "last" or point.epoch == self.last_epoch(run))
+                )
+            )
         ]
 
     def figure_trainings(self, name: str) -> list[Point]:
@@ -166,7 +214,11 @@ class Plan:
         """sha256 of the files that datasets name under `key`, by dataset."""
         datasets = self.experiment.datasets.items()
         paths = {name: getattr(dataset, key) for name, dataset in datasets}
-        return {name: _file_digest(name, key, path) for name, path in paths.items() if path}
+        return {
+            name: _file_digest(("datasets", name, key), Path(path).expanduser())
+            for name, path in paths.items()
+            if path
+        }
 
     def pack(self, dataset: str) -> dict[str, Any]:
         """How images are stored."""
@@ -194,6 +246,10 @@ class Plan:
             start_epoch=config.start.epoch if config.start else 0,
         ).to_spec()
 
+    def export_projector(self, epoch: int) -> dict[str, Any]:
+        """The epoch whose projector is taken out of the checkpoints."""
+        return {"epoch": epoch}
+
     def export_checkpoint(self, epoch: int) -> dict[str, Any]:
         """The epoch whose encoder is taken out of the checkpoints."""
         return {"epoch": epoch}
@@ -202,9 +258,60 @@ class Plan:
         """How images are prepared for the encoder."""
         return RepresentSpec(**self._prepared(self.evaluated_on(run))).to_spec()
 
+    def import_representations(self, run: str, split: str) -> dict[str, Any]:
+        """The digests of a run's files of one split."""
+        keys = ("representations", "targets")
+        return {k: self._brought[run, k, split] for k in keys if (run, k, split) in self._brought}
+
+    def import_spectrum(self, run: str) -> dict[str, Any]:
+        """The digest of a run's spectrum, and the settings of the measures."""
+        return {"spectrum": self._brought[run, "spectrum", ""], **self.collapse()}
+
+    def checkpoint(self, run: str, epoch: int) -> Path:
+        """The file that an epoch of a run of checkpoints is in; of epoch 0, the last one."""
+        files = self._checkpoints[run]
+        return files.get(epoch) or files[max(files)]
+
+    def import_encoder(self, run: str, epoch: int) -> dict[str, Any]:
+        """The digest of a checkpoint, and what was written of its encoder and its images."""
+        config, dataset = self.experiment.checkpoints[run], self.dataset_of(run)
+        resize, crop = dataset.written_sizes()
+        written = {key: getattr(dataset, key) for key in ("mean", "std")}
+        under = PreprocessingConfig(
+            resize=resize,
+            crop=crop,
+            **{key: v for key, v in written.items() if key in dataset.model_fields_set},
+        )
+        path = self.checkpoint(run, epoch)
+        return ImportEncoderSpec(
+            checkpoint=_file_digest(("runs", run, "checkpoint"), path),
+            epoch=epoch,
+            backbone=config.backbone,
+            preprocessing=config.preprocessing.over(under),
+        ).to_spec()
+
     def collapse(self) -> dict[str, Any]:
         """Settings of the label-free measures."""
         return self.experiment.evaluation.collapse.to_spec()
+
+    def layers(self, run: str) -> list[str]:
+        """The folders of the layers whose representations are taken, the backbone's being "".
+
+        A run that was trained elsewhere has the backbone's alone.
+        """
+        wanted = "projector" in self.experiment.evaluation.layers
+        return ["", PROJECTOR] if wanted and run in self.experiment.runs else [""]
+
+    def view_measures(self, run: str) -> dict[str, Any]:
+        """How several views of an image are made for the measures that need them."""
+        views = self.experiment.evaluation.views
+        prepared = self._prepared(self.evaluated_on(run))
+        if views is None:
+            raise KeyError("evaluation.views is not set")
+        kept = {key: prepared[key] for key in ("crop", "mean", "std")}
+        trained = self.experiment.runs.get(run)  # of a checkpoint brought along: SimSiam's
+        augmentation = trained.augmentation if trained else Augmentation()
+        return ViewMeasuresSpec(**dict(views), **kept, augmentation=augmentation).to_spec()
 
     def knn(self) -> dict[str, Any]:
         """The k-NN protocol."""
@@ -215,6 +322,13 @@ class Plan:
         """The linear probes, by the names of their results."""
         probe = self.experiment.evaluation.probe
         return probe.probes() if probe else {}
+
+    def probes_of(self, run: str) -> dict[str, ProbeSpec]:
+        """Those of them that a run has: of files, that on representations alone."""
+        files = self.experiment.files.get(run)
+        if files is None:
+            return self.probes
+        return {n: p for n, p in self.probes.items() if p.mode == "cached" and files.has_val}
 
     def probe(self, run: str, name: str = "probe") -> dict[str, Any]:
         """A linear probe's settings, in full mode with how its images are prepared."""
@@ -230,7 +344,28 @@ class Plan:
 
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
-        return [self._row(point) for point in self.points]
+        return [
+            self._row(point) if point.run in self.experiment.runs else self._brought_row(point)
+            for point in self.points
+        ]
+
+    def _brought_row(self, point: Point) -> dict[str, Any]:
+        """Of what was trained elsewhere: it has no recipe."""
+        files = self.experiment.files.get(point.run)
+        run = files or self.experiment.checkpoints[point.run]
+        return SummaryRow(
+            run=point.run,
+            seed=point.seed,
+            epoch=point.epoch,
+            final=point.epoch == self.last_epoch(point.run),
+            dataset=None if files else self.dataset_name(point.run),
+            recipe=None,
+            share=run.share,
+            views=files is None and self.experiment.evaluation.views is not None,
+            knn=files is None or files.has_val,
+            probe="probe" in self.probes_of(point.run),
+            probe_cached="probe-cached" in self.probes_of(point.run),
+        ).to_spec()
 
     def _row(self, point: Point) -> dict[str, Any]:
         run = self.run(point.run)
@@ -244,6 +379,8 @@ class Plan:
             recipe=Recipe(**_recipe(run)),
             start_run=run.start.run if run.start else None,
             start_epoch=run.start.epoch if run.start else None,
+            projector=PROJECTOR in self.layers(point.run),
+            views=self.experiment.evaluation.views is not None,
             probe="probe" in self.probes,
             probe_cached="probe-cached" in self.probes,
         ).to_spec()
@@ -259,7 +396,7 @@ class Plan:
         return ReportSpec(
             title=experiment.title,
             description=experiment.description,
-            runs=list(experiment.runs),
+            runs=experiment.all_runs(),
             figures=list(experiment.figures),  # the order of the page
             missing=missing_figures(experiment.figures) if experiment.figures == story else [],
         ).to_spec()
@@ -270,8 +407,16 @@ class Plan:
         others = self.backbone_modules(teacher.run) if teacher else ()
         return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
 
+    def layer_modules(self, run: str, layer: str) -> tuple[str, ...]:
+        """Modules that rebuilding the network up to a layer imports by computed name."""
+        return self.model_modules(run) if layer else self.backbone_modules(run)
+
     def backbone_modules(self, run: str) -> tuple[str, ...]:
-        """Modules that rebuilding a run's encoder imports by computed name."""
+        """Modules that rebuilding a run's encoder imports by computed name; files have none."""
+        if run in self.experiment.files:
+            return ()
+        if run in self.experiment.checkpoints:  # whose files may hold any
+            return all_backbone_modules()
         return self._modules(self.run(run).backbone)
 
     @staticmethod
@@ -298,19 +443,19 @@ def _stored_digests(dataset: str, source: ImageSource) -> dict[str, list[str]]:
 
     try:
         return {
-            split: [file_sha256(path) for path in stored_files(source.recipe()["kind"], patterns)]
+            split: [digest_of(path) for path in stored_files(source.recipe()["kind"], patterns)]
             for split, patterns in source.files().items()
         }
     except (OSError, UserError) as error:
         raise UserError(f"datasets.{dataset}.source: {error}") from None
 
 
-def _file_digest(dataset: str, key: str, path: str) -> str:
-    """sha256 of a user's ordering or subset, small files: an index of 8 bytes for each image."""
-    file = Path(path).expanduser()
+def _file_digest(key: tuple[str, ...], file: Path) -> str:
+    """sha256 of a user's file; UserError names its key in the config where it cannot be read."""
     try:
-        refuse_irregular(file)
-        return file_sha256(file)
+        return digest_of(file)
     except OSError as error:
-        text = f"{path} cannot be read: {error.strerror}"
-        raise UserError(f"datasets.{dataset}.{key}: {text}") from None
+        text = f"{'.'.join(key)}: {file} cannot be read: {error.strerror}"
+        if key[0] == "runs":
+            text += "; `folder`, of the run or under `defaults`, says where files lie"
+        raise UserError(text) from None

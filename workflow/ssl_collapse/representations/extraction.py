@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,11 +13,20 @@ from torch.utils.data import DataLoader, Dataset
 
 from ssl_collapse.config.evaluation import RepresentSpec
 from ssl_collapse.images.decoding import resize_shorter_side
-from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.representations.rounding import rounding_norm
 from ssl_collapse.views.augmentation import normalize
 
 CPU_BATCH = 64
+
+
+class Images(Protocol):
+    """What representations are taken of."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Image i, (height, width, 3)."""
 
 
 class FailedEncoderError(Exception):
@@ -26,7 +36,7 @@ class FailedEncoderError(Exception):
 class CentralCrops(Dataset[Tensor]):
     """Item i: the prepared image i, (3, crop, crop) uint8."""
 
-    def __init__(self, images: PackedImages, spec: RepresentSpec) -> None:
+    def __init__(self, images: Images, spec: RepresentSpec) -> None:
         self.images, self.spec = images, spec
 
     def __len__(self) -> int:
@@ -40,7 +50,7 @@ class CentralCrops(Dataset[Tensor]):
 def central_crop(image: NDArray[np.uint8], spec: RepresentSpec) -> NDArray[np.uint8]:
     """Resize the shorter side and cut the centre: (H, W, 3) -> (crop, crop, 3) uint8."""
     if min(image.shape[:2]) != spec.resize:
-        image = resize_shorter_side(image, spec.resize)
+        image = resize_shorter_side(image, spec.resize, spec.interpolation)
     height, width = image.shape[:2]
     # torchvision's CenterCrop rounds the corner half to even
     top, left = round((height - spec.crop) / 2), round((width - spec.crop) / 2)
@@ -49,7 +59,7 @@ def central_crop(image: NDArray[np.uint8], spec: RepresentSpec) -> NDArray[np.ui
 
 def represent(
     encoder: nn.Module,
-    images: PackedImages,
+    images: Images,
     spec: RepresentSpec,
     device: torch.device,
     batch_size: int,

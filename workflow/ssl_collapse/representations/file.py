@@ -1,11 +1,9 @@
-"""Representation files: written as HDF5, read as HDF5, `.npy`, `.npz`, `.pt` or `.safetensors`.
+"""Representation files: written as HDF5, read in every form that `forms` knows.
 
-Both sides stream, so that a file of any length passes through little memory. Nothing that a file
-holds is ever executed: pickles are refused.
+Both sides stream, so that a file of any length passes through little memory.
 """
 
 import logging
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +13,18 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_collapse.representations.forms import BARE, Arrays, Stored, of, open_arrays
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
-from ssl_collapse.runtime.folders import refuse_irregular
 
 logger = logging.getLogger("ssl_collapse")
 
 FORMAT_VERSION = 1
 FLOATS = ("float16", "float32", "float64")
 MOST_CLASSES = 1_000_000  # a larger label is no class number, and would fill the memory
-SUFFIXES = (".h5", ".hdf5", ".npy", ".npz", ".pt", ".safetensors")
+ROWS_COPIED = 4096  # at a time
+# What the targets are called, the first name that is there
+TARGETS = ("targets", "labels", "y")
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
@@ -47,6 +47,7 @@ class Representations:
     targets: IntArray | None
     attrs: dict[str, Any]
     read: Callable[[int, int], FloatArray]
+    from_file: bool = True
 
     def chunks(self, rows: int) -> Iterator[FloatArray]:
         """Yield the representations in order, `rows` at a time, as float32 (or float64) arrays.
@@ -66,6 +67,12 @@ class Representations:
             check_finite(chunk, start, self.path)
             yield chunk
 
+    def is_same(self, other: "Representations") -> bool:
+        """Whether both are one file, or were made from one array."""
+        if self.from_file and other.from_file:
+            return self.path.samefile(other.path)
+        return self.read is other.read
+
     @property
     def failure(self) -> str | None:
         """Why the file's encoder represents nothing, or None; with it, every entry is NaN."""
@@ -83,7 +90,7 @@ class Representations:
         if self.targets is None:
             raise UserError(
                 f"{self.path}: has no targets; save them under the key 'targets' "
-                "in an .h5, .npz, .pt or .safetensors file, or name .npy files with --targets"
+                "in an .h5, .npz, .pt or .safetensors file, or name files with --targets"
             )
         return self.targets
 
@@ -139,6 +146,25 @@ def write_representations(
             raise ValueError(f"{start} rows came, {n} were announced")
 
 
+def copy_representations(
+    representations: Representations, path: Path, attrs: Mapping[str, Any]
+) -> None:
+    """Write representations of any form as HDF5, in their own dtype, with the targets they have.
+
+    `attrs` are added to what they say of themselves. Raises UserError for NaN or infinity.
+    """
+    start = 0
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        _write_attrs(file, {**representations.attrs, **attrs})
+        shape = (representations.n, representations.dim)
+        rows = file.create_dataset("representations", shape, representations.dtype)
+        for chunk in representations.chunks(ROWS_COPIED):
+            rows[start : start + len(chunk)] = chunk
+            start += len(chunk)
+        if representations.targets is not None:
+            file.create_dataset("targets", data=representations.targets, dtype=np.int64)
+
+
 def write_failed_representations(
     path: Path, dim: int, targets: IntArray, attrs: Mapping[str, Any], failure: str
 ) -> None:
@@ -163,45 +189,63 @@ def _write_attrs(file: h5py.File, attrs: Mapping[str, Any]) -> None:
 def open_representations(path: Path) -> Representations:
     """Open a representation file by its suffix, without reading the representations yet.
 
-    `.h5`, `.npz`, `.pt` and `.safetensors` hold a 2-D floating-point `representations` and,
-    optionally, 1-D `targets` (integers, or whole numbers as floats: the log says so); `.npy` holds
-    the representations alone. Raises UserError for a missing,
-    empty, truncated or foreign file, a wrong dtype or shape, and targets of another length.
+    It holds a 2-D floating-point array under `representations`, or one such array alone under any
+    name or none (`.npy`, a bare tensor in `.pt`); and, optionally, 1-D `targets`, also called
+    `labels` or `y` (integers, or whole numbers as floats: the log says so). Raises UserError for a
+    missing, empty, truncated or foreign file, a wrong dtype or shape, and targets of another
+    length.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a {', '.join(SUFFIXES)} file")
-    if path.suffix not in _READERS:
-        raise UserError(f"{path}: unknown suffix {path.suffix!r}; known: {', '.join(SUFFIXES)}")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty (0 bytes); write it again")
-    try:
-        return _READERS[path.suffix](path)
-    except UserError:
-        raise
-    # Each format's library has exceptions of its own; whichever it is, the file is not readable.
-    except Exception as error:
-        reason = str(error).strip().split("\n")[0]
+    arrays, attrs = open_arrays(path)
+    version = attrs.get("format_version", FORMAT_VERSION)
+    if version != FORMAT_VERSION:
         raise UserError(
-            f"{path}: not a readable {path.suffix} file, perhaps truncated or of another kind "
-            f"({reason or type(error).__name__}); write it again"
-        ) from error
+            f"{path}: format_version is {version}, this program reads {FORMAT_VERSION}; "
+            "use the version of the program that wrote the file"
+        )
+    rows = _rows(path, arrays)
+    targets = next((arrays[name] for name in TARGETS if name in arrays), None)
+    return _checked(path, rows, targets, attrs)
+
+
+def of_arrays(rows: Any, targets: Any = None, name: str = "X") -> Representations:
+    """Representations from an array or tensor (N, D), and targets (N,); `name` is for messages."""
+    labels = None if targets is None else of(targets, name)
+    return replace(_checked(Path(name), of(rows, name), labels, {}), from_file=False)
 
 
 def with_targets(representations: Representations, path: Path) -> Representations:
-    """The same representations with the targets (N,) of a .npy file instead of their own.
+    """The same representations with the targets (N,) of another file instead of their own.
 
-    Integers, or whole numbers as floats. Raises UserError for anything else, and runs no code.
+    That file has any of the forms: an array alone, or `targets`, `labels` or `y`. Integers, or
+    whole numbers as floats. Raises UserError for anything else, and runs no code.
     """
-    try:
-        refuse_irregular(path)
-        targets = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # a hostile header can fail in many ways
-        raise UserError(f"{path}: not a .npy file of targets ({error}); write it again") from None
-    labels = _checked_targets(path, representations.n, targets, representations.attrs)
+    arrays, _ = open_arrays(Path(path))
+    names = [name for name in (*TARGETS, BARE) if name in arrays] or list(arrays)
+    if not names or (len(arrays) > 1 and names[0] not in TARGETS):
+        raise UserError(f"{path}: has no key 'targets'; {_found(arrays)}; save them under it")
+    labels = _checked_targets(path, representations.n, arrays[names[0]], representations.attrs)
     return replace(representations, targets=labels)
+
+
+def _rows(path: Path, arrays: Arrays) -> Stored:
+    """The array of the representations."""
+    if "representations" in arrays:
+        return arrays["representations"]
+    able = [n for n, a in arrays.items() if n == BARE or (len(a.shape) == 2 and a.dtype in FLOATS)]
+    if len(able) != 1:
+        raise UserError(
+            f"{path}: has no key 'representations'; {_found(arrays)}; save them under it"
+        )
+    if able != [BARE]:
+        logger.info("%s: representations are read from %r", path, able[0])
+    return arrays[able[0]]
+
+
+def _found(arrays: Arrays) -> str:
+    shown = [f"{name} {array.shape}" if name else "-" for name, array in sorted(arrays.items())]
+    more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+    return f"keys found: {', '.join(shown[:8]) or 'none'}{more}"
 
 
 def _computing_dtype(stored: str) -> type[np.float32] | type[np.float64]:
@@ -209,36 +253,33 @@ def _computing_dtype(stored: str) -> type[np.float32] | type[np.float64]:
 
 
 def _checked(
-    path: Path,
-    shape: tuple[int, ...],
-    dtype: str,
-    targets: NDArray[Any] | None,
-    attrs: dict[str, Any],
-    read: Callable[[int, int], FloatArray],
+    path: Path, rows: Stored, targets: Stored | None, attrs: dict[str, Any]
 ) -> Representations:
-    """Build the result after the checks that all formats share."""
-    if dtype not in FLOATS:
+    """Build the result after the checks that all forms share."""
+    if rows.dtype not in FLOATS:
         raise UserError(
-            f"{path}: 'representations' has dtype {dtype}; save it as one of {', '.join(FLOATS)}"
+            f"{path}: 'representations' has dtype {rows.dtype}; "
+            f"save it as one of {', '.join(FLOATS)}"
         )
-    if len(shape) != 2 or 0 in shape:
+    if len(rows.shape) != 2 or 0 in rows.shape:
         raise UserError(
-            f"{path}: 'representations' has shape {tuple(shape)}; "
+            f"{path}: 'representations' has shape {tuple(rows.shape)}; "
             "expected (rows, dimensions), both at least 1; save it so"
         )
-    n, dim = shape
+    n, dim = rows.shape
     labels = None if targets is None else _checked_targets(path, n, targets, attrs)
-    return Representations(path, n, dim, dtype, labels, attrs, read)
+    return Representations(path, n, dim, rows.dtype, labels, attrs, rows.read)
 
 
-def _checked_targets(path: Path, n: int, targets: NDArray[Any], attrs: dict[str, Any]) -> IntArray:
-    if targets.dtype.kind not in "iuf":
-        raise UserError(f"{path}: 'targets' has dtype {targets.dtype}; expected integers")
-    if targets.shape != (n,):
+def _checked_targets(path: Path, n: int, stored: Stored, attrs: dict[str, Any]) -> IntArray:
+    if not stored.dtype.lower().startswith(("i", "u", "f")):
+        raise UserError(f"{path}: 'targets' has dtype {stored.dtype}; expected integers")
+    if stored.shape != (n,):
         raise UserError(
-            f"{path}: 'targets' has shape {targets.shape}, but there are {n} representations; "
+            f"{path}: 'targets' has shape {stored.shape}, but there are {n} representations; "
             f"expected ({n},)"
         )
+    targets = stored.whole()
     if targets.dtype.kind == "f":  # as the reference saves them
         whole = np.floor(targets) == targets
         if not (whole & np.isfinite(targets)).all():
@@ -263,118 +304,3 @@ def _checked_targets(path: Path, n: int, targets: NDArray[Any], attrs: dict[str,
             f"but the file states num_classes {attrs['num_classes']}"
         )
     return targets.astype(np.int64)
-
-
-def _missing_key(path: Path, keys: Iterable[str]) -> UserError:
-    found = ", ".join(sorted(keys)) or "none"
-    return UserError(
-        f"{path}: has no key 'representations'; keys found: {found}; save them under it"
-    )
-
-
-def _open_h5(path: Path) -> Representations:
-    with h5py.File(path, "r") as file:
-        version = file.attrs.get("format_version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
-            raise UserError(
-                f"{path}: format_version is {version}, this program reads {FORMAT_VERSION}; "
-                "use the version of the program that wrote the file"
-            )
-        if not isinstance(file.get("representations"), h5py.Dataset):
-            raise _missing_key(path, file.keys())
-        stored = file["representations"]
-        targets = file["targets"][()] if "targets" in file else None
-        attrs = {name: _plain(value) for name, value in sorted(file.attrs.items())}
-
-        def read(start: int, stop: int) -> FloatArray:
-            with h5py.File(path, "r") as file:
-                rows: FloatArray = file["representations"][start:stop]
-            return rows
-
-        return _checked(path, stored.shape, stored.dtype.name, targets, attrs, read)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _open_npy(path: Path) -> Representations:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    return _checked(
-        path, array.shape, array.dtype.name, None, {}, lambda start, stop: array[start:stop]
-    )
-
-
-def _open_npz(path: Path) -> Representations:
-    with np.load(path, allow_pickle=False) as file:
-        if "representations" not in file:
-            raise _missing_key(path, file.keys())
-        rows = file["representations"]
-        targets = file.get("targets")
-    return _checked(
-        path, rows.shape, rows.dtype.name, targets, {}, lambda start, stop: rows[start:stop]
-    )
-
-
-def _open_pt(path: Path) -> Representations:
-    import torch  # only here: it takes seconds to import
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        if "nsupported" not in str(error):  # no pickle at all, or a damaged one
-            raise
-        raise UserError(
-            f"{path}: holds more than tensors and plain values, which could run code, and is not "
-            "read; save {'representations': tensor, 'targets': tensor}"
-        ) from None
-    except RuntimeError:  # files from before torch 1.6 cannot be memory-mapped
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(content, dict) or not isinstance(
-        content.get("representations"), torch.Tensor
-    ):
-        raise _missing_key(path, map(str, content) if isinstance(content, dict) else [])
-    tensor = content["representations"].detach()
-    targets = content.get("targets")
-    if targets is not None:
-        targets = np.asarray(targets)
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    return _checked(
-        path,
-        tuple(tensor.shape),
-        dtype,
-        targets,
-        {},
-        lambda start, stop: np.asarray(tensor[start:stop]),
-    )
-
-
-def _open_safetensors(path: Path) -> Representations:
-    from safetensors import safe_open
-
-    names = {"F16": "float16", "F32": "float32", "F64": "float64"}
-    with safe_open(path, framework="numpy") as file:
-        keys = list(file.keys())
-        if "representations" not in keys:
-            raise _missing_key(path, keys)
-        piece = file.get_slice("representations")
-        targets = file.get_tensor("targets") if "targets" in keys else None
-        attrs = dict(file.metadata() or {})
-        shape, dtype = tuple(piece.get_shape()), str(piece.get_dtype())
-
-    def read(start: int, stop: int) -> FloatArray:
-        with safe_open(path, framework="numpy") as file:
-            rows: FloatArray = file.get_slice("representations")[start:stop]
-        return rows
-
-    return _checked(path, shape, names.get(dtype, dtype), targets, attrs, read)
-
-
-_READERS: dict[str, Callable[[Path], Representations]] = {
-    ".h5": _open_h5,
-    ".hdf5": _open_h5,
-    ".npy": _open_npy,
-    ".npz": _open_npz,
-    ".pt": _open_pt,
-    ".safetensors": _open_safetensors,
-}

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass, replace
 
 from ssl_collapse.evaluation.accuracies import KNN, PROBE_LABELS
-from ssl_collapse.evaluation.measures.registry import MEASURES
+from ssl_collapse.evaluation.measures.registry import MEASURES, PROJECTOR_PREFIX
+from ssl_collapse.evaluation.measures.views import VIEW_MEASURES
 from ssl_collapse.tables.statistics import Interval
 
 
@@ -24,7 +25,7 @@ class Quantity:
     @property
     def range(self) -> tuple[float, float]:
         """The values that it can have; an interval may not go beyond."""
-        bounded = self.percent or self.column in ("auc", "auc_l2")
+        bounded = self.percent or self.column.removeprefix(PROJECTOR_PREFIX) in ("auc", "auc_l2")
         return (0.0, 1.0) if bounded else (-math.inf, math.inf)
 
     @property
@@ -82,9 +83,19 @@ def _known() -> dict[str, Quantity]:
         for m in MEASURES
         if m.normalised
     ]
-    known = [
+    of_layer = [
         *(Quantity(m.name, m.label, m.unit == "%", m.collapse) for m in (*MEASURES, *normalised)),
+        *(Quantity(n, label, collapse=way) for n, (label, way, _) in VIEW_MEASURES.items()),
         *(Quantity(one.column, one.label, percent=True) for one in KNN),
+    ]
+    known = [
+        *of_layer,
+        *(
+            replace(
+                one, column=f"{PROJECTOR_PREFIX}{one.column}", name=f"{one.name} of the projector"
+            )
+            for one in of_layer
+        ),
         *(Quantity(column, label, percent=True) for column, label in PROBE_LABELS.items()),
         Quantity("loss", "Training loss"),
         *(Quantity(column, label) for column, (_, label) in TRAINING.items()),

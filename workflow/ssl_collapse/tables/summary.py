@@ -12,10 +12,16 @@ import pandas as pd
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.evaluation.accuracies import KNN
+from ssl_collapse.evaluation.measures.registry import PROJECTOR_PREFIX
 from ssl_collapse.evaluation.result_format import check_format
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.views.schedule import images_used, last_share, steps_per_epoch
 
+# What a recipe says of a run, in the order of the columns
+OF_RECIPE = (
+    *("method", "arch", "schedule", "share", "start_run", "start_epoch"),
+    *("train_images", "epochs", "steps", "batch_size"),
+)
 NO_MEASURE = ("format_version",)  # numbers of a result that say nothing of the encoder
 
 
@@ -24,56 +30,77 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
 
     results: the folder of all results. Columns: the plan's (`_plan_columns`); `loss`, the training
     loss of that epoch (none of epoch 0, before training); every number at the top level of
-    collapse.json under its own name; the k-NN columns (`knn_columns`); those of probe.json as
-    `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the number of
-    classes; `failure`, what went wrong in training or with the representations, and `diverged`,
-    whether anything did: then the measures are empty, but their columns are there. A cell is empty
-    where there is no such number. Raises UserError for a file that is missing or damaged, and for
-    an epoch that training.csv lacks.
+    collapse.json, and of view-measures.json where it was asked for, under its own name; the k-NN
+    columns (`knn_columns`); all these of the projector's layer as `projector_*`; those of
+    probe.json as `probe_*` and of probe-cached.json as `probe_cached_*`; `chance`, one over the
+    number of classes; `failure`, what went wrong in training or with the representations, and
+    `diverged`, whether anything did: then the measures are empty, but their columns are there. A
+    cell is empty where there is no such number. Raises UserError for a file that is missing or
+    damaged, and for an epoch that training.csv lacks.
     """
     datasets = {
         name: read_json(results / "data" / name / "dataset.json")
-        for name in dict.fromkeys(n for row in rows for n in (row.dataset, _measured(row)))
+        for name in dict.fromkeys(n for row in rows for n in (row.dataset, _measured(row)) if n)
     }
     training = {
         folder: read_losses(results / folder / "training.csv")
-        for folder in dict.fromkeys(row.seed_folder for row in rows)
+        for folder in dict.fromkeys(row.seed_folder for row in rows if row.recipe is not None)
     }
     table = pd.DataFrame(
-        [_record(row, results, datasets, training[row.seed_folder]) for row in rows]
+        [_record(row, results, datasets, training.get(row.seed_folder)) for row in rows]
     )
     # Rows may differ in their measures: what every row has comes last, in one place.
     last = [str(name) for name in table if str(name).startswith(("knn_", "probe_"))]
     last += ["chance", "failure", "diverged"]
     table = table[[name for name in table if name not in last] + last]
-    whole = {"start_epoch", *(f"{one.column}_k" for one in KNN if not one.k)}
-    return table.astype(dict.fromkeys(sorted(whole), "Int64"))
+    # whole numbers, where they are not missing
+    whole = {"start_epoch", "train_images", "epochs", "steps", "batch_size"}
+    oracles = {f"{one.column}_k" for one in KNN if not one.k}
+    whole |= oracles | {f"{PROJECTOR_PREFIX}{name}" for name in oracles}
+    return table.astype({name: "Int64" for name in sorted(whole) if name in table})
 
 
 def _record(
     row: SummaryRow,
     results: Path,
     datasets: Mapping[str, Mapping[str, Any]],
-    losses: Mapping[int, float],
+    losses: Mapping[int, float] | None,
 ) -> dict[str, Any]:
     folder = results / row.folder
-    plan = _plan_columns(row, _train_images(row.dataset, datasets[row.dataset]))
-    loss = _loss(row, losses, results)
-    collapse, knn = (read_json(folder / name) for name in ("collapse.json", "knn.json"))
+    plan = _plan_columns(row, datasets)
+    loss = None if losses is None else _loss(row, losses, results)
+    layers = {"": folder, **({PROJECTOR_PREFIX: folder / "projector"} if row.projector else {})}
+    names = ["collapse.json", *(["view-measures.json"] if row.views else [])]
+    found = {prefix: [read_json(f / n) for n in names] for prefix, f in layers.items()}
+    knn = read_json(folder / "knn.json") if row.knn else {}
     probes = [n for n, there in (("probe", row.probe), ("probe-cached", row.probe_cached)) if there]
     probed = {name.replace("-", "_"): read_json(folder / f"{name}.json") for name in probes}
     record = {**plan, "loss": loss}
-    record |= {name: v for name, v in _measures(collapse).items() if name not in plan}
-    record |= knn_columns(folder / "knn.json")
+    for prefix, contents in found.items():
+        for content in contents:
+            numbers = {f"{prefix}{name}": v for name, v in _measures(content).items()}
+            record |= {name: v for name, v in numbers.items() if name not in plan}
+    for prefix, where in layers.items():
+        columns = knn_columns(where / "knn.json" if row.knn else None).items()
+        record |= {f"{prefix}{name}": v for name, v in columns}
     for prefix, probe in probed.items():
         record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
-    failure = _failure(loss, collapse, knn, *probed.values())
-    chance = 1 / len(datasets[_measured(row)]["classes"])
+    # a projector that has collapsed does not make its backbone a failed one
+    failure = _failure(loss, *found[""], knn, *probed.values())
+    measured = datasets.get(_measured(row) or "")
+    classes = len(measured["classes"]) if measured else _classes_of(knn)
+    chance = 1 / classes if classes else None
     return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
 
 
-def _measured(row: SummaryRow) -> str:
+def _measured(row: SummaryRow) -> str | None:
     return row.evaluated_on or row.dataset
+
+
+def _classes_of(knn: Mapping[str, Any]) -> int | None:
+    """How many classes files have, which are of no dataset."""
+    classes: int | None = knn.get("protocol", {}).get("num_classes")
+    return classes
 
 
 def _measures(content: Mapping[str, Any]) -> dict[str, float]:
@@ -93,19 +120,20 @@ def _failure(loss: float | None, *contents: Mapping[str, Any]) -> str | None:
     return None if loss is None or math.isfinite(loss) else f"the loss is {loss}"
 
 
-def _plan_columns(row: SummaryRow, train_images: int) -> dict[str, Any]:
+def _plan_columns(row: SummaryRow, datasets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What the recipe says of a run: `share` in percent of the dataset, as it was configured.
+    Of files, which have no recipe, their `share` alone.
 
     `share` is what the run's own epochs show (of a hybrid, those after its start); `steps` counts
     optimisation steps to the end of the run (of a hybrid, with those before its start).
     """
     recipe = row.recipe
+    head = {name: getattr(row, name) for name in ("run", "seed", "epoch", "final", "dataset")}
+    if recipe is None or row.dataset is None:
+        return {**head, **dict.fromkeys(OF_RECIPE), "share": row.share}
+    train_images = _train_images(row.dataset, datasets[row.dataset])
     return {
-        "run": row.run,
-        "seed": row.seed,
-        "epoch": row.epoch,
-        "final": row.final,
-        "dataset": row.dataset,
+        **head,
         **({"evaluated_on": row.evaluated_on} if row.evaluated_on else {}),
         "method": recipe.method.name,
         "arch": recipe.backbone.arch,
@@ -158,12 +186,13 @@ def _loss(row: SummaryRow, losses: Mapping[int, float], results: Path) -> float 
     return losses[row.epoch]
 
 
-def knn_columns(path: Path) -> dict[str, float | int | None]:
+def knn_columns(path: Path | None) -> dict[str, float | int | None]:
     """The k-NN columns of one knn.json; None for what was not measured or exceeds k_max.
+    Without a file, all None.
 
     Those of `accuracies.KNN`, and beside the oracle's accuracy its k. Accuracies are fractions.
     """
-    content = read_json(path)
+    content = read_json(path) if path else {"results": {}}
     columns: dict[str, float | int | None] = {}
     try:
         for one in KNN:

@@ -1,7 +1,10 @@
 """From training checkpoint to encoder file, and back to a module."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
@@ -12,8 +15,6 @@ from ssl_collapse.models.checkpoint_file import damaged_checkpoint, is_after, lo
 from ssl_collapse.models.encoder_file import save_encoder, weights_digest
 from ssl_collapse.runtime.errors import UserError
 
-_PREFIX = "backbone."
-
 
 def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
     """Write the backbone of a training checkpoint, with what is needed to rebuild it.
@@ -21,31 +22,55 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
     Its metadata say `failure` where the run had diverged by this epoch, or where the weights hold
     NaN or infinity. Raises UserError for a checkpoint of another epoch.
     """
+    spec, content = _opened(checkpoint, epoch)
+    _export(output, "backbone", spec, content, epoch)
+
+
+def export_projector(checkpoint: Path, output: Path, epoch: int) -> None:
+    """Write the projector of a training checkpoint, as `export_encoder` writes the backbone."""
+    spec, content = _opened(checkpoint, epoch)
+    method = {"method": json.dumps(spec.method.to_spec(), sort_keys=True)}
+    _export(output, "projector", spec, content, epoch, method)
+
+
+def _opened(checkpoint: Path, epoch: int) -> tuple[PretrainSpec, dict[str, Any]]:
     content = load_checkpoint(checkpoint)
-    model = content.get("model")
     try:
         spec = PretrainSpec.from_spec(content["recipe"])
     except (KeyError, TypeError, ValidationError):
         raise damaged_checkpoint(checkpoint, "it holds no recipe of this version") from None
-    if not isinstance(model, dict) or not isinstance(content.get("epoch"), int):
+    if not isinstance(content.get("model"), dict) or not isinstance(content.get("epoch"), int):
         raise damaged_checkpoint(checkpoint, "it holds no model and epoch")
     if not is_after(content, epoch):
         raise UserError(f"{checkpoint}: is after epoch {content['epoch']}, not {epoch}")
+    return spec, content
+
+
+def _export(
+    output: Path,
+    part: Literal["backbone", "projector"],
+    spec: PretrainSpec,
+    content: dict[str, Any],
+    epoch: int,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     weights = {
-        name.removeprefix(_PREFIX): tensor
-        for name, tensor in model.items()
-        if name.startswith(_PREFIX)
+        name.removeprefix(f"{part}."): tensor
+        for name, tensor in content["model"].items()
+        if name.startswith(f"{part}.")
     }
     failure = content.get("failure")
     if failure is None and not all(torch.isfinite(tensor).all() for tensor in weights.values()):
-        failure = f"the encoder's weights hold NaN or infinity after epoch {epoch}"
+        whose = "encoder" if part == "backbone" else part
+        failure = f"the {whose}'s weights hold NaN or infinity after epoch {epoch}"
     _, feature_dim = build_backbone(spec.backbone)
     metadata = {
         "arch": spec.backbone.arch,
         "backbone": json.dumps(spec.backbone.to_spec(), sort_keys=True),
         "epoch": str(epoch),
         "feature_dim": str(feature_dim),
-        "source_digest": weights_digest(model),
+        "source_digest": weights_digest(content["model"]),
+        **more,
         **({"failure": failure} if failure else {}),
     }
     save_encoder(output, weights, metadata)

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.training.learning_rate import epoch_lr
+from ssl_collapse.training.ranks import Ranks
 
 logger = logging.getLogger("ssl_collapse")
 
-ROUNDING = 4.0  # a few float32 eps: what features that are equal on paper may differ by
+ROUNDING = 4.0  # a few eps: what features that are equal on paper may differ by
 MOST_ROWS = 1024  # of a batch: keeps `health` below half a second
 # Of the highest effective rank: below it, training warns of dimensional collapse. On batches of 256
 # that are drawn with the paper's six published spectra, between 0.38 and 0.87 of it are left.
@@ -38,31 +39,55 @@ def rows_without_training(spec: PretrainSpec, epoch: int) -> list[dict[str, floa
     ]
 
 
-class OutputWatch:
-    """Looks at the backbone's outputs in training, those of the step's last view: (B, D).
+class StepWatch:
+    """Looks at losses and at the backbone's outputs in training.
 
-    What it finds is no error: training goes on.
+    Both are judged on the device and read late: a look waits for the device. That all rows of an
+    output are equal (total collapse) is no error: training goes on.
     """
 
     def __init__(self, backbone: nn.Module, run: str) -> None:
         self.run = run
-        self.output: Tensor | None = None
+        self.output: Tensor | None = None  # of the step's last view, (B, D)
+        self._steps: list[tuple[int, Tensor, Tensor]] = []  # number, loss, whether all are equal
         backbone.register_forward_hook(self._keep)
 
     def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         self.output = output.detach()
 
-    def total_collapse(self, epoch: int, step: int) -> str | None:
-        """Warn, and say where, if all rows of the step's output are equal; from 0, both."""
-        if self.output is None or not all_equal(self.output):
-            return None
-        found = f"total collapse in epoch {epoch + 1}, step {step + 1}"
+    def note(self, step: int, loss: Tensor) -> None:
+        """Keep what is to be known of a step (from 0), without waiting for it."""
+        assert self.output is not None
+        self._steps.append((step, loss.detach(), all_equal(self.output)))
+
+    def forget(self) -> None:
+        """Start anew, at another step."""
+        self._steps = []
+
+    def look(self, ranks: Ranks, epoch: int) -> tuple[list[float], str | None]:
+        """The losses noted since the last look, and where they first were with total collapse.
+
+        Raises DivergedError at the first loss that is not finite.
+        """
+        if not self._steps:
+            return [], None
+        steps, losses, equal = zip(*self._steps, strict=True)
+        self.forget()
+        values, collapsed = ranks.mean(torch.stack(losses)), torch.stack(equal).tolist()
+        first = None
+        for step, value, all_rows_equal in zip(steps, values, collapsed, strict=True):
+            check_loss(value, epoch, step)
+            if all_rows_equal and first is None:
+                first = f"total collapse in epoch {epoch + 1}, step {step + 1}"
+        return values, first
+
+    def total_collapse(self, found: str) -> None:
+        """Warn of it."""
         logger.warning(
             "%s: %s: every dimension of the backbone's normalised output has a standard deviation "
             "of zero to within rounding; training goes on",
             *(self.run, found),
         )
-        return found
 
     def dimensional_collapse(self, rows: list[dict[str, float]], highest: int) -> None:
         """Warn at the first epoch whose effective rank is below FEW of the `highest` possible.
@@ -112,18 +137,14 @@ def health(output: Tensor) -> dict[str, float]:
     }
 
 
-def all_equal(output: Tensor) -> bool:
-    """Whether L2-normalised rows (B, D) have, in every dimension, no spread beyond float32's.
-
-    Rows with NaN are not equal to anything.
-    """
-    # Two rows nearly always settle it, at next to no cost.
-    return _equal(output[:2]) and _equal(output)
-
-
 @torch.no_grad()
-def _equal(rows: Tensor) -> bool:
-    unit = F.normalize(rows.double(), dim=1)  # neither overflows nor adds to float32's rounding
+def all_equal(output: Tensor) -> Tensor:
+    """Whether L2-normalised rows (B, D) have, in every dimension, no spread beyond rounding.
+
+    A truth value () on the rows' device; rows with NaN are not equal to anything. Float64 is taken
+    for what was float32.
+    """
+    eps = max(torch.finfo(dtype).eps for dtype in (output.dtype, torch.float32))
+    unit = F.normalize(output.double(), dim=1)  # neither overflows nor adds to the rounding
     spread = (unit - unit[0]).abs().amax()
-    floor = ROUNDING * torch.finfo(torch.float32).eps * unit.abs().amax()
-    return bool(spread <= floor)
+    return spread <= ROUNDING * eps * unit.abs().amax()

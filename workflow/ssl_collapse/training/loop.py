@@ -19,8 +19,7 @@ from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.health import (
     DivergedError,
-    OutputWatch,
-    check_loss,
+    StepWatch,
     health,
     highest_rank,
     rows_without_training,
@@ -63,9 +62,12 @@ class Trainer:
         self.spec, self.images, self.ordering = spec, images, ordering
         self.runtime, self.ranks = runtime, ranks
         self._part = ranks.part(spec.batch_size)
-        # One thread for each operation, whatever the machine: the order of floating-point sums
-        # depends on the number of threads, and a result must not. Jobs run side by side instead.
-        torch.set_num_threads(1)
+        # Whatever the machine: the order of floating-point sums depends on the number of threads.
+        torch.set_num_threads(spec.cpu_threads)
+        torch.set_float32_matmul_precision("high" if spec.precision == "tf32" else "highest")
+        self._precision = torch.autocast(
+            runtime.device.type, torch.bfloat16, enabled=spec.precision == "bf16"
+        )
         torch.manual_seed(spec.seed)
         backbone, feature_dim = build_backbone(spec.backbone)
         inputs = {"teacher": teacher} if teacher else {}
@@ -77,11 +79,13 @@ class Trainer:
         self._loss = ranks.parallel(self.model)
         self._steps = steps_per_epoch(spec, len(ordering))
         self.augmenter = Augmenter(spec.mean, spec.std, runtime.device)
-        self.watch = OutputWatch(self.model.backbone, runtime.run)
+        self.watch = StepWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.model, self.optimizer, state)
         self.saver.failure = self.model.failure
+        self._start = (spec.start_epoch, 0)
         self._interruption = Interruption(state.budget.stop_at)
         self._stop = False  # all ranks agree to
+        self._each_step = False  # a look at each step, before its update
 
     @property
     def progress(self) -> Progress:
@@ -103,17 +107,27 @@ class Trainer:
         A loss that is not finite ends the training, but not with an error: the failing state is
         saved as DIVERGED, and the rows of the epochs that are missing have the loss NaN.
         """
-        if self.ranks.first and (self.progress.epoch, self.progress.step) == (0, 0):
+        if self.ranks.first and (self.progress.epoch, self.progress.step) == self._start:
             self.saver.save_epoch()  # the network before training
-        try:
-            with self._interruption:
-                while self.saver.failure is None and self.progress.epoch < self.spec.epochs:
+        with self._interruption:
+            while self.saver.failure is None and self.progress.epoch < self.spec.epochs:
+                try:
                     self._epoch()
-        except DivergedError as diverged:
-            self.saver.failure = str(diverged)
+                except DivergedError as diverged:
+                    self._go_back(diverged)
         if self.saver.failure is not None:
             self._give_up(self.saver.failure)
         return self.progress.rows
+
+    def _go_back(self, diverged: DivergedError) -> None:
+        """After a loss that was not finite and the steps since: to the last state, more closely."""
+        if self._each_step:
+            self.saver.failure = str(diverged)
+            return
+        logger.info("%s: going back to the last saved state, to end with the step before", diverged)
+        self._each_step = True
+        self.watch.forget()
+        self.resume()
 
     def _give_up(self, failure: str) -> None:
         logger.warning(
@@ -126,55 +140,66 @@ class Trainer:
         self.progress.rows += rows_without_training(self.spec, self.progress.epoch)
 
     def _epoch(self) -> None:
-        progress, spec = self.progress, self.spec
+        progress, spec, steps = self.progress, self.spec, self._steps
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
         dataset = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         bar = tqdm(
             load_views(dataset, progress.step, self.runtime.workers, self.augmenter),
             desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
             initial=progress.step,
-            total=len(dataset),
+            total=steps,
             disable=not (self.ranks.first and sys.stderr.isatty()),
             leave=False,
         )
         clock = time.perf_counter()
         for views in bar:
-            progress.loss_sum += self._step(views)
+            self._step(views)
             progress.step += 1
+            ended, log = progress.step == steps, progress.step % self.runtime.log_every == 0
+            due = self.ranks.first and self.saver.state.due()
+            self._stop, save = self.ranks.any(self._interruption.asked, due)
+            if ended or log or self._stop or save:
+                self._look()
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
-            if self._stop and progress.step < len(dataset):
+            if self._stop and not ended:
                 self._interrupt()
-            if self.ranks.first and self.saver.state.due():
+            if save and self.ranks.first:
                 self.saver.save_state()
-            if progress.step % self.runtime.log_every == 0:
+            if log:
                 mean_loss = progress.loss_sum / progress.step
                 logger.info(
                     "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
                 )
-        self._finish_epoch(len(dataset))
+        self._finish_epoch()
         if self._stop and progress.epoch < spec.epochs:
             self._interrupt()
 
-    def _step(self, views: tuple[Tensor, ...]) -> float:
+    def _step(self, views: tuple[Tensor, ...]) -> None:
+        """One step, without waiting for the device."""
         spec, progress, steps = self.spec, self.progress, self._steps
         set_rates(self.optimizer, spec, progress.epoch, progress.step, steps)
         self.model.before_step(progress.epoch * steps + progress.step, spec.epochs * steps)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(*views)
-        value, asked = self.ranks.mean(
-            [loss.item(), float(self._interruption.asked)], self.runtime.device
-        )
-        self._stop = asked > 0
-        check_loss(value, progress.epoch, progress.step)
-        if self.saver.collapse is None:
-            self.saver.collapse = self.watch.total_collapse(progress.epoch, progress.step)
+        with self._precision:
+            loss = self._loss(*views)
+        self.watch.note(progress.step, loss)
+        if self._each_step:
+            self._look()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        return value
 
-    def _finish_epoch(self, steps: int) -> None:
-        progress, spec = self.progress, self.spec
+    def _look(self) -> None:
+        """Wait for the device, and judge the steps since the last look."""
+        losses, collapse = self.watch.look(self.ranks, self.progress.epoch)
+        for loss in losses:
+            self.progress.loss_sum += loss
+        if collapse and self.saver.collapse is None:
+            self.saver.collapse = collapse
+            self.watch.total_collapse(collapse)
+
+    def _finish_epoch(self) -> None:
+        progress, spec, steps = self.progress, self.spec, self._steps
         loss, lr = progress.loss_sum / steps, epoch_lr(spec, progress.epoch)
         assert self.watch.output is not None  # of the epoch's last step
         output = self.ranks.whole(self.watch.output)

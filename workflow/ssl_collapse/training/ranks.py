@@ -53,13 +53,20 @@ class Ranks:
         """The module as it is called in training: its gradients are averaged over all ranks."""
         return module if self.size == 1 else DistributedDataParallel(module)
 
-    def mean(self, values: list[float], device: torch.device) -> list[float]:
-        """The mean over all ranks of each value, the same on every rank."""
-        if self.size == 1:
-            return values
-        total = torch.tensor(values, dtype=torch.float64, device=device)
-        dist.all_reduce(total)
+    def mean(self, values: Tensor) -> list[float]:
+        """The mean over all ranks of each value (n,), the same on every rank."""
+        total = values.double()
+        if self.size > 1:
+            dist.all_reduce(total)
         return [value / self.size for value in total.tolist()]
+
+    def any(self, *flags: bool) -> list[bool]:
+        """Which flags are up on some rank, the same on every rank; waits for no GPU."""
+        if self.size == 1:
+            return list(flags)
+        raised = torch.tensor(flags, dtype=torch.uint8)
+        dist.all_reduce(raised, dist.ReduceOp.MAX)
+        return [bool(flag) for flag in raised.tolist()]
 
     def whole(self, part: Tensor) -> Tensor:
         """The rows (B, ...) of the whole batch, from every rank's own part of them."""
@@ -87,5 +94,5 @@ def join(device: torch.device) -> Ranks:
         return Ranks()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return Ranks(dist.get_rank(), dist.get_world_size())

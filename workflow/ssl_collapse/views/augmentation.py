@@ -37,7 +37,15 @@ class Augmenter:
         Returns:
             V views (B, 3, H, W) float32, channels last.
         """
-        crops, work = batch[0], batch[1].to(self.device)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # the same sums in the trainer as in a loader's worker
+        try:
+            return self._views(*batch)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _views(self, crops: Tensor, colouring: Colouring) -> tuple[Tensor, ...]:
+        work = colouring.to(self.device)
         x = crops.to(self.device, non_blocking=True)[work.order].float().div_(255)
         self._jitter(x, work)
         if len(work.grayscale):

@@ -1,10 +1,11 @@
 """What the config may hold at a place, by its schema, and the nearest to what it may not."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from ssl_collapse.config.reading.schema import Node, choices, members, models
+from ssl_collapse.config.reading.schema import FILLED, Node, choices, members, models
 from ssl_collapse.config.types import TAGS
 
 MOST_LISTED = 50
@@ -16,7 +17,7 @@ def allowed_keys(path: Sequence[str], raw: Any) -> list[str]:
     raw: the config, which says by `kind`, `arch` or `name` which member of a union is meant.
     """
     keys = dict.fromkeys(key for node in _at(path, raw) for key in node.get("properties", ()))
-    return [*keys, *(() if path else ("defaults",))]
+    return list(keys) if path else [*(key for key in keys if key not in FILLED), "defaults"]
 
 
 def tags(path: Sequence[str], raw: Any) -> list[str]:
@@ -45,7 +46,12 @@ def _at(path: Sequence[str], raw: Any) -> list[Node]:
 
 def _is_tagged(node: Node, raw: Any) -> bool:
     inner = node.get("properties", {})
-    return isinstance(raw, dict) and any(raw.get(t) in choices(inner.get(t, {})) for t in TAGS)
+    return isinstance(raw, dict) and any(_fits(raw.get(t), inner.get(t, {})) for t in TAGS)
+
+
+def _fits(word: Any, node: Node) -> bool:
+    matching = "pattern" in node and isinstance(word, str) and re.match(node["pattern"], word)
+    return word in choices(node) or bool(matching)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -1,6 +1,6 @@
 """From the YAML's mapping to a validated `Experiment`, or one message with every error."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.figures import with_concrete_runs
+from ssl_collapse.config.files import KINDS
 from ssl_collapse.config.paper import PAPER, paper_figures
 from ssl_collapse.config.reading.messages import Problem, describe, shown
 from ssl_collapse.config.reading.sweeps import combinations, expand
@@ -17,6 +18,11 @@ from ssl_collapse.config.types import merge
 from ssl_collapse.runtime.errors import UserError
 
 Check = Callable[[Experiment, Mapping[str, Sequence[str]]], Iterable[Problem]]
+# Runs that were trained elsewhere: section -> keys that tell them, keys of `defaults` they take
+_BROUGHT = {
+    "files": (KINDS, ("folder", "share")),
+    "checkpoints": ({"checkpoint"}, ("folder", "dataset")),
+}
 MOST_RUNS = 10_000  # of one sweep: more is a slip of the keyboard
 
 
@@ -36,9 +42,10 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
         raise UserError("the config is nested without end: an anchor holds itself") from None
     if not isinstance(written, dict):
         raise UserError(f"the config is {shown(written)}; it must be a mapping of keys")
-    runs, sweeps = _expanded_runs(written, problems)
+    runs, sweeps, brought = _expanded_runs(written, problems)
     raw = {key: value for key, value in written.items() if key != "defaults"}
-    raw |= {"sweeps": sweeps, **({} if runs is None else {"runs": runs})}
+    raw |= {"sweeps": sweeps, **brought, **({} if runs is None else {"runs": runs})}
+    problems += _without_entry(raw)
     whole_story = raw.get("figures") == PAPER
     if whole_story:
         raw |= {"figures": {}}
@@ -56,7 +63,7 @@ def read_experiment(config: Any, files: Iterable[Path], check: Check) -> Experim
         raise UserError("\n".join([f"the config has {count}:", *lines]))
     if whole_story:
         return experiment.model_copy(update={"figures": paper_figures(experiment.runs)})
-    concrete = {**{name: [name] for name in experiment.runs}, **experiment.sweeps}
+    concrete = {**{name: [name] for name in experiment.all_runs()}, **experiment.sweeps}
     figures = {n: with_concrete_runs(f, concrete) for n, f in experiment.figures.items()}
     return experiment.model_copy(update={"figures": figures})
 
@@ -69,32 +76,59 @@ def _check_sound_part(
     left_out: dict[str, list[str]] = {}
     for item in error.errors(include_url=False):
         section, *names = map(str, item["loc"] or ("",))
-        left_out.setdefault(section, []).extend(names[:1])
-        if names and section in ("datasets", "runs", "figures") and isinstance(raw[section], dict):
+        left_out.setdefault("runs" if section in _BROUGHT else section, []).extend(names[:1])
+        mappings = ("datasets", "runs", *_BROUGHT, "figures")
+        if names and section in mappings and isinstance(raw[section], dict):
             rest[section] = {k: v for k, v in rest[section].items() if k != names[0]}
         else:
             rest.pop(section, None)
     try:
-        return check(Experiment.model_validate(rest), left_out)
+        sound = Experiment.model_validate(rest)
     except ValidationError:
         return ()
+    return check(sound, left_out) if sound.datasets or sound.files else ()
 
 
-def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any]:
-    """The runs with defaults merged and sweeps expanded, and the names that each sweep made."""
-    if "sweeps" in config:
-        text = "unknown key; for a sweep write a list where a run has a single value"
-        problems.append(Problem(("sweeps",), text))
+def _without_entry(raw: dict[str, Any]) -> Iterator[Problem]:
+    """Datasets and trainings are needed, but where all runs are files."""
+    for section, instead in (("datasets", ["files"]), ("runs", _BROUGHT)):
+        if any(raw[other] for other in instead):
+            continue
+        if section not in raw:
+            yield Problem((section,), "missing; this key is required")
+        elif raw[section] == {}:
+            yield Problem((section,), "{} is not allowed; it must have at least 1 item")
+
+
+def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any, Any, Any]:
+    """The runs with defaults merged and sweeps expanded, the names that each sweep made, and the
+    runs that were trained elsewhere, by their section.
+    """
+    elsewhere = "a run of them has `representations`, `spectrum` or `checkpoint` under `runs`"
+    sweep = "for a sweep write a list where a run has a single value"
+    for section, way_out in {"sweeps": sweep, **dict.fromkeys(_BROUGHT, elsewhere)}.items():
+        if section in config:
+            problems.append(Problem((section,), f"unknown key; {way_out}"))
     written, defaults = config.get("runs"), config.get("defaults") or {}
     if not isinstance(defaults, dict):
         text = f"{shown(defaults)} is not allowed; it must be a mapping with the keys of a run"
         problems.append(Problem(("defaults",), text))
         defaults = {}
+    brought: dict[str, dict[str, Any]] = {section: {} for section in _BROUGHT}
     if not isinstance(written, dict):
-        return written, {}  # validation says what is wrong with it
+        return written, {}, brought  # validation says what is wrong with it
+    for name, run in written.items():
+        for section, (kinds, shared) in _BROUGHT.items():
+            if isinstance(run, dict) and kinds & run.keys():
+                under = {k: v for k, v in defaults.items() if k in shared}
+                brought[section][name] = merge(under, run)
+                break
+    defaults = {k: v for k, v in defaults.items() if k != "folder"}
     runs: dict[str, Any] = {}
     sweeps: dict[str, list[str]] = {}
     for name, run in written.items():
+        if any(name in section for section in brought.values()):
+            continue
         merged = merge(defaults, {} if run is None else run)
         if (count := combinations(merged)) > MOST_RUNS:
             problems.append(Problem(("runs", name), f"its lists make {count} runs; give fewer"))
@@ -107,13 +141,13 @@ def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any
             runs[expanded] = content
         if [expanded for expanded, _ in pairs] != [name]:
             sweeps[name] = [expanded for expanded, _ in pairs]
-    return runs, sweeps
+    return runs, sweeps, brought
 
 
 def _as_written(problem: Problem, config: dict[str, Any], sweeps: dict[str, list[str]]) -> Problem:
     """The same problem at the sweep that made its run, or at the defaults that it comes from."""
     section, *names = problem.path or ("",)
-    if section != "runs" or not names:
+    if section not in ("runs", *_BROUGHT) or not names:
         return problem
     base = {name: written for written, expanded in sweeps.items() for name in expanded}
     run, keys = ("runs", base.get(names[0], names[0])), names[1:]

@@ -93,9 +93,9 @@ def _text(path: tuple[str, ...], found: list[Any], raw: dict[str, Any]) -> str:
         case "union_tag_not_found":
             return f"missing; it must be one of {', '.join(tags(path, raw))}"
         case "union_tag_invalid":
-            return _choice(value[path[-1]], context["expected_tags"])
+            return _choice(value[path[-1]], tags(path, raw))
         case "literal_error" if len(found) == 1:
-            return _choice(value, context["expected"])
+            return _choice(value, re.findall(r"'([^']*)'", context["expected"]))
         case "string_pattern_mismatch" if found[0]["loc"][-1] == "[key]":
             return f"{wrong}; use letters, digits, `_`, `-` and `.`, a letter or digit first"
         case "string_pattern_mismatch":
@@ -118,8 +118,7 @@ def _wish(item: Any, keys: list[str]) -> str:
     return text
 
 
-def _choice(value: Any, expected: str) -> str:
-    allowed = re.findall(r"'([^']*)'", expected)
+def _choice(value: Any, allowed: list[str]) -> str:
     near = nearest(value, allowed) if isinstance(value, str) else None
     hint = f"; did you mean `{near}`?" if near else ""
     one_of = "one of " if len(allowed) > 1 else ""

@@ -10,12 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.experiment import Experiment
+from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.paper import PAPER
 from ssl_collapse.config.types import TAGS
 
 Node = dict[str, Any]
 SCHEMA, REFERENCE = "config.schema.json", "docs/CONFIG.md"
+FILLED = ("files", "checkpoints")  # sections that are filled in, not written
 _INTRODUCTION = """\
 # Every key of the config
 
@@ -31,7 +34,7 @@ def config_schema() -> Node:
     No section is required, since a file may be laid over another one, and no key of a run, since
     `defaults` may hold it.
     """
-    schema = deepcopy(models())
+    schema = deepcopy(_written())
     properties = schema["properties"]
     for section in ("datasets", "runs", "figures"):
         properties[section]["additionalProperties"] = False
@@ -39,10 +42,11 @@ def config_schema() -> Node:
     properties["figures"] |= {"type": ["object", "string"], "pattern": f"^{PAPER}$"}
     ((pattern, run),) = properties["runs"]["patternProperties"].items()
     run = {**_swept(run), "type": ["object", "null"]}
+    for brought in (CheckpointRun, FileRun):
+        run["properties"] = {**_brought(brought)["properties"], **run["properties"]}
     properties["runs"]["patternProperties"] = {pattern: {"$ref": "#/$defs/run"}}
     about = "Keys of a run that lie under every run."
     properties["defaults"] = {"$ref": "#/$defs/run", "description": about}
-    del schema["required"]
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, **schema, "$defs": {"run": run}}
 
@@ -54,6 +58,19 @@ def models() -> Node:
     del schema["properties"]["sweeps"]  # filled in, not written
     node: Node = _inlined(schema, schema.pop("$defs"))
     return {**node, "description": "The sections of a config file."}
+
+
+def _brought(model: type[CheckpointRun] | type[FileRun]) -> Node:
+    """The schema of a run that was trained elsewhere."""
+    schema = model.model_json_schema()
+    node: Node = _inlined(schema, schema.pop("$defs"))
+    return node
+
+
+def _written() -> Node:
+    """That of what people write."""
+    properties = {k: node for k, node in models()["properties"].items() if k not in FILLED}
+    return {**models(), "properties": properties}
 
 
 def _inlined(node: Any, definitions: Node) -> Any:
@@ -93,14 +110,19 @@ def _with_sweep(node: Node) -> Node:
 
 def members(node: Node) -> list[Node]:
     """What a union may be, or the node itself."""
-    return node.get("anyOf") or node.get("oneOf") or [node]
+    inner = node.get("anyOf") or node.get("oneOf") or []
+    return [member for one in inner for member in members(one)] or [node]
 
 
 def reference() -> str:
     """A table of the keys of every mapping of the config, as Markdown."""
+    mappings = dict(_mappings("", _written()))
+    for key, brought in (("checkpoint", CheckpointRun), ("representations", FileRun)):
+        of_it = _mappings(f"runs.NAME with {key}", _brought(brought))
+        mappings |= {name: node for name, node in of_it if ".backbone`" not in name}
     tables = [
         "\n".join([f"\n## {heading}\n", node["description"], "", *_table(node)])
-        for heading, node in dict(_mappings("", models())).items()
+        for heading, node in mappings.items()
     ]
     return "\n".join([_INTRODUCTION.rstrip("\n"), *tables]) + "\n"
 
@@ -140,8 +162,9 @@ def _default(node: Node) -> str:
 
 
 def choices(node: Node) -> list[str]:
-    """The words that may stand there."""
-    return [str(value) for value in node.get("enum", [node["const"]] if "const" in node else [])]
+    """The words that may stand there, or an example of them."""
+    words = node.get("enum") or ([node["const"]] if "const" in node else node.get("examples", []))
+    return [str(word) for word in words]
 
 
 def _value(node: Node) -> str:

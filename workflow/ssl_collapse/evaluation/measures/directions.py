@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_collapse.evaluation.measures.distances import squared_distances
 from ssl_collapse.evaluation.measures.measure import Measure
+from ssl_collapse.evaluation.moments import unit_rows
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -43,23 +45,8 @@ def uniformity(units: FloatArray, t: float = 2.0) -> float:
     m = len(units)
     if m < 2:
         raise ValueError(f"uniformity needs two rows or more, there is {m}")
-    units = units.astype(np.float64)
-    norms = np.einsum("ij,ij->i", units, units)
-    squared = norms[:, None] + norms[None, :] - 2.0 * (units @ units.T)
-    pairs = np.clip(squared[np.triu_indices(m, k=1)], 0.0, None)
+    pairs = squared_distances(units.astype(np.float64))[np.triu_indices(m, k=1)]
     return float(np.log(np.mean(np.exp(-t * pairs))))
-
-
-def alignment(units: FloatArray, positives: FloatArray) -> float:
-    """mean norm(u - u+)^2 over unit rows and their positives, both (m, D), row by row.
-
-    Wang & Isola 2020 (arXiv 2005.10242), sec. 4.1, with alpha = 2. 0 when views agree, 2 when they
-    are at right angles.
-    """
-    if units.shape != positives.shape or len(units) == 0:
-        raise ValueError(f"alignment needs pairs, got shapes {units.shape} and {positives.shape}")
-    difference = units.astype(np.float64) - positives
-    return float(np.einsum("ij,ij->i", difference, difference).mean())
 
 
 MEASURES = (
@@ -79,7 +66,7 @@ MEASURES = (
     ),
     Measure(
         "uniformity",
-        lambda m: uniformity(m.sample),
+        lambda m: uniformity(unit_rows(m.sample)),
         "log mean_{i<j} exp(-2 norm(u_i - u_j)^2) over $uniformity_samples rows (or all, if fewer) "
         "drawn with seed $seed; u = z / norm(z)",
         label="Uniformity",

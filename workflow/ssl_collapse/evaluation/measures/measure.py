@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import CollapseSpec
+from ssl_collapse.evaluation.classes import ClassSums
 from ssl_collapse.evaluation.moments import Moments
 from ssl_collapse.evaluation.spectrum import gram_floor, rounding_floor
 
-FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
 
 
@@ -20,8 +19,10 @@ class Measured:
     """What measures are functions of: N representations of D dimensions in one pass.
 
     `moments` of the rows, with their centred spectrum `sigma` (D,) and that about the origin,
-    `uncentred` (D,); `dtype` as they are stored. `unit` are the moments of the L2-normalised rows,
-    `sample` (m, D) some of these. Of `NAME_l2`, `moments` and spectra are of normalised rows.
+    `uncentred` (D,); `dtype` as they are stored. `unit` are the moments of the L2-normalised rows.
+    `sample` (m, D) are some of the rows, `distances` (m, m) their squared distances, `classes` the
+    sums of each class, where there are labels. `interval` waits for that of AUC. Of `NAME_l2`,
+    `moments` and spectra are of normalised rows.
     """
 
     moments: Moments
@@ -29,10 +30,17 @@ class Measured:
     uncentred: Float64Array
     dtype: str
     unit: Moments
-    sample: FloatArray
+    sample: Float64Array
+    distances: Float64Array
+    classes: ClassSums | None
     zero_rows: int
-    interval: tuple[float, float] | None
+    interval: Callable[[], tuple[float, float] | None]
     spec: CollapseSpec
+
+    @property
+    def rows(self) -> Float64Array:
+        """The sample about the mean of all rows."""
+        return self.sample - self.moments.mean
 
     @property
     def rounding(self) -> float:

@@ -3,25 +3,28 @@
 from string import Template
 
 from ssl_collapse.config.evaluation import CollapseSpec
-from ssl_collapse.evaluation.measures import directions, spectral
+from ssl_collapse.evaluation.measures import directions, labels, local, spectral
 from ssl_collapse.evaluation.measures.about import ABOUT
+from ssl_collapse.evaluation.measures.views import VIEW_MEASURES
 
-MEASURES = (*spectral.MEASURES, *directions.MEASURES)
+MEASURES = (*spectral.MEASURES, *directions.MEASURES, *local.MEASURES, *labels.MEASURES)
 _NORMALISED = (
     "the same measure of representations first divided by their Euclidean norm; null if all point "
     "one way"
 )
+PROJECTOR_PREFIX = "projector_"  # before the columns of the projector's layer
 
 
 def measure_columns() -> tuple[str, ...]:
     """The columns of the summary that a figure may show as a measure."""
     normalised = (f"{measure.name}_l2" for measure in MEASURES if measure.normalised)
-    return (*(measure.name for measure in MEASURES), *normalised, "loss")
+    of_layer = (*(measure.name for measure in MEASURES), *normalised, *VIEW_MEASURES)
+    return (*of_layer, *(f"{PROJECTOR_PREFIX}{name}" for name in of_layer), "loss")
 
 
-def conventions(spec: CollapseSpec, groups: int) -> dict[str, str]:
-    """The convention of each number, given the settings and the number of bootstrap groups."""
-    settings = {**spec.model_dump(), "groups": groups}
+def conventions(spec: CollapseSpec) -> dict[str, str]:
+    """The convention of each number, given the settings."""
+    settings = spec.model_dump()
     names: dict[str, list[str]] = {}
     for measure in (*MEASURES, *ABOUT):
         names.setdefault(Template(measure.convention).substitute(settings), []).append(measure.name)

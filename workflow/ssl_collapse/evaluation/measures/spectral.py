@@ -125,9 +125,15 @@ def _alpha(m: Measured) -> tuple[float, float] | tuple[None, None]:
     return alpha_req(m.sigma, first, last, m.floor) or (None, None)
 
 
+def _end(m: Measured, end: int) -> float | None:
+    interval = m.interval()
+    return interval[end] if interval else None
+
+
 _INTERVAL = (
     "95 % interval of auc for the choice of rows, not of the training run: -+ 1.96 standard errors "
-    "from $bootstrap_resamples random halves of $groups groups of rows; null below 200 rows"
+    "from $bootstrap_resamples random halves of at most $uniformity_samples rows, their "
+    "eigenvalues to first order; null below 200 rows"
 )
 MEASURES = (
     Measure(
@@ -142,14 +148,14 @@ MEASURES = (
     ),
     Measure(
         "auc_low",
-        lambda m: m.interval[0] if m.interval else None,
+        lambda m: _end(m, 0),
         _INTERVAL,
         label="AUC, lower end of its interval",
         collapse=1,
     ),
     Measure(
         "auc_high",
-        lambda m: m.interval[1] if m.interval else None,
+        lambda m: _end(m, 1),
         _INTERVAL,
         label="AUC, upper end of its interval",
         collapse=1,

@@ -1,0 +1,28 @@
+"""Take the projector out of a training checkpoint: projector.safetensors."""
+
+import argparse
+import json
+from pathlib import Path
+
+from ssl_collapse.models.checkpoint_file import checkpoint_after
+from ssl_collapse.provenance.job import run
+from ssl_collapse.training.export import export_projector
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--spec", required=True, help='JSON: {"epoch": e}')
+    p.add_argument("--checkpoints", type=Path, required=True, help="the run's checkpoint folder")
+    p.add_argument("--output", type=Path, required=True, help="projector.safetensors to write")
+    return p
+
+
+def main(args: argparse.Namespace) -> None:
+    """Export the projector of one epoch."""
+    epoch = json.loads(args.spec)["epoch"]
+    export_projector(checkpoint_after(args.checkpoints, epoch), args.output, epoch)
+
+
+if __name__ == "__main__":
+    run(parser(), main)

@@ -1,0 +1,93 @@
+"""Some images of a folder, whatever its shape: with classes where there are class folders."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssl_collapse.images.decoding import RGB, DecodeError, decode
+from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK
+from ssl_collapse.runtime.errors import UserError
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images that were drawn: their paths, in order, of `there` that lie in the folder.
+
+    `classes` are the names of all classes of the sample and `targets` (n,) their numbers; without
+    two class folders there is none, and `targets` is None.
+    """
+
+    paths: tuple[Path, ...]
+    there: int
+    classes: tuple[str, ...]
+    targets: NDArray[np.int64] | None
+
+
+def sample_images(folder: Path, at_most: int, seed: int) -> Sample:
+    """Draw at most so many images of a folder and all below it, without replacement.
+
+    The class of an image is the uppermost folder that it lies in, below train, val or test.
+    Raises UserError for no folder, or fewer than two images in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is no folder; name one with images in it")
+    found = sorted(_files(folder))
+    if len(found) < 2:
+        kinds = ", ".join(sorted(EXTENSIONS))
+        raise UserError(f"{folder}: {len(found)} images in it ({kinds}); give at least two")
+    drawn = np.arange(len(found))
+    if len(found) > at_most:
+        drawn = np.sort(np.random.default_rng([seed, 4]).permutation(len(found))[:at_most])
+    paths = tuple(folder / found[number] for number in drawn)
+    names = [_class(found[number]) for number in drawn]
+    classes = tuple(sorted(set(names)))
+    if len(classes) < 2:
+        return Sample(paths, len(found), (), None)
+    targets = np.array([classes.index(name) for name in names], dtype=np.int64)
+    return Sample(paths, len(found), classes, targets)
+
+
+def _files(folder: Path) -> list[Path]:
+    found = []
+    for where, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if not _passed_over(name)]
+        found += [
+            Path(where, name).relative_to(folder)
+            for name in files
+            if Path(name).suffix.lower() in EXTENSIONS and not _passed_over(name)
+        ]
+    return found
+
+
+def _passed_over(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def _class(path: Path) -> str:
+    folders = path.parts[:-1]
+    if len(folders) > 1 and folders[0].lower() in SPLITS:
+        folders = folders[1:]
+    return folders[0] if folders else ""
+
+
+class ImageFiles:
+    """Image files, decoded when they are asked for."""
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, i: int) -> RGB:
+        """uint8 (height, width, 3); UserError names a file that is no readable image."""
+        try:
+            return decode(self.paths[i].read_bytes())
+        except (DecodeError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{self.paths[i]}: {reason}; take it away, or repair it") from None
