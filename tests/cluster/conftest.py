@@ -57,12 +57,12 @@ def outcomes(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         start(folder, *options, config=config, environment=slurm.environment)
         for folder, options, config in zip(folders, OPTIONS, configs, strict=True)
     ]
+    pool = ThreadPoolExecutor()
     try:
-        with ThreadPoolExecutor() as pool:
-            long = pool.submit(interrupt_long, slurm, folders[0], runs[0])
-            moved = pool.submit(interrupt_moved, slurm, folders[0], runs[0])
-            probe = pool.submit(interrupt_probe, slurm, folders[2], runs[2])
-            interruptions = [[*long.result(), *moved.result()], probe.result()]
+        long = pool.submit(interrupt_long, slurm, folders[0], runs[0])
+        moved = pool.submit(interrupt_moved, slurm, folders[0], runs[0])
+        probe = pool.submit(interrupt_probe, slurm, folders[2], runs[2])
+        interruptions = [[*long.result(), *moved.result()], probe.result()]
         assert [run.wait(timeout=PATIENCE) for run in runs] == [0] * 4
         print(f"all runs took {time.monotonic() - begin:.0f} s")
         printed = [(folder / "snakemake.out").read_text() for folder in folders]
@@ -77,6 +77,7 @@ def outcomes(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for run in runs:
             run.kill()
             run.wait()
+        pool.shutdown()  # who waits for a training sees that Snakemake has ended
 
 
 def interrupt_long(slurm: Slurm, folder: Path, run: Popen[bytes]) -> list[Interruption]:

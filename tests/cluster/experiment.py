@@ -14,15 +14,14 @@ PROFILE = ["--profile", str(ROOT / "profiles/slurm")]
 # what makes progress must use up none.
 SITE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "10"]
 SITE += ["--retries", "1"]
-# As a user's command line. A minute for the long training, which so leaves after half of it.
+# As a user's command line. A minute for the long training, which so leaves after half of it, till
+# it has been interrupted three times.
 RESOURCES = [
-    "pretrain:runtime=int(wildcards.run != 'long') * 9 + 1",
+    "pretrain:runtime=1 if wildcards.run == 'long' and attempt < 4 else 10",
     "pretrain:gpu=int(wildcards.run != 'long') + int(wildcards.run == 'moved')",
-    "represent:gpu=1",
-    "knn:gpu=1",
 ]
 # Of the probe's attempts the first has too little memory even to start, the second too little time.
-RESOURCES_OF_PROBE = ["probe:runtime=1", "probe:mem_mb=100 * attempt ** 4"]
+RESOURCES_OF_PROBE = ["probe:runtime=1 if attempt < 3 else 10", "probe:mem_mb=100 * attempt ** 4"]
 # `gpu=2` as `runtime: {gpus: 2}` would have it, which on these GPUs no training could use.
 ON_SLURM = [*PROFILE, "--resources", "gpu=2", "--set-resources", *RESOURCES, *SITE]
 PROBED_ON_SLURM = [*PROFILE, "--set-resources", *RESOURCES_OF_PROBE, *SITE]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -105,10 +106,19 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
-        for controller in CONTROLLERS if self.cgroups else ():
-            for job in sorted((CGROUPS / controller).rglob(f"*{self.node}/**/"), reverse=True):
-                with suppress(OSError):  # it holds a process still
-                    job.rmdir()
+        deadline = time.monotonic() + 20
+        while self._left_cgroups() and time.monotonic() < deadline:
+            time.sleep(0.5)
+
+    def _left_cgroups(self) -> bool:
+        """Remove the folders of jobs; True where one holds a process still, which is killed."""
+        for controller in CONTROLLERS:
+            for cgroup in sorted((CGROUPS / controller).glob(f"*{self.node}/**/"), reverse=True):
+                with suppress(OSError):
+                    for pid in (cgroup / "cgroup.procs").read_text().split():
+                        os.kill(int(pid), signal.SIGKILL)
+                    cgroup.rmdir()
+        return any(list((CGROUPS / name).glob(f"*{self.node}")) for name in CONTROLLERS)
 
     def _state(self) -> str:
         return self.ask("sinfo", "-h", "-o", "%T")

@@ -97,7 +97,7 @@ class Trainer:
                 here = (process / "cwd").readlink() == folder
             except OSError:
                 continue
-            script = len(words) > 1 and words[1].endswith(f"/{self.stage}.py")
+            script = any(word.endswith(f"/{self.stage}.py") for word in words)
             if here and script and str(self.state.relative_to(folder)) in words:
                 self.words, pids = words, [*pids, int(process.name)]
         self.pids = pids or self.pids
