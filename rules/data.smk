@@ -8,10 +8,10 @@ rule textures:
     """Generate the embedded dataset as folders of PNG files."""
     output:
         directory(PATHS.images),
-    wildcard_constraints:
-        dataset=RESULTS.images_made_by("textures"),
     log:
         f"{PATHS.logs}/{{dataset}}/textures.log",
+    wildcard_constraints:
+        dataset=RESULTS.images_made_by("textures"),
     conda:
         "../envs/environment.yaml"
     resources:
@@ -31,10 +31,10 @@ rule unpack:
     """Write the images of archives or arrays into class folders; download what may be."""
     output:
         directory(PATHS.images),
-    wildcard_constraints:
-        dataset=RESULTS.images_made_by("unpack"),
     log:
         f"{PATHS.logs}/{{dataset}}/unpack.log",
+    wildcard_constraints:
+        dataset=RESULTS.images_made_by("unpack"),
     conda:
         "../envs/environment.yaml"
     resources:
@@ -94,7 +94,10 @@ rule pack:
         code=STAGES.code("pack"),
         scripts=SCRIPTS,
         runtime=STAGES.runtime(
-            "pack", folders=FOLDERS, subsets=SUBSETS, state=f"{RESULTS_FOLDER}/state/packing"
+            "pack",
+            folders=FOLDERS,
+            subsets=SUBSETS,
+            state=f"{RESULTS_FOLDER}/state/packing",
         ),
     shell:
         "{params.scripts}/pack.py --split {wildcards.split} --spec {params.spec:q}"
