@@ -10,8 +10,8 @@ from snakemake_runs import ROOT, SMOKE, command, planned, succeed
 
 def test_imagenet_is_planned_without_imagenet(tmp_path: Path):
     jobs = planned(succeed(tmp_path, "-n", config=ROOT / "configs/imagenet.yaml"))
-    # iid, single pass, cumulative, five shares and the hybrid, NNSiam, BYOL and MoCo v3
-    assert sum(job.rule == "pretrain" for job in jobs) == 12
+    # iid, single pass, cumulative, five shares and the hybrid, and the seven other methods
+    assert sum(job.rule == "pretrain" for job in jobs) == 9 + 7
 
 
 def test_the_hybrid_is_an_edge_of_the_dag(tmp_path: Path):
@@ -50,7 +50,8 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     assert lines[where + 1 :] == [
         "  title: stands twice (lines 1 and 2), and YAML takes the last; keep one",
         "  datasets.textures.source.kind: 'texture' is not allowed; it must be one of textures, "
-        "imagefolder; did you mean `textures`?",
+        "imagefolder, imagenet, places365, cifar10, cifar100, stl10, imagenette, hdf5, webdataset, "
+        "huggingface; did you mean `textures`?",
         "  runs.iid.base_lr: '1e-3' is text to YAML; write 0.001 (nested in "
         "`--config`, all is text)",
         "  runs.iid.epoch: unknown key (its value is 3); did you mean `epochs`?",
