@@ -137,6 +137,9 @@ DATASETS = [
         below("textures textures"),
     ),
     *each("datasets.textures", {"resize": 24, "pack": "original"}, below("pack textures/*")),
+    put("packed as JPEG of a stated quality",
+        {"datasets.textures.pack": "jpeg", "datasets.textures.jpeg_quality": 50},
+        below("pack textures/*")),
     *each(
         "datasets.textures",
         {"crop": 12, "mean": [0.5, 0.5, 0.6], "std": [0.2, 0.2, 0.3]},
@@ -214,6 +217,11 @@ RECIPE = [
          "width_per_group": 128},
         LAST,
     ),
+    *(put(f"the small stem, with {key}",
+          {"runs.last.backbone.small_image_stem": True, f"runs.last.backbone.{key}": value}, LAST)
+      for key, value in {"stem_padding": 2, "stem_relu": False}.items()),
+    put("measured on other images than it was trained on", {"runs.iid.evaluate_on": "photos"},
+        below("represent iid/*", "probe iid/*")),
     *each(
         "runs.photos",
         {"share": 100, "steps_per_epoch": 2, "repeat_batch": 2},
@@ -285,7 +293,9 @@ EVALUATION = [
 ]  # fmt: skip
 
 FIGURE_EDITS = [
-    *each("figures.spectra", {"title": "Other words", "runs": ["iid"], "epoch": 4},
+    *each("figures.spectra", {"title": "Other words", "runs": ["iid"], "epoch": 4,
+                              "show_title": False, "width": "column", "font_size": 9,
+                              "font_family": "DejaVu Serif", "letters": False},
           below("figure spectra")),
     *each("figures.shares", {"kind": "schedules", "accuracy": "knn_l2_k20", "measure": "rankme",
                              "runs": [{"name": "iid", "label": "all of it"}, "shares"]},
@@ -308,6 +318,7 @@ RUNTIME = each(
         "workers": 2,
         "extract_batch_size": 32,
         "log_every": 1,
+        "save_minutes": 1,
         "scratch": "$TMPDIR",
         "store": "elsewhere",
         "store_trust": "everyone",

@@ -79,9 +79,8 @@ def test_why_names_key_and_values_causes_first(copy: Path, tmp_path: Path):
 def test_every_result_is_a_target_and_a_missing_one_a_reason(copy: Path):
     epoch = copy / "results/runs/iid/seed0/epoch0004"
     (epoch / "knn.csv").unlink()
-    assert why(copy)[0] == (
-        "runs/iid/seed0/epoch0004/knn.csv: runs/iid/seed0/epoch0004/knn.csv is missing"
-    )
+    name = "runs/iid/seed0/epoch0004/knn.csv"
+    assert why(copy)[0] == f"{name}: {name} is missing; in the store"
     answer = snakemake(copy, "-n", "--configfile", SMOKE).stdout
     assert "knn              1" in answer
 

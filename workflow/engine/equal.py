@@ -28,7 +28,7 @@ from ssl_collapse.runtime.errors import FAILED, UserError
 from ssl_collapse.runtime.files import write_json
 
 ROOT = Path(__file__).parents[2]
-MINIATURE = ROOT / "configs/equal.yaml"
+MINIATURE = "configs/equal.yaml"
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ def with_class(
     return {**classes, rule: [*rest, joined]}
 
 
-def compute(tree: Path, folder: Path) -> dict[str, Made]:
-    """Run the miniature with the code of `tree` in a new folder."""
+def compute(tree: Path, config: Path, folder: Path) -> dict[str, Made]:
+    """Run the miniature of a config with the code of `tree` in a new folder."""
     folder.mkdir()
     command = [sys.executable, "-m", "snakemake", "--snakefile", tree / "Snakefile"]
     command += ["--workflow-profile", tree / "profiles/default", "--directory", folder]
-    command += ["--configfile", MINIATURE, "--cores", "2", "--quiet", "all"]
+    command += ["--configfile", config, "--cores", "2", "--quiet", "all"]
     run = subprocess.run([*map(str, command)], capture_output=True, text=True)
     if run.returncode:
         raise UserError(
@@ -127,8 +127,10 @@ def main(ref: str, check: bool) -> int:
     """Compute, compare and say; returns the exit code."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        before = compute(lay_out(ref, place / "sources"), place / "before")
-        now = compute(ROOT, place / "now")
+        sources = lay_out(ref, place / "sources")
+        # the earlier code's own miniature: what came since has nothing to be compared with
+        before = compute(sources, sources / MINIATURE, place / "before")
+        now = compute(ROOT, sources / MINIATURE, place / "now")
     classes = json.loads(EQUAL.read_text("utf-8"))
     wrong = False
     for stage in compare(before, now):
