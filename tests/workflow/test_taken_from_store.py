@@ -101,6 +101,7 @@ def test_an_experiment_through_its_edits(tmp_path: Path):
     # To another config, with results of its own: what can differ is the table alone.
     moved = experiment(
         runs={"same": {"seeds": [1]}},
+        figures={"spectra": {"kind": "spectra", "runs": ["same"]}},
         results="second",
         runtime={"store": "results/store"},
     )
