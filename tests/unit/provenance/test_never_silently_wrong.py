@@ -111,7 +111,8 @@ class House(RuleBasedStateMachine):
         if kept:
             time.sleep(TICK)
             path = kept[entry % len(kept)]
-            (path.parents[1] / "manifest.json").unlink() if text is None else path.write_text(text)
+            manifest = path.parents[1] / "manifest.json"
+            manifest.unlink(missing_ok=True) if text is None else path.write_text(text)
 
     @rule(result=results)
     def delete(self, result: tuple[str, str]) -> None:
