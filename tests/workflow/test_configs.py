@@ -1,6 +1,5 @@
 """What Snakemake says before any job starts."""
 
-import resource
 import subprocess
 from pathlib import Path
 
@@ -29,11 +28,6 @@ def answer_to(tmp_path: Path, text: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
 
 
-def cpu_seconds_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     config = yaml.safe_load(SMOKE.read_text())
     config["runs"]["iid"] = {"base_lr": "1e-3", "epoch": 3}
@@ -41,10 +35,8 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     config["runs"]["$(touch PWNED)"] = {}
     config["datasets"]["textures"]["source"]["kind"] = "texture"
     config["runtime"] = {"device": "gpu"}
-    before = cpu_seconds_of_children()
     # the first line: a key that stands twice, which only the file itself shows
     answer = answer_to(tmp_path, "title: once\n" + yaml.safe_dump(config, sort_keys=False))
-    seconds = cpu_seconds_of_children() - before
     lines = [line for line in answer.stderr.splitlines() if not line.startswith("import time:")]
     where = lines.index("error: the config has 7 problems:")
     assert lines[where + 1 :] == [
@@ -63,8 +55,6 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     assert answer.returncode == 2
     assert answer.stdout == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["wrong.yaml"]
-    print(f"{seconds:.2f} s of CPU")
-    assert seconds < 3.0
     imported = {line.split("|")[-1].strip() for line in answer.stderr.splitlines() if "|" in line}
     # Snakemake itself imports pandas and Pillow; planning must not add what takes seconds.
     assert "ssl_collapse.config.reading.load" in imported
