@@ -5,6 +5,7 @@ from engine.planning import (
     gpus,
     per_attempt,
     plan_experiment,
+    results_folder,
     training_threads,
 )
 from engine.stage import Stages, interpreter
@@ -14,11 +15,8 @@ from ssl_collapse.plan.paths import fill
 RESULTS = plan_experiment(config, workflow)
 RUNTIME = RESULTS.plan.experiment.runtime
 PATHS = RESULTS.paths
-# The folder of results, from the working directory: in a module behind its `prefix:`, which
-# Snakemake puts before the paths in rules by itself. Whatever else names results starts from here.
-RESULTS_FOLDER = workflow.modifier.path_modifier.replace_prefix(
-    f"{PATHS.root}/"
-).rstrip("/")
+# Whatever names results and is no path of a rule starts from here.
+RESULTS_FOLDER, STORAGE = results_folder(workflow, PATHS.root)
 INPUTS = Inputs(RESULTS)
 STAGES = Stages(
     RESULTS.plan,
@@ -27,6 +25,7 @@ STAGES = Stages(
     interpreter(workflow),
     lambda: workflow.dryrun,
     time_limit(workflow),
+    STORAGE,
 )
 # Where the images of each dataset lie, and a user's own orderings and subsets: no part of any spec, since a
 # dataset that has moved is the same.

@@ -13,6 +13,7 @@ jobs of this workflow it asks the judge instead, who looks at what is recorded b
   read again, and their dates are not compared.
 - `input_changed`, `code_changed`, `software_stack_changed`, `incomplete`: never.
 - `Job.restart_times`: how often a failed job is tried again, more often where it made progress.
+- `_IOFile.store_in_storage`, `retrieve_from_storage`: what lies beside a result goes with it.
 
 And before it plans, which is after the Snakefile was read, what was asked for is checked.
 
@@ -23,7 +24,7 @@ import math
 from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import signature
-from typing import Any
+from typing import Any, Protocol
 
 import snakemake
 from snakemake.jobs import Job, Reason
@@ -121,6 +122,45 @@ def leave_dates(rules: Iterable[Any]) -> None:
         await theirs(self, job, *arguments, **options)
 
     DAG.check_and_touch_output = check
+
+
+class Carrier(Protocol):
+    """Who carries what lies beside results to a storage, and from there."""
+
+    def before_storing(self, file: str) -> None:
+        """Snakemake is about to store a file."""
+
+    def after_storing(self, file: str) -> None:
+        """It is stored."""
+
+    def before_fetching(self, file: str) -> None:
+        """Snakemake is about to see whether the file that is here is to be fetched."""
+
+    def after_fetching(self, file: str) -> None:
+        """It is here."""
+
+
+def carry_along(carrier: Carrier) -> None:
+    """Tell the carrier of each file that Snakemake stores or fetches, in whichever process."""
+    from snakemake.io import _IOFile
+
+    for name in ("store_in_storage", "retrieve_from_storage"):
+        if not hasattr(_IOFile, name):
+            raise unknown_version(f"_IOFile.{name}")
+    store, retrieve = _IOFile.store_in_storage, _IOFile.retrieve_from_storage
+
+    async def store_in_storage(file: Any) -> None:
+        carrier.before_storing(str(file))
+        await store(file)
+        carrier.after_storing(str(file))
+
+    async def retrieve_from_storage(file: Any) -> None:
+        carrier.before_fetching(str(file))
+        await retrieve(file)
+        carrier.after_fetching(str(file))
+
+    _IOFile.store_in_storage = store_in_storage
+    _IOFile.retrieve_from_storage = retrieve_from_storage
 
 
 def before_planning(workflow: Any, check: Callable[[], None]) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 from engine.in_store import InStore
 from engine.stage import Stages
+from engine.storage import StoredLooks
+from engine.time_limit import KINDS
 from engine.users_images import UsersImages
 from ssl_collapse.provenance.code import remember_sources
 from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
 from ssl_collapse.provenance.judge import Planned, judge, spec_changes
-from ssl_collapse.provenance.sidecar import Request, named, read_sidecar
+from ssl_collapse.provenance.sidecar import Request, named
 from ssl_collapse.runtime.digests import remember_digests
 
 # Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
@@ -34,7 +36,7 @@ class Judge:
         self.stages, self.names, self._dry = stages, names, dry
         self.everything = EVERYTHING in os.environ
         self.images = UsersImages(stages.plan, stages.results, self.everything)
-        self._looks = Looks()
+        self._looks = StoredLooks(stages.storage) if stages.storage else Looks()
         self._verdicts: dict[str, str | None] = {}
         self._believed: dict[str, str] = {}  # output -> why it is believed without a look
         self._begun = False
@@ -83,6 +85,8 @@ class Judge:
             for output in planned.outputs:
                 if look := self._looks.at(output):
                     look.confirm()
+            if self.stages.storage and planned.rule in KINDS:
+                self.stages.storage.forget_finished(planned.outputs[0], KINDS[planned.rule])
         return verdict
 
     def _judge_images(self, planned: Planned) -> str | None:
@@ -111,7 +115,8 @@ class Judge:
         for job in dag.jobs:
             if self.names.get(job.rule) == "pretrain":
                 output = Path(job.output.training)
-                sidecar = read_sidecar(output) if output.exists() else None
+                look = self._looks.at(str(output))
+                sidecar = look.sidecar if look else None
                 spec = self.stages.specs["pretrain"](job.wildcards)
                 if sidecar is not None and (changes := list(spec_changes(sidecar.spec, spec))):
                     place = named(str(output.parent), self.stages.results)

@@ -12,14 +12,22 @@ from snakemake.resources import Resource
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import before_planning, give_more_tries, leave_dates, let_judge
+from engine.hooks import (
+    before_planning,
+    carry_along,
+    give_more_tries,
+    leave_dates,
+    let_judge,
+)
 from engine.judging import Judge
 from engine.stage import Stages
+from engine.storage import Storage, storage_of
 from engine.time_limit import KINDS, Tries
 from ssl_collapse.config.experiment import RuntimeConfig
 from ssl_collapse.config.reading.file import check_file
 from ssl_collapse.plan.cautions import cautions
 from ssl_collapse.plan.load import load_experiment
+from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import WRONG_INPUT, UserError
@@ -57,14 +65,18 @@ def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
     names = own_rules(workflow, rules, stages)
     with one_message():
         leave_dates(names)
+        if stages.storage:
+            carry_along(stages.storage)
     if workflow.exec_mode != ExecMode.DEFAULT:
         return
     allow_gpus(workflow, results.plan.experiment.runtime.gpus)
     with one_message():
+        fetch_descriptions(stages, results.plan)
         judge = Judge(stages, names, lambda: workflow.dryrun)
         let_judge(judge.names, judge, judge.begin)
         resumable = {rule: name for rule, name in judge.names.items() if name in KINDS}
-        tries = Tries(Path(stages.results, "state"), resumable)
+        see = stages.storage.fetch_places if stages.storage else None
+        tries = Tries(Path(stages.results, "state"), resumable, see)
         give_more_tries(tries, resumable)
         judge.images.refuse_small()
         for caution in cautions(results.plan.experiment):
@@ -73,6 +85,26 @@ def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
         before_planning(
             workflow, lambda: check_request(workflow, stages.results, results if ours else None)
         )
+
+
+def fetch_descriptions(stages: Stages, plan: Plan) -> None:
+    """Of users' own images that are described in a storage: what planning compares them with."""
+    paths = Paths(stages.results)
+    if stages.storage:
+        for pattern in (paths.description, paths.inventory):
+            for name in plan.users_datasets():
+                stages.storage.fetch(Path(fill(pattern, dataset=name)))
+
+
+def results_folder(workflow: Any, root: str) -> tuple[str, Storage | None]:
+    """The folder of results, from the working directory, and the storage that it is a copy of.
+
+    In a module behind its `prefix:`, which Snakemake puts before the paths in rules by itself.
+    """
+    folder = workflow.modifier.path_modifier.replace_prefix(f"{root}/").rstrip("/")
+    with one_message():
+        storage = storage_of(workflow, folder)
+    return (storage.folder if storage else folder), storage
 
 
 def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
@@ -95,25 +127,9 @@ def check_request(workflow: Any, folder: str, results: Results | None) -> None:
                 "--rerun-triggers: results of this workflow are judged by what is recorded beside "
                 "them, never by dates; leave the option out"
             )
-        refuse_storage(workflow.storage_settings.default_storage_provider)
         refuse_unwritable(Path(folder), workflow.dryrun)
         if results is not None:
             refuse_unknown_targets(workflow, results)
-
-
-def refuse_storage(provider: str | None) -> None:
-    """UserError where results are to lie in a storage, of which Snakemake carries outputs alone.
-
-    The sidecars beside them and the states of unfinished trainings would be lost with every job:
-    results made again at every call, and interrupted trainings from the beginning.
-    """
-    if provider is not None:
-        raise UserError(
-            f"--default-storage-provider {provider}: results of this workflow lie in a folder that "
-            "all jobs see (what is recorded beside them, and the states of unfinished trainings, "
-            "are no outputs that a storage plugin would carry); leave the option out, and have "
-            "the jobs share a volume"
-        )
 
 
 def refuse_unwritable(folder: Path, dry: bool) -> None:

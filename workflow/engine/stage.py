@@ -10,6 +10,7 @@ from typing import Any
 
 from snakemake.common import overwrite_function_params
 
+from engine.storage import Storage
 from engine.time_limit import KINDS
 from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
@@ -32,6 +33,7 @@ class Stages:
         interpreter: the Python that runs the scripts.
         dry: whether this is a dry run, which writes nothing; asked when a command is written.
         limit: the options that tell a job of given resources when to leave.
+        storage: where results lie if not in a folder that all jobs see; `results` are local copies.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Stages:
         interpreter: str,
         dry: Callable[[], bool],
         limit: Callable[[Any], list[str]] = lambda resources: [],
+        storage: Storage | None = None,
     ) -> None:
         self.plan, self.folder, self.results = plan, folder, results
+        self.storage = storage
         self.interpreter, self._dry, self._limit = interpreter, dry, limit
         # Modules that a script imports by computed name, and package files that it reads.
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
@@ -120,6 +124,9 @@ class Stages:
                 words += [f"--{name.replace('_', '-')}", str(value)]
             request = self.request(stage, wildcards, input, output)
             words += ["--provenance", self.argument(canonical(request.model_dump()))]
+            if self.storage and stage in KINDS:
+                place = self.state(wildcards).removeprefix(f"{self.results}/")
+                words += ["--mirror", f"{self.storage.url}/{place}"]
             return shlex.join(words)
 
         if stage not in KINDS:
@@ -151,10 +158,12 @@ class Stages:
         )
 
     def _store(self, stage: str, wildcards: Any) -> str:
-        """The folder of the store; none for a user's own images, which are no input of a rule."""
+        """The folder of the store; none for a user's own images, which are no input of a rule, nor
+        for results in a storage, which are one already.
+        """
         users = stage == "dataset" and wildcards.dataset in self.plan.users_datasets()
         folder = self.plan.experiment.runtime.store
-        if users or folder in (False, "off"):
+        if users or self.storage or folder in (False, "off"):
             return ""
         return str(Path(folder).expanduser()) if folder else Paths(self.results).store
 

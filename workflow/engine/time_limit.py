@@ -41,10 +41,15 @@ class Tries:
     Args:
         state: the folder of all unfinished trainings.
         names: rule -> its name in this workflow.
+        see: puts what is known elsewhere of unfinished trainings into the folder that it is given.
     """
 
-    def __init__(self, state: Path, names: Mapping[Any, str]) -> None:
+    def __init__(
+        self, state: Path, names: Mapping[Any, str], see: Callable[[Path], None] | None = None
+    ) -> None:
         self._state, self._names = state, names
+        self._see = see or (lambda folder: None)
+        self._see(state)
         folders = {path.parents[1] for path in state.glob(f"*/seed*/*/{PLACE}")}
         self._places = {(f, k): _places(f, k) for f in folders for k in KINDS.values()}
         self._progress: dict[tuple[Path, str], dict[int, bool]] = {}
@@ -55,6 +60,7 @@ class Tries:
         kind = KINDS[self._names[job.rule]]
         attempts = self._progress.setdefault((folder, kind), {})
         if job.attempt not in attempts:
+            self._see(folder)
             places = _places(folder, kind)
             attempts[job.attempt] = places not in ("", self._places.get((folder, kind)))
             self._places[folder, kind] = places

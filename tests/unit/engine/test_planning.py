@@ -11,7 +11,6 @@ from toy import experiment
 from engine.planning import (
     allow_gpus,
     checked_file,
-    refuse_storage,
     refuse_unknown_targets,
     refuse_unwritable,
 )
@@ -99,11 +98,6 @@ def test_a_config_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixtur
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path}/config.yaml: line ")
 
-
-def test_results_in_a_storage_are_refused_by_its_name():
-    refuse_storage(None)
-    with pytest.raises(UserError, match=r"--default-storage-provider s3: .* share a volume"):
-        refuse_storage("s3")
 
 
 @pytest.mark.parametrize(

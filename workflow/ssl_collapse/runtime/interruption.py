@@ -17,10 +17,13 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 @dataclass(frozen=True)
 class Budget:
-    """When a job is to leave by itself (seconds since 1970), and how often it saves (seconds)."""
+    """When a job is to leave by itself (seconds since 1970), how often it saves (seconds), and
+    where its state is carried (a folder or S3 URL), where no other node sees what it saves.
+    """
 
     stop_at: float | None = None
     save_every: float = 600.0
+    mirror: str | None = None
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +34,12 @@ class Budget:
         parser.add_argument(
             "--save-minutes", type=float, default=10.0, metavar="M", help="between saves (10)"
         )
+        parser.add_argument("--mirror", help=argparse.SUPPRESS)
 
     @staticmethod
     def of(args: argparse.Namespace) -> "Budget":
         """The budget that a command line gives."""
-        return Budget(args.stop_at, 60 * args.save_minutes)
+        return Budget(args.stop_at, 60 * args.save_minutes, args.mirror)
 
 
 class Interruption:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_folder, file_sha256, link, write_text
 from ssl_collapse.runtime.interruption import Budget, Cadence
+from ssl_collapse.runtime.mirror import Mirror
 
 logger = logging.getLogger("ssl_collapse")
 # Seconds: processes that loaded images for a killed trainer hold its lock for five more.
@@ -40,6 +41,7 @@ class SavedState:
     def __init__(self, folder: Path, budget: Budget = Budget()) -> None:  # noqa: B008
         self.folder, self.budget = folder, budget
         self._cadence = Cadence(budget.save_every)
+        self._mirror = Mirror(folder, budget.mirror)
         self.checkpoints = folder / "checkpoints"
         self.file = folder / "state.pt"
         self.digests: dict[str, str] = {}
@@ -60,6 +62,7 @@ class SavedState:
             ) from None
         try:
             self.checkpoints.mkdir(exist_ok=True)
+            self._mirror.fetch(PLACE)
             yield
         finally:
             lock.release()
@@ -87,11 +90,14 @@ class SavedState:
         started = time.perf_counter()
         yield self.file
         write_text(self.folder / PLACE, f"epoch {epoch}, step {step}\n")
+        checkpoints = [f"{self.checkpoints.name}/{name}" for name in self.digests]
+        self._mirror.push(checkpoints, [self.file.name, PLACE])
         self._cadence.saved(started)
 
     def record(self, checkpoint: str) -> None:
         """Note what is in a checkpoint that has just been written."""
         self.digests[checkpoint] = file_sha256(self.checkpoints / checkpoint)
+        self._mirror.changed(f"{self.checkpoints.name}/{checkpoint}")
 
     def is_whole(self, checkpoint: str) -> bool:
         """Whether a checkpoint is there with the content that was written."""
@@ -116,6 +122,7 @@ class SavedState:
 
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
+        self._mirror.finish()
         shutil.rmtree(self.folder)
         for parent in list(self.folder.parents)[:2]:
             if parent.name and parent.name != "state" and not any(parent.iterdir()):
