@@ -180,7 +180,15 @@ class StoredLook(Look):
     """One look at a result that lies in a storage, by what the storage says of it."""
 
     def content(self, everything: bool = False) -> str:
-        """The digest that its sidecar states; "changed" where nothing vouches for that."""
+        """The digest that its sidecar states; "changed" where nothing vouches for that.
+
+        UserError for a look at everything, which would have to fetch all that is there.
+        """
+        if everything:
+            raise UserError(
+                "results in a storage are verified where jobs read them; to read all of them, "
+                "fetch them into a folder and leave --default-storage-provider out"
+            )
         return self.sidecar.sha256 if self.sidecar and self.state.bytes else "changed"
 
     def confirm(self) -> None:
@@ -224,6 +232,19 @@ def storage_of(workflow: Any, folder: str) -> Storage | None:
         given = {SETTINGS[name]: getattr(theirs.settings, name) for name in SETTINGS}
         os.environ.update({name: value for name, value in given.items() if value})
     here = theirs.object(f"{prefix}/{folder}" if prefix else folder)
+    if provider == "s3":
+        _look_for_folders_again(type(here))
     return Storage(
         here.query if provider == "s3" else str(Path(here.query).absolute()), str(here.local_path())
     )
+
+
+def _look_for_folders_again(objects: Any) -> None:
+    """Let the S3 plugin (0.3.6) not remember that there was no folder: a job may have made it."""
+    theirs = objects.is_dir
+
+    def is_dir(self: Any) -> bool:
+        self._is_dir = self._is_dir or None
+        return bool(theirs(self))
+
+    objects.is_dir = is_dir

@@ -99,7 +99,6 @@ def test_a_config_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert line.startswith(f"error: {tmp_path}/config.yaml: line ")
 
 
-
 @pytest.mark.parametrize(
     ("limit", "count", "after"),
     [(1, 2, 2), (4, 2, 4), (None, 2, None)],  # None: no limit
