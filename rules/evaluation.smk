@@ -208,7 +208,7 @@ rule probe:
     threads: 1 + RUNTIME.workers
     resources:
         gpu=gpus(RUNTIME),
-        mem_mb=per_attempt(12000 + 1000 * RUNTIME.workers),
+        mem_mb=STAGES.memory("probe", 12000 + 1000 * RUNTIME.workers),
         runtime=24 * 60,
     params:
         spec=STAGES.spec("probe", "run", "probe"),

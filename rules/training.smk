@@ -21,7 +21,7 @@ rule pretrain:
     threads: training_threads(RESULTS)
     resources:
         gpu=gpus(RUNTIME) * RUNTIME.gpus,
-        mem_mb=per_attempt(RUNTIME.gpus * (6000 + 1000 * RUNTIME.workers)),
+        mem_mb=STAGES.memory("pretrain", RUNTIME.gpus * (6000 + 1000 * RUNTIME.workers)),
         runtime=24 * 60,
     params:
         spec=STAGES.spec("pretrain", "run", "seed"),

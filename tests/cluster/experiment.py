@@ -20,8 +20,10 @@ RESOURCES = [
     "pretrain:runtime=1 if wildcards.run == 'long' and attempt < 4 else 10",
     "pretrain:gpu=int(wildcards.run != 'long') + int(wildcards.run == 'moved')",
 ]
-# Of the probe's attempts the first has too little memory even to start, the second too little time.
-RESOURCES_OF_PROBE = ["probe:runtime=1 if attempt < 3 else 10", "probe:mem_mb=100 * attempt ** 4"]
+# Of the probe's attempts the first has too little memory even to start, the second too little time:
+# two minutes, after which nothing of it may live, so it leaves after one.
+RESOURCES_OF_PROBE = ["probe:runtime=2 if attempt < 3 else 10", "probe:mem_mb=100 * attempt ** 4"]
+RESOURCES_OF_PROBE += ["probe:slurm_partition='hard'"]
 # `gpu=2` as `runtime: {gpus: 2}` would have it, which on these GPUs no training could use.
 ON_SLURM = [*PROFILE, "--resources", "gpu=2", "--set-resources", *RESOURCES, *SITE]
 PROBED_ON_SLURM = [*PROFILE, "--set-resources", *RESOURCES_OF_PROBE, *SITE]

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,11 +54,11 @@ def test_after_scancel_it_goes_on_where_it_had_saved(outcome: Outcome):
     assert outcome.job(third.job)["JobState"] == "CANCELLED"
 
 
-def test_interruptions_use_up_no_retry_and_ask_for_more_memory(outcome: Outcome):
+def test_interruptions_use_up_no_retry_and_ask_for_no_more_memory(outcome: Outcome):
     numbers = outcome.submissions()["pretrain", "long"]
     assert [interruption.job for interruption in outcome.interruptions[:3]] == numbers[:3]
     memory = [outcome.job(number)["MinMemoryNode"] for number in numbers]
-    assert memory == ["6000M", "12000M", "18000M", "24000M"]  # one retry was allowed
+    assert memory == ["6000M"] * 4  # one retry was allowed
 
 
 def test_a_requeued_training_goes_on_under_the_same_number(outcome: Outcome):
@@ -97,6 +98,14 @@ def test_a_probe_goes_on_after_too_little_memory_and_too_little_time(slurm: Slur
     if slurm.cgroups:
         assert [a["MinMemoryNode"] for a in attempts] == ["100M", "1600M", "8100M"]
         assert attempts[0]["JobState"] == "OUT_OF_MEMORY"
+
+
+def test_a_job_leaves_before_a_limit_that_kills(probed: Outcome):
+    job = probed.job(probed.interruptions[0].job)
+    assert (job["Partition"], job["TimeLimit"]) == ("hard", "00:02:00")
+    assert job["JobState"] == "FAILED", "by its own exit code: SLURM would say TIMEOUT"
+    start, end = (datetime.fromisoformat(job[key]) for key in ("StartTime", "EndTime"))
+    assert end - start < timedelta(minutes=2)
 
 
 def test_trainings_of_several_seeds_are_one_array(probed: Outcome):

@@ -78,6 +78,7 @@ def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
         see = stages.storage.fetch_places if stages.storage else None
         tries = Tries(Path(stages.results, "state"), resumable, see)
         give_more_tries(tries, resumable)
+        stages.progress = tries.made
         judge.images.refuse_small()
         for caution in cautions(results.plan.experiment):
             print(f"warning: {caution}", file=sys.stderr)
@@ -182,7 +183,7 @@ def allow_gpus(workflow: Any, count: int) -> None:
 def per_attempt(amount: int) -> Callable[..., int]:
     """A resource of which a job asks for more every time that it is tried again, up to 4 times it.
 
-    No more: a training that makes progress is tried again as often as its time limits end it.
+    For stages that start anew: `Stages.memory` is for those that resume.
     """
     return lambda wildcards, attempt: amount * min(attempt, 4)
 

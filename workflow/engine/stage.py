@@ -48,6 +48,8 @@ class Stages:
     ) -> None:
         self.plan, self.folder, self.results = plan, folder, results
         self.storage = storage
+        # How many attempts made progress; known where failed jobs are tried again.
+        self.progress: Callable[[str, Any], int] = lambda kind, wildcards: 0
         self.interpreter, self._dry, self._limit = interpreter, dry, limit
         # Modules that a script imports by computed name, and package files that it reads.
         self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
@@ -138,6 +140,13 @@ class Stages:
                 lambda: text(wildcards, input, output, self._limit(resources))
             )
         )
+
+    def memory(self, stage: str, amount: int) -> Param:
+        """The `mem_mb` of a stage that resumes: more after an attempt that came no further, up to 4
+        times the amount. One that made progress had enough: its time limit has ended it.
+        """
+        made = lambda wildcards: self.progress(KINDS[stage], wildcards)  # noqa: E731
+        return lambda wildcards, attempt: amount * min(max(attempt - made(wildcards), 1), 4)
 
     def request(
         self, stage: str, wildcards: Any, input: Iterable[str], output: Iterable[str]

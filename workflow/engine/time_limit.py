@@ -4,8 +4,11 @@ What SLURM sends a job before its limit reaches the Snakemake inside it, which d
 (seen with proctrack/cgroup). So a training or probe has an alarm of its own.
 """
 
+import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +32,27 @@ def time_limit(workflow: Any) -> Callable[[Any], list[str]]:
         if workflow.exec_mode != ExecMode.REMOTE or not isinstance(resources.get("runtime"), int):
             return []
         seconds = 60.0 * resources.runtime
-        return ["--stop-at", f"{started + seconds - min(MARGIN, seconds / 2):.0f}"]
+        end = end_of_job() or started + seconds
+        return ["--stop-at", f"{end - min(MARGIN, seconds / 2):.0f}"]
 
     return options
+
+
+def end_of_job() -> float | None:
+    """When SLURM will end the job that this process belongs to (seconds since 1970), if it says so.
+
+    It tells newer ones in their environment; of others `squeue` is asked.
+    """
+    if end := os.environ.get("SLURM_JOB_END_TIME"):
+        return float(end)
+    if (job := os.environ.get("SLURM_JOB_ID")) is None:
+        return None
+    words = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
+    try:
+        asked = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        return datetime.fromisoformat(asked.stdout.strip()).timestamp()
+    except (OSError, subprocess.TimeoutExpired, ValueError):  # no answer, or no limit
+        return None
 
 
 class Tries:
@@ -64,7 +85,12 @@ class Tries:
             places = _places(folder, kind)
             attempts[job.attempt] = places not in ("", self._places.get((folder, kind)))
             self._places[folder, kind] = places
-        return sum(attempts.values())
+        return self.made(kind, job.wildcards)
+
+    def made(self, kind: str, wildcards: Any) -> int:
+        """How many attempts of this invocation made progress, of those that were looked at."""
+        folder = self._state / wildcards.run / f"seed{wildcards.seed}"
+        return sum(self._progress.get((folder, kind), {}).values())
 
 
 def _places(folder: Path, kind: str) -> str:

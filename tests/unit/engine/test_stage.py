@@ -54,6 +54,13 @@ def test_the_spec_of_a_report_of_thousands_of_runs_is_short_on_the_command_line(
     assert text(words[1]) == "r" * 200_000
 
 
+def test_a_training_asks_for_more_memory_after_attempts_that_came_no_further(stages: Stages):
+    ask = stages.memory("pretrain", 10)
+    assert [ask({}, attempt) for attempt in range(1, 7)] == [10, 20, 30, 40, 40, 40]
+    stages.progress = lambda kind, wildcards: {"training": 2}[kind]
+    assert [ask({}, attempt) for attempt in (3, 4)] == [10, 20]
+
+
 def test_inputs_and_outputs_are_known_by_what_a_rule_calls_them():
     files = Namedlist(["a.png", "b.png", "d.json"])
     files._set_name("figures", 0, 2)
