@@ -145,8 +145,11 @@ class Stages:
         """The `mem_mb` of a stage that resumes: more after an attempt that came no further, up to 4
         times the amount. One that made progress had enough: its time limit has ended it.
         """
-        made = lambda wildcards: self.progress(KINDS[stage], wildcards)  # noqa: E731
-        return lambda wildcards, attempt: amount * min(max(attempt - made(wildcards), 1), 4)
+
+        def ask(wildcards: Any, attempt: int) -> int:
+            return amount * min(max(attempt - self.progress(KINDS[stage], wildcards), 1), 4)
+
+        return ask
 
     def request(
         self, stage: str, wildcards: Any, input: Iterable[str], output: Iterable[str]
