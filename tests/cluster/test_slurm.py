@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -141,9 +142,11 @@ def test_two_ranks_leave_together_and_go_on(slurm: Slurm, outcome: Outcome, tmp_
         batch = ["sbatch", "--wait", "--mem=4000", "--time=10", f"--wrap=exec env {line} {more}"]
         return subprocess.run(batch, cwd=folder, env=slurm.environment).returncode
 
-    assert submit(tmp_path / "cut", "--stop-at $(date +%s)") == INTERRUPTED  # after one step
-    assert (tmp_path / "cut/state").exists()
-    assert submit(tmp_path / "cut", "") == submit(tmp_path / "whole", "") == 0
+    with ThreadPoolExecutor() as pool:
+        whole = pool.submit(submit, tmp_path / "whole", "")
+        assert submit(tmp_path / "cut", "--stop-at $(date +%s)") == INTERRUPTED  # after one step
+        assert (tmp_path / "cut/state").exists()
+        assert submit(tmp_path / "cut", "") == whole.result() == 0
     found, expected = (contents(tmp_path / name) for name in ("cut", "whole"))
     logs = [name for name in found if name.startswith("slurm-")]
     assert "resumed at epoch 0, step 1" in found[max(logs)].decode()

@@ -23,7 +23,8 @@ from snakemake_runs import ROOT, SMOKE, command, succeed, write_config
 
 PLUGINS = ROOT / "envs/storage.txt"
 SERVER = ["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"]
-EXECUTOR = "snakemake-executor-plugin-cluster-generic==1.0.9"
+EXECUTORS = ["snakemake-executor-plugin-cluster-generic==1.0.9"]
+EXECUTORS += ["snakemake-executor-plugin-kubernetes==0.5.1"]
 RUN = "results/runs/long/seed0"
 # A node: a job script with a disk of its own, beside who submits it.
 NODE = """\
@@ -44,7 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     (packages / "parent.pth").write_text("\n".join(site.getsitepackages()))
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "-q"]
     done = subprocess.run(
-        [*pip, "-r", str(PLUGINS), *SERVER, EXECUTOR], capture_output=True, text=True
+        [*pip, "-r", str(PLUGINS), *SERVER, *EXECUTORS], capture_output=True, text=True
     )
     if done.returncode:
         pytest.skip(f"the storage plugins cannot be installed: {done.stderr[-300:]}")
@@ -196,6 +197,21 @@ def kill_trainer(folder: Path) -> None:
             continue
         if ours and any(word.endswith("scripts/pretrain.py") for word in words):
             os.kill(int(process.name), 9)
+
+
+@pytest.mark.thorough
+def test_the_profile_of_kubernetes_plans(tmp_path: Path, python: str, server: str):
+    """As far as can be told without a cluster."""
+    profile = ROOT / "profiles/kubernetes"
+    options = ["--profile", str(profile), "--storage-s3-endpoint-url", server, "--dry-run"]
+    words = [python, *command(tmp_path, *options, config=configured(tmp_path))[1:]]
+    environment = os.environ | {f"SNAKEMAKE_STORAGE_S3_{key}": value for key, value in KEY.items()}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout + done.stderr
+    assert "s3://bucket/ssl-collapse/results/runs/long/seed0/training.csv (send to" in printed
+    # without it the executor refuses jobs with a `gpu`, also those that ask for none
+    assert len(re.findall(r"resources: .*gpu=0.*gpu_manufacturer=nvidia", printed)) >= 4
 
 
 @pytest.mark.thorough
