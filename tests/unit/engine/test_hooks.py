@@ -6,6 +6,7 @@ If this breaks with another version of Snakemake: engine/hooks.py names what it 
 how `DAG.update_needrun` decides there, and adapt hooks.py and its list of names.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -13,8 +14,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.io import _IOFile
+
+from engine.hooks import carry_along
 
 LIBRARY = Path(__file__).parents[3] / "workflow"
 SNAKEFILE = f"""
@@ -179,3 +184,24 @@ def test_attempts_that_made_progress_use_up_no_retry(
     subprocess.run(command, capture_output=True)
     assert len((tmp_path / "attempts").read_text().splitlines()) == attempts
     assert (tmp_path / "done").exists() == (attempts == 5)
+
+
+def test_a_carrier_is_told_of_what_is_stored_and_fetched(monkeypatch: pytest.MonkeyPatch):
+    said: list[tuple[str, str]] = []
+
+    async def store(file: str) -> None:
+        said.append(("they store", file))
+
+    async def retrieve(file: str) -> None:
+        said.append(("they fetch", file))
+
+    monkeypatch.setattr(_IOFile, "store_in_storage", store)  # and must be there
+    monkeypatch.setattr(_IOFile, "retrieve_from_storage", retrieve)
+    steps = ("before_storing", "after_storing", "before_fetching", "after_fetching")
+    carrier = {step: lambda file, step=step: said.append((step, file)) for step in steps}
+    carry_along(SimpleNamespace(**carrier))
+    asyncio.run(_IOFile.store_in_storage("a"))
+    asyncio.run(_IOFile.retrieve_from_storage("b"))
+    stored = [(step, "a") for step in ("before_storing", "they store", "after_storing")]
+    assert said[:3] == stored
+    assert said[3:] == [(step, "b") for step in ("before_fetching", "they fetch", "after_fetching")]
