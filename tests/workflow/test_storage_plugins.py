@@ -208,7 +208,8 @@ def test_the_profile_of_kubernetes_plans(tmp_path: Path, python: str, server: st
     printed = done.stdout + done.stderr
     assert "s3://bucket/ssl-collapse/results/runs/long/seed0/training.csv (send to" in printed
     # without it the executor refuses jobs with a `gpu`, also those that ask for none
-    assert len(re.findall(r"resources: .*gpu=0.*gpu_manufacturer=nvidia", printed)) >= 4
+    asked = [line for line in printed.splitlines() if " gpu=" in line]
+    assert len(asked) >= 4 and all("gpu_manufacturer=nvidia" in line for line in asked)
 
 
 @pytest.mark.thorough

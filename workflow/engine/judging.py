@@ -36,7 +36,7 @@ class Judge:
         self.stages, self.names, self._dry = stages, names, dry
         self.everything = EVERYTHING in os.environ
         self.images = UsersImages(stages.plan, stages.results, self.everything)
-        self._looks = StoredLooks(stages.storage) if stages.storage else Looks()
+        self._looks = StoredLooks(stages.storage, self.everything) if stages.storage else Looks()
         self._verdicts: dict[str, str | None] = {}
         self._believed: dict[str, str] = {}  # output -> why it is believed without a look
         self._begun = False

@@ -136,9 +136,7 @@ class Storage:
     def after_fetching(self, file: str) -> None:
         """UserError where the sidecar says otherwise; then the result is made again."""
         path, name = Path(file), self.name(file)
-        if name is None or read_sidecar(path) is None:
-            return
-        if not _agrees(path):
+        if name is not None and path.exists() and not _agrees(path):
             self._unmark(name)
             raise UserError(
                 f"{name} in the storage is not what {path_of(path).name} says; start again, and "
@@ -180,15 +178,7 @@ class StoredLook(Look):
     """One look at a result that lies in a storage, by what the storage says of it."""
 
     def content(self, everything: bool = False) -> str:
-        """The digest that its sidecar states; "changed" where nothing vouches for that.
-
-        UserError for a look at everything, which would have to fetch all that is there.
-        """
-        if everything:
-            raise UserError(
-                "results in a storage are verified where jobs read them; to read all of them, "
-                "fetch them into a folder and leave --default-storage-provider out"
-            )
+        """The digest that its sidecar states; "changed" where nothing vouches for that."""
         return self.sidecar.sha256 if self.sidecar and self.state.bytes else "changed"
 
     def confirm(self) -> None:
@@ -198,9 +188,15 @@ class StoredLook(Look):
 class StoredLooks(Looks):
     """Looks at what a storage said of all its objects when it was first asked."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, everything: bool = False) -> None:
+        """UserError for a look at everything, which would have to fetch all that is there."""
         super().__init__()
         self._storage = storage
+        if everything:
+            raise UserError(
+                "results in a storage are digested where jobs read them; to verify all of them, "
+                "fetch them into a folder and leave --default-storage-provider out"
+            )
 
     def at(self, path: str) -> Look | None:
         """What is there; None where there is no such result."""

@@ -96,6 +96,11 @@ def test_what_is_not_as_it_was_stored_does_not_count(one: Node, harm, seen: str 
     assert one.seen() == seen
 
 
+def test_not_everything_is_fetched_to_be_verified(one: Node):
+    with pytest.raises(UserError, match="fetch them into a folder"):
+        StoredLooks(one.storage, everything=True)
+
+
 def test_a_result_that_is_stored_again_counts_with_its_new_sidecar(one: Node):
     one.make("b")
     one.storage.before_storing(str(one.file))
