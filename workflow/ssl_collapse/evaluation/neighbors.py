@@ -81,7 +81,8 @@ def find_neighbors(
                 # ties stand in order of row numbers, which a stable sort keeps
                 near, far = np.hstack([found.index, near + first]), np.hstack([found.squared, far])
                 order = np.argsort(far, axis=1, kind="stable")[:, :k]
-                found = Neighbors(start, *(np.take_along_axis(a, order, 1) for a in (near, far)))
+                near, far = np.take_along_axis(near, order, 1), np.take_along_axis(far, order, 1)
+                found = Neighbors(start, near, far)
                 first += len(rows)
             yield found
             start += len(piece)
@@ -190,4 +191,5 @@ def _factors(rows: FloatArray) -> Float64Array:
         largest = np.abs(rows).max(axis=1)
         exact /= np.where(largest > 0, largest, 1.0)[:, None]
     lengths = largest * np.sqrt(np.vecdot(exact, exact))
-    return np.divide(1.0, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    factors: Float64Array = np.divide(1.0, lengths, out=np.zeros(len(rows)), where=lengths > 0)
+    return factors
