@@ -96,9 +96,9 @@ def test_the_backbone_is_in_eval_mode_and_takes_no_gradient(packed: Path):
 class Drifting(ImageFeatures):
     """A source whose backbone is put into train mode: batch norm's running mean moves."""
 
-    def _features(self, pixels: Tensor) -> Tensor:
+    def features(self, pixels: Tensor) -> Tensor:
         self.encoder.train()
-        return super()._features(pixels)
+        return super().features(pixels)
 
 
 def test_a_buffer_or_a_weight_that_moved_is_an_error(packed: Path):
@@ -107,13 +107,13 @@ def test_a_buffer_or_a_weight_that_moved_is_an_error(packed: Path):
     with pytest.raises(RuntimeError, match="the backbone has moved"):
         probe_images(source)
     source = image_source(packed)
-    original = source._features
+    original = source.features
 
     def nudged(pixels: Tensor) -> Tensor:
         next(source.encoder.parameters()).data.view(-1)[0] += 1e-6
         return original(pixels)
 
-    source._features = nudged  # type: ignore[method-assign]
+    source.features = nudged  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="the backbone has moved"):
         probe_images(source)
 
@@ -158,7 +158,7 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
     state = SavedState(tmp_path / "run" / "state")
     source = image_source(packed)
     steps = 0
-    original = source._features
+    original = source.features
 
     def interrupted(pixels: Tensor) -> Tensor:
         nonlocal steps
@@ -167,7 +167,7 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
             os.kill(os.getpid(), signal.SIGTERM)
         return original(pixels)
 
-    source._features = interrupted  # type: ignore[method-assign]
+    source.features = interrupted  # type: ignore[method-assign]
     with state.locked(), pytest.raises(SystemExit) as stopped:
         probe_images(source, state)
     assert stopped.value.code == INTERRUPTED

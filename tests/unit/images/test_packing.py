@@ -98,7 +98,7 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
 ) -> None:
     fill(tmp_path / "images")
     pack(tmp_path / "images", tmp_path / "whole.h5", quality=quality)
-    monkeypatch.setattr(packing, "_WRITE_AT_ONCE", 500)  # two or three images
+    monkeypatch.setattr(packing, "WRITE_AT_ONCE", 500)  # two or three images
     original, state = packing._load, tmp_path / "state"
     loaded: list[str] = []
 
@@ -157,7 +157,7 @@ def test_bytes_depend_neither_on_time_nor_place_nor_workers(
 def test_writing_in_small_portions_gives_the_same_file(tmp_path: Path, monkeypatch) -> None:
     fill(tmp_path / "images")
     pack(tmp_path / "images", tmp_path / "first.h5")
-    monkeypatch.setattr(packing, "_WRITE_AT_ONCE", 500)  # two or three images
+    monkeypatch.setattr(packing, "WRITE_AT_ONCE", 500)  # two or three images
     pack(tmp_path / "images", tmp_path / "again.h5")
     assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
 

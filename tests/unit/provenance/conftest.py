@@ -11,7 +11,7 @@ from ssl_collapse.runtime import folders as dates
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch) -> Path:
     """images/{cat,dog} with five images of 1 x 1 pixels, and what is of no interest; described."""
-    monkeypatch.setattr(dates, "_SETTLED", 0)  # the images are as if written long ago
+    monkeypatch.setattr(dates, "SETTLED", 0)  # the images are as if written long ago
     for grey, name in enumerate(IMAGES):
         save_image(tmp_path / "images" / name, grey)
     (tmp_path / "images/cat/notes.txt").write_text("a bad file, which is skipped")

@@ -25,12 +25,12 @@ def test_the_inventory_holds_every_image_and_what_lies_between_them(place: Path)
     status = (place / "images/dog/1.png").stat()
     *state, sha256 = inventory["files"]["root/dog/1.png"]
     assert state == [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    assert sha256 == module._read_entry(str(place / "images/dog/1.png"))[4]
+    assert sha256 == module.read_entry(str(place / "images/dog/1.png"))[4]
     assert str(place) not in (place / "results" / INVENTORY).read_text()
 
 
 def test_nothing_touched_is_the_same_and_nothing_is_read(place: Path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_read_entry", pytest.fail)
+    monkeypatch.setattr(module, "read_entry", pytest.fail)
     recorded = json.loads((place / "results" / INVENTORY).read_text())["content"]
     assert look(place) == Comparison("same", content=recorded)
 
@@ -105,8 +105,8 @@ def test_the_same_content_is_the_same(place: Path, change: Callable[[Path], str]
 def read(monkeypatch) -> list[str]:
     """The files that are read from now on."""
     paths: list[str] = []
-    read_entry = module._read_entry
-    monkeypatch.setattr(module, "_read_entry", lambda path: paths.append(path) or read_entry(path))
+    original = module.read_entry
+    monkeypatch.setattr(module, "read_entry", lambda path: paths.append(path) or original(path))
     return paths
 
 
@@ -137,7 +137,7 @@ def test_a_date_in_the_future_is_never_believed(place: Path, read: list[str]) ->
 
 def test_a_file_written_just_now_is_read_again(place: Path, monkeypatch) -> None:
     # A further edit within the same tick of the clock would leave the same dates.
-    monkeypatch.setattr(dates, "_SETTLED", 10**12)
+    monkeypatch.setattr(dates, "SETTLED", 10**12)
     describe(place)
     entries = json.loads((place / "results" / INVENTORY).read_text())["files"]
     assert {tuple(entry[:4]) for entry in entries.values()} == {dates.NEVER}
@@ -254,7 +254,7 @@ def test_another_folder_with_equal_names_sizes_and_dates_is_read(place: Path) ->
 
 def test_reading_much_is_said(place: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(module, "WORTH_SAYING", 0)
-    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    monkeypatch.setattr(module, "AT_ONCE", 2)
     copy(place)
     assert look(place, "copy").state == "same"
     assert capsys.readouterr().err == "reading 5 new, touched or moved images, 0.0 GB\n"
