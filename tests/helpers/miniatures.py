@@ -196,6 +196,99 @@ def mmpretrain() -> Tensors:
     return under("backbone.", tensors)
 
 
+# source and place said; what the file holds; the same network of torchvision or timm; its pooling
+LAYOUTS: dict[str, tuple[Any, nn.Module, str]] = {
+    "torchvision file, flat": ({**R, **heads("fc.weight", "fc.bias")}, RESNET, "avgpool"),
+    "MoCo v1/v2 file, encoder_q.*": (
+        {"epoch": 200, "arch": "resnet18",
+         "state_dict": {**under("module.encoder_q."), **under("module.encoder_k."),
+                        **heads("module.encoder_q.fc.0.weight", "module.queue")}},
+        RESNET, "avgpool",
+    ),
+    "MoCo v3 file, base_encoder.*": (
+        {"state_dict": {**under("module.base_encoder."), **under("module.momentum_encoder."),
+                        **heads("module.base_encoder.fc.0.weight", "module.predictor.0.weight")}},
+        RESNET, "avgpool",
+    ),
+    "SimSiam (official or reference code) file, encoder.*": (
+        {"state_dict": {**under("module.encoder."),
+                        **heads("module.encoder.fc.0.weight", "module.predictor.0.weight")}},
+        RESNET, "avgpool",
+    ),
+    "Barlow Twins or VICReg file, backbone.*": (
+        {"epoch": 9, "model": {**under("module.backbone."), **heads("module.projector.0.weight")}},
+        RESNET, "avgpool",
+    ),
+    "SwAV file, flat": (
+        {**under("module."),
+         **heads("module.projection_head.0.weight", "module.prototypes.weight")},
+        RESNET, "avgpool",
+    ),
+    "SwAV file, state_dict": (
+        {"state_dict": {**under("module."), **heads("module.prototypes.weight")}},
+        RESNET, "avgpool",
+    ),
+    "DINO or iBOT hub file, flat": (V, VIT, "token"),
+    "DINO or iBOT hub file, state_dict": ({"state_dict": V}, VIT, "token"),
+    "DINO or iBOT training file, backbone.*": (
+        {"teacher": {**under("backbone.", V),
+                     **heads("head.mlp.0.weight", "backbone.masked_embed")},
+         "student": under("module.backbone.", V), "args": NAMESPACE},
+        VIT, "token",
+    ),
+    "DINOv2 hub file, flat": ({**DINO2.state_dict(), **heads("mask_token")}, DINO2, "token"),
+    "DINOv2 or DINOv3 training file, backbone.*": (
+        {"teacher": {**under("module.backbone.", dinov2_with_registers()),
+                     **heads("module.dino_head.mlp.0.weight")}},
+        REGISTERS, "token",
+    ),
+    "DINOv3 hub file, flat": (dinov3(), DINO3, "token"),
+    "MAE file, model": (
+        {"model": {**V, **heads("mask_token", "decoder_embed.weight", "decoder_pos_embed")},
+         "args": NAMESPACE},
+        VIT, "token",
+    ),
+    "I-JEPA or V-JEPA file, target_encoder": (
+        {"encoder": under("module.", IJEPA.state_dict()), "predictor": heads("module.x"),
+         "target_encoder": under("module.", IJEPA.state_dict())},
+        IJEPA, "patch_mean",
+    ),
+    "VISSL file, _feature_blocks.*": (
+        {"classy_state_dict": {"base_model": {"model": {
+            "trunk": under("_feature_blocks."), "heads": heads("0.clf.0.weight")}}}},
+        RESNET, "avgpool",
+    ),
+    "MMSelfSup or MMPretrain file, backbone.*": (
+        {"meta": {"epoch": 3}, "state_dict": {**mmpretrain(), **heads("neck.fc0.weight")}},
+        VIT, "token",
+    ),
+    "lightly Lightning file, backbone.*": (
+        lightning(under("backbone.", sequential(R)), "projection_head.layers.0.weight"),
+        RESNET, "avgpool",
+    ),
+    "lightly Lightning file, backbone.*, ResNet-18 with a 3x3 stem": (
+        lightning(lightly_cifar()), LIGHTLY, "avgpool",
+    ),
+    "solo-learn Lightning file, backbone.*": (
+        lightning(under("backbone.", SMALL.state_dict()), "classifier.weight", "projector.weight"),
+        SMALL, "avgpool",
+    ),
+    "solo-learn Lightning file, encoder.*": (
+        lightning(under("encoder."), "classifier.weight"), RESNET, "avgpool",
+    ),
+    "stable-pretraining Lightning file, backbone.teacher.*": (
+        lightning({**under("backbone.student.", SMALL.state_dict()),
+                   **under("backbone.teacher.")}, "projector.0.weight"),
+        RESNET, "avgpool",
+    ),
+    "Lightning file, backbone.*": (
+        lightning(under("_orig_mod.backbone."), "projector.weight"),
+        RESNET, "avgpool",
+    ),
+    "Hugging Face DINOv2 file, flat": (hugging_face(), DINO2, "token"),
+}  # fmt: skip
+
+
 def written(folder: Path, content: Any, name: str = "file.pth") -> Path:
     torch.save(content, folder / name)
     return folder / name
