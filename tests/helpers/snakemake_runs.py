@@ -28,9 +28,11 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
     return file
 
 
-def command(folder: Path, *arguments: str, config: Path | None = None) -> list[str]:
+def command(
+    folder: Path, *arguments: str, config: Path | None = None, snakefile: Path = ROOT / "Snakefile"
+) -> list[str]:
     """The command line that runs this workflow in `folder`; profiles/default goes with it."""
-    words = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    words = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     words += ["--directory", str(folder), *arguments]
     return [*words, "--configfile", str(config)] if config else words
 
@@ -42,15 +44,15 @@ def finish(words: list[str], folder: Path) -> "subprocess.CompletedProcess[str]"
 
 
 def snakemake(
-    folder: Path, *arguments: str, config: Path | None = None
+    folder: Path, *arguments: str, **files: Path | None
 ) -> "subprocess.CompletedProcess[str]":
     """Run this workflow in `folder`, however it ends."""
-    return finish(command(folder, *arguments, config=config), folder)
+    return finish(command(folder, *arguments, **files), folder)
 
 
-def succeed(folder: Path, *arguments: str, config: Path | None = None) -> str:
+def succeed(folder: Path, *arguments: str, **files: Path | None) -> str:
     """Run this workflow in `folder`; it must succeed. Returns what it prints."""
-    answer = snakemake(folder, *arguments, config=config)
+    answer = snakemake(folder, *arguments, **files)
     assert answer.returncode == 0, answer.stdout[-5000:]
     return answer.stdout
 

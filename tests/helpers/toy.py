@@ -4,6 +4,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from PIL import Image
 
@@ -86,3 +87,9 @@ def pack_noise(folder: Path) -> PackedImages:
         folder / "train.h5",
     )
     return PackedImages(folder / "train.h5")
+
+
+def stored_paths(packed: PackedImages) -> list[str]:
+    """Path of every packed image, relative to its split's folder."""
+    with h5py.File(packed.path) as file:
+        return file["path"].asstr()[:].tolist()

@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run_script
 
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec
 from ssl_collapse.config.methods.barlow_twins import Config as Barlow
@@ -82,10 +81,7 @@ def test_the_strengths_that_the_page_gives_as_one_number_are_one():
 def test_every_number_of_collapse_json_is_defined(tmp_path: Path):
     rows = np.random.default_rng(0).normal(size=(40, 3))
     np.save(tmp_path / "rows.npy", rows)
-    command = [sys.executable, ROOT / "workflow/scripts/collapse.py", tmp_path / "rows.npy"]
-    subprocess.run(
-        [*command, "--json", tmp_path / "collapse.json"], check=True, capture_output=True
-    )
+    run_script("collapse", tmp_path / "rows.npy", "--json", tmp_path / "collapse.json")
     content = json.loads((tmp_path / "collapse.json").read_text())
     names = {name.removesuffix("_l2") for name in content} - {"notes", "conventions"}
     assert {"auc", "rankme", "noise_floor"} <= names

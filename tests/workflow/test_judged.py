@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from snakemake_runs import ROOT
+from snakemake_runs import ROOT, finish
 from snakemake_runs import SMOKE as SMOKE_PATH
 from snakemake_runs import snakemake as run_snakemake
 
@@ -34,8 +34,8 @@ def command(name: str, folder: Path, config: str = SMOKE) -> tuple[int, list[str
     script = ROOT / f"workflow/scripts/{name}.py"
     words = [sys.executable, script, "--snakefile", ROOT / "Snakefile", "--directory", folder]
     words += ["--workflow-profile", ROOT / "profiles/default", "--configfile", config]
-    run = subprocess.run([*map(str, words)], capture_output=True, text=True)
-    return run.returncode, (run.stdout + run.stderr).splitlines()
+    run = finish([*map(str, words)], folder)
+    return run.returncode, run.stdout.splitlines()
 
 
 def why(folder: Path, config: str = SMOKE) -> list[str]:

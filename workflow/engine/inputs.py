@@ -5,7 +5,7 @@ from typing import Any
 
 from ssl_collapse.plan.paths import fill
 from ssl_collapse.plan.results import SPLITS, Results
-from ssl_collapse.plan.specs import Point
+from ssl_collapse.plan.runs import Point
 
 
 class Inputs:

@@ -12,15 +12,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.baseline import beside_baseline
 from ssl_collapse.evaluation.collapse import measure_collapse, spectrum_table
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations
-from ssl_collapse.runtime.command_line import positive
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed, positive
 from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
@@ -51,10 +48,7 @@ exit codes: 0 done, 1 failed, 2 wrong input (no output file is written)
 
 def main(args: argparse.Namespace) -> None:
     """Measure one file and write what was asked for."""
-    try:
-        spec = CollapseSpec.from_spec(args.spec)
-    except ValidationError as error:
-        raise UserError(f"--spec: {error}") from error
+    spec = parsed(CollapseSpec.from_spec, args.spec)
     direct = args.json is None
     path = beside(args.file, "collapse") if direct else args.json
     representations = open_representations(args.file)

@@ -3,24 +3,20 @@
 import argparse
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.figures import parse_figure
 from ssl_collapse.config.summary import epoch_folder
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
 from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.command_line import parsed
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
 
 
 def main(args: argparse.Namespace) -> None:
     """Draw the figure that `--spec` describes."""
-    try:
-        spec = parse_figure(args.spec)
-    except ValidationError as error:
-        raise UserError(f"figure {args.name}: --spec is wrong: {error}") from None
+    spec = parsed(parse_figure, args.spec)
     try:
         summary = read_summary(args.summary)
         rows = zip(*(summary[name] for name in ("run", "seed", "epoch")), strict=True)

@@ -5,16 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.evaluation import KnnSpec
 from ssl_collapse.evaluation.knn import classify, table
 from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
 from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations, with_targets
-from ssl_collapse.runtime.command_line import positive
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed, positive
 from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
@@ -45,10 +42,7 @@ exit codes: 0 done, 1 failed, 2 wrong input (no output file is written)
 
 def main(args: argparse.Namespace) -> None:
     """Classify and write what was asked for."""
-    try:
-        spec = KnnSpec.from_spec(args.spec)
-    except ValidationError as error:
-        raise UserError(f"--spec: {error}") from error
+    spec = parsed(KnnSpec.from_spec, args.spec)
     direct = args.json is None
     path = beside(args.val, "knn") if direct else args.json
     train, val = open_representations(args.train), open_representations(args.val)

@@ -4,12 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.dataset import OrderingSpec
 from ssl_collapse.images.description import read_description
 from ssl_collapse.provenance.job import run
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed
 from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering
 
 
@@ -25,10 +23,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Draw the permutation, or check and copy the user's own."""
-    try:
-        spec = OrderingSpec.from_spec(args.spec)
-    except ValidationError as error:
-        raise UserError(f"--spec: {error}") from None
+    spec = parsed(OrderingSpec.from_spec, args.spec)
     description = read_description(args.dataset)
     images = description.splits["train"].images
     if spec.seed is not None:

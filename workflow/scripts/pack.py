@@ -3,15 +3,13 @@
 import argparse
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.description import read_description
 from ssl_collapse.images.imagefolder import read_folders
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.images.subset import list_source, read_subset
 from ssl_collapse.provenance.job import run
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed
 from ssl_collapse.runtime.saved_state import identity
 
 
@@ -33,10 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """List the images as dataset.json describes them, and pack one split."""
-    try:
-        spec = PackSpec.from_spec(args.spec)
-    except ValidationError as error:
-        raise UserError(f"--spec: {error}") from None
+    spec = parsed(PackSpec.from_spec, args.spec)
     description = read_description(args.dataset)
     folders = read_folders(args.folders, description.dataset)
     subset = read_subset(args.subsets, description.dataset)

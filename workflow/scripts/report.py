@@ -3,22 +3,17 @@
 import argparse
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.figures import ReportSpec
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.report import dataset_sentence, entry, relative_link, render
 from ssl_collapse.provenance.job import run
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed
 from ssl_collapse.runtime.files import write_text
 
 
 def main(args: argparse.Namespace) -> None:
     """Write the page that `--spec` describes."""
-    try:
-        spec = ReportSpec.from_spec(args.spec)
-    except ValidationError as error:
-        raise UserError(f"the report's --spec is wrong: {error}") from None
+    spec = parsed(ReportSpec.from_spec, args.spec)
     figures = [entry(png, args.output) for png in args.figures]
     datasets = [dataset_sentence(path) for path in args.datasets]
     link = relative_link(args.summary, args.output)

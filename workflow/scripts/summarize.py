@@ -3,21 +3,16 @@
 import argparse
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.summary import parse_rows
 from ssl_collapse.provenance.job import run
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed
 from ssl_collapse.runtime.files import write_text
 from ssl_collapse.tables.summary import summarize
 
 
 def main(args: argparse.Namespace) -> None:
     """Write the table of the rows that `--spec` lists."""
-    try:
-        rows = parse_rows(args.spec)
-    except ValidationError as error:
-        raise UserError(f"the list of rows is wrong: {error}") from None
+    rows = parsed(parse_rows, args.spec)
     table = summarize(rows, args.results)
     write_text(args.output, table.to_csv(index=False, lineterminator="\n"))
 

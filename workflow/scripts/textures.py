@@ -3,12 +3,10 @@
 import argparse
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ssl_collapse.config.dataset import TexturesSource
 from ssl_collapse.images.textures import write_textures
 from ssl_collapse.provenance.job import run
-from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.command_line import parsed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,10 +19,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Draw all images."""
-    try:
-        source = TexturesSource.from_spec(args.spec)
-    except ValidationError as error:
-        raise UserError(f"--spec: {error}") from None
+    source = parsed(TexturesSource.from_spec, args.spec)
     write_textures(args.output, source)
 
 

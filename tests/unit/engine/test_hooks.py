@@ -9,15 +9,14 @@ how `DAG.update_needrun` decides there, and adapt hooks.py and its list of names
 import asyncio
 import json
 import os
-import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from snakemake.io import _IOFile
+from snakemake_runs import planned, snakemake, succeed
 
 from engine.hooks import carry_along
 
@@ -69,15 +68,10 @@ class Miniature:
         (self.folder / "verdicts.json").write_text(json.dumps(verdicts))
 
     def snakemake(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "snakemake", "--directory", self.folder]
-        command += ["--snakefile", self.folder / "Snakefile", *arguments]
-        run = subprocess.run([*map(str, command)], capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        return run.stdout + run.stderr
+        return succeed(self.folder, *arguments, snakefile=self.folder / "Snakefile")
 
     def plan(self) -> list[str]:
-        answer = self.snakemake("--dry-run", "three")
-        return re.findall(r"^rule (\w+):", answer, re.MULTILINE)
+        return [job.rule for job in planned(self.snakemake("--dry-run", "three"))]
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +173,7 @@ def test_attempts_that_made_progress_use_up_no_retry(
     tmp_path: Path, options: list[str], attempts: int
 ):
     (tmp_path / "Snakefile").write_text(TRIES)
-    command = [sys.executable, "-m", "snakemake", "--directory", str(tmp_path), "--cores", "1"]
-    command += ["--snakefile", str(tmp_path / "Snakefile"), *options]
-    subprocess.run(command, capture_output=True)
+    snakemake(tmp_path, "--cores", "1", *options, snakefile=tmp_path / "Snakefile")
     assert len((tmp_path / "attempts").read_text().splitlines()) == attempts
     assert (tmp_path / "done").exists() == (attempts == 5)
 

@@ -5,30 +5,32 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import scipy.linalg
+from commands import WORKFLOW, run_script
 from pydantic import ValidationError
+from representation_files import decaying
 
 from ssl_collapse.config.evaluation import CollapseSpec
 from ssl_collapse.evaluation.baseline import UNTRAINED, baseline
-from ssl_collapse.evaluation.bootstrap import auc_interval
 from ssl_collapse.evaluation.collapse import Collapse, measure_collapse, spectrum_table
 from ssl_collapse.evaluation.measures.registry import measure_columns
 from ssl_collapse.evaluation.measures.spectral import auc
 from ssl_collapse.evaluation.measures.views import VIEW_MEASURES
-from ssl_collapse.evaluation.spectrum import singular_vectors
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
 )
 from ssl_collapse.runtime.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = ROOT / "workflow" / "scripts" / "collapse.py"
+run = partial(run_script, "collapse")
+
+
 DEFAULT = CollapseSpec()
 
 
@@ -39,17 +41,6 @@ def save(folder: Path, rows: np.ndarray) -> Path:
 
 def measure(folder: Path, rows: np.ndarray, spec: CollapseSpec = DEFAULT) -> Collapse:
     return measure_collapse(open_representations(save(folder, rows)), spec)
-
-
-def decaying(n: int, dim: int, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return (rng.standard_normal((n, dim)) / np.arange(1, dim + 1)).astype(np.float32)
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_measures_against_svd_of_the_whole_matrix(tmp_path: Path) -> None:
@@ -177,62 +168,6 @@ def test_one_row_is_an_error(tmp_path: Path) -> None:
         measure(tmp_path, np.ones((1, 8)))
 
 
-def interval_of(rows: np.ndarray, sample: int = 2048, **settings: int):
-    """Estimate and interval from the first rows of a sample; the script draws them at random."""
-    mean = rows.mean(axis=0, dtype=np.float64)
-    sigma, vectors = singular_vectors((rows - mean).T @ (rows - mean))
-    settings = {"resamples": 60, "seed": 0} | settings
-    return auc(sigma), auc_interval(
-        rows[:sample] - mean, vectors, len(rows), auc(sigma), **settings
-    )
-
-
-@pytest.mark.parametrize(
-    ("n", "dim", "sample"),
-    [(600, 24, 600), (600, 24, 200), (240, 200, 240)],
-    ids=["all rows", "a third", "hardly more rows than dimensions"],
-)
-def test_interval_has_the_width_of_the_real_scatter(n: int, dim: int, sample: int) -> None:
-    # AUC of 60 independent samples against the standard errors that each sample claims
-    estimates, errors = [], []
-    for seed in range(60):
-        rows = decaying(n, dim, seed).astype(np.float64)
-        estimate, interval = interval_of(rows, sample, seed=seed)
-        assert interval is not None
-        assert interval[0] < estimate < interval[1]
-        estimates.append(estimate)
-        errors.append((interval[1] - interval[0]) / 2 / 1.96)
-    assert 0.75 < np.mean(errors) / np.std(estimates, ddof=1) < 1.35
-
-
-def test_interval_is_the_infinitesimal_jackknife() -> None:
-    # its variance is the mean square of AUC's derivative by the weight of each row, over n
-    rows = decaying(800, 6).astype(np.float64)
-
-    def weighted(weights: np.ndarray) -> float:
-        mean = weights @ rows / weights.sum()
-        return auc(scipy.linalg.svdvals(np.sqrt(weights)[:, None] * (rows - mean)))
-
-    step = 1e-4
-    plus = [weighted(1 + step * np.eye(1, 800, row)[0]) for row in range(800)]
-    influence = (np.array(plus) - weighted(np.ones(800))) / step
-    exact = np.sqrt(np.sum((influence - influence.mean()) ** 2))
-    _, interval = interval_of(rows, resamples=3000)
-    assert interval is not None
-    assert (interval[1] - interval[0]) / 2 / 1.96 == pytest.approx(exact, rel=0.05)
-
-
-def test_interval_needs_rows_and_resamples() -> None:
-    assert interval_of(decaying(199, 8))[1] is None
-    assert interval_of(decaying(400, 8), resamples=1)[1] is None
-
-
-def test_a_collapsed_interval_stays_within_one() -> None:
-    rows = decaying(400, 8) * [1, 1e-3, 0, 0, 0, 0, 0, 0]
-    low, high = interval_of(rows)[1] or (0, 0)
-    assert 0.9 < low < high <= 1.0
-
-
 def test_spec_refuses_what_makes_no_sense() -> None:
     for wrong in (
         '{"seeed": 1}',
@@ -334,7 +269,7 @@ def test_a_million_rows_take_less_than_a_gibibyte(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
+        env=os.environ | {"PYTHONPATH": str(WORKFLOW)},
     )
     n, found, mebibytes = done.stdout.split()
     assert int(n) == 1_000_000

@@ -2,16 +2,16 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import representation_files
 import torch
+from commands import run_script
 from safetensors.numpy import save_file
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
@@ -30,19 +30,14 @@ from ssl_collapse.evaluation.proposals import CpuBackend, TorchBackend
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
-    write_representations,
 )
 from ssl_collapse.runtime.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = ROOT / "workflow" / "scripts" / "knn.py"
+run = partial(run_script, "knn")
 
 
 def save(path: Path, rows: np.ndarray, targets: np.ndarray, num_classes: int = 5) -> Path:
-    rows, index = rows.astype(np.float32), np.arange(len(rows))
-    chunk = (rows, np.asarray(targets), index)
-    write_representations(path, *rows.shape, [chunk], {"num_classes": num_classes})
-    return path
+    return representation_files.save(path, rows, targets, num_classes=num_classes)
 
 
 def clusters(n: int, seed: int, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -243,12 +238,6 @@ def test_wrong_input_is_named(tmp_path: Path) -> None:
     save_file({"representations": rows, "targets": targets}, bad)
     with pytest.raises(UserError, match=r"bad\.safetensors: row 17"):
         run_knn(bad, train)
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_script_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path) -> None:

@@ -1,26 +1,23 @@
-"""The linear probe: toy cases with known accuracy, the frozen backbone, resume, bad input."""
+"""The linear probe on representations: toy cases with known accuracy, bad input, the command."""
 
 import json
-import os
 import runpy
 import shutil
-import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+import representation_files
 import torch
-from PIL import Image
+from commands import WORKFLOW, run_script
 from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor, nn
+from torch import nn
 
-from ssl_collapse.config.dataset import PackSpec
-from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec
+from ssl_collapse.config.evaluation import ProbeSpec
 from ssl_collapse.evaluation.probe import (
     Probe,
     accuracy,
@@ -30,32 +27,20 @@ from ssl_collapse.evaluation.probe import (
     target_ranks,
 )
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
-from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
-from ssl_collapse.images.description import describe_dataset
-from ssl_collapse.images.imagefolder import list_dataset
-from ssl_collapse.images.inspection import inspect_images
-from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.images.packing import pack_split
-from ssl_collapse.models.build import build_backbone
-from ssl_collapse.models.encoder_file import save_encoder
 from ssl_collapse.representations.file import (
     open_representations,
     write_failed_representations,
-    write_representations,
 )
-from ssl_collapse.runtime.errors import INTERRUPTED, UserError
-from ssl_collapse.runtime.saved_state import SavedState
+from ssl_collapse.runtime.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[3]
-SCRIPT = ROOT / "workflow" / "scripts" / "probe.py"
+command = partial(run_script, "probe", OMP_NUM_THREADS="1")
+
+
 CPU = torch.device("cpu")
 
 
 def save(path: Path, rows: Any, targets: Any, **attrs: Any) -> Path:
-    rows = np.asarray(rows, dtype=np.float32)
-    chunk = (rows, np.asarray(targets, dtype=np.int64), np.arange(len(rows)))
-    write_representations(path, *rows.shape, [chunk], {"num_classes": 3, **attrs})
-    return path
+    return representation_files.save(path, rows, targets, **{"num_classes": 3, **attrs})
 
 
 def corners(n: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -203,169 +188,6 @@ def test_files_that_state_no_class_count(tmp_path: Path):
     assert cached(*paths, num_classes=7)["num_classes"] == 7
 
 
-# --- full mode
-
-
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with train.h5 and val.h5: 12 px images, dark ones and bright ones."""
-    folder = tmp_path_factory.mktemp("probe")
-    rng = np.random.default_rng(0)
-    for split, n in (("train", 24), ("val", 12)):
-        for i in range(n):
-            file = folder / split / ("bright", "dark")[i % 2] / f"{i:02d}.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            pixels = rng.integers(0, 40, (12, 12, 3)) + (200 if i % 2 == 0 else 0)
-            Image.fromarray(pixels.astype(np.uint8)).save(file)
-    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    description = describe_dataset(
-        "shades", {"kind": "imagefolder"}, listing, inspect_images(listing)
-    )
-    for split in ("train", "val"):
-        pack_split(
-            split,
-            listing.splits[split],
-            description,
-            PackSpec(shorter_side=12),
-            folder / f"{split}.h5",
-        )
-    return folder
-
-
-def backbone() -> tuple[nn.Module, int]:
-    from ssl_collapse.config.pretrain import Recipe
-
-    recipe = Recipe.model_validate(
-        {"backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]}}
-    )
-    torch.manual_seed(0)
-    return build_backbone(recipe.backbone)
-
-
-def image_source(packed: Path, encoder: nn.Module | None = None, **settings: Any) -> ImageFeatures:
-    toy = {"batch_size": 8, "epochs": 3, "resize": 12, "crop": 8, **settings}
-    workers = toy.pop("workers", 0)
-    fresh, dim = backbone()
-    train, val = PackedImages(packed / "train.h5"), PackedImages(packed / "val.h5")
-    return ImageFeatures(encoder or fresh, dim, train, val, FullProbeSpec(**toy), CPU, workers)
-
-
-def test_bright_and_dark_are_told_apart_by_a_random_backbone(packed: Path):
-    result = probe_images(image_source(packed, base_lr=5.0, epochs=10))
-    assert result["top1_last"] == 1.0
-    assert result["num_classes"] == 2 and result["top5_last"] == 1.0
-    assert result["backbone"]["sha256_before"] == result["backbone"]["sha256_after"]
-
-
-def test_the_backbone_is_in_eval_mode_and_takes_no_gradient(packed: Path):
-    source = image_source(packed, encoder=backbone()[0].train())
-    assert not any(module.training for module in source.encoder.modules())
-    assert not any(parameter.requires_grad for parameter in source.encoder.parameters())
-
-
-class Drifting(ImageFeatures):
-    """A source whose backbone is put into train mode: batch norm's running mean moves."""
-
-    def _features(self, pixels: Tensor) -> Tensor:
-        self.encoder.train()
-        return super()._features(pixels)
-
-
-def test_a_buffer_or_a_weight_that_moved_is_an_error(packed: Path):
-    source = image_source(packed)
-    source.__class__ = Drifting
-    with pytest.raises(RuntimeError, match="the backbone has moved"):
-        probe_images(source)
-    source = image_source(packed)
-    original = source._features
-
-    def nudged(pixels: Tensor) -> Tensor:
-        next(source.encoder.parameters()).data.view(-1)[0] += 1e-6
-        return original(pixels)
-
-    source._features = nudged  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError, match="the backbone has moved"):
-        probe_images(source)
-
-
-def test_workers_change_no_byte_and_the_seed_does(packed: Path):
-    alone, helped, other = (
-        json.dumps(probe_images(image_source(packed, **settings)))
-        for settings in ({}, {"workers": 2}, {"seed": 1})
-    )
-    assert alone == helped != other
-
-
-def test_crops_differ_from_epoch_to_epoch(packed: Path):
-    source = image_source(packed)
-    (first, _), (second, _) = (next(source.training(epoch, 0)) for epoch in (0, 1))
-    (again, _) = next(source.training(0, 0))
-    assert torch.equal(first, again) and not torch.equal(first, second)
-
-
-def test_splits_of_two_datasets_are_refused(packed: Path, tmp_path: Path):
-    other = tmp_path / "val.h5"
-    shutil.copy(packed / "val.h5", other)
-    with h5py.File(other, "r+") as file:
-        file.attrs["fingerprint"] = "another"
-    encoder, dim = backbone()
-    with pytest.raises(UserError, match="of another dataset than"):
-        ImageFeatures(
-            *(encoder, dim, PackedImages(packed / "train.h5"), PackedImages(other)),
-            *(FullProbeSpec(), CPU),
-        )
-
-
-# --- resume
-
-
-@pytest.mark.parametrize("stop_after", [1, 3, 5, 8])
-def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
-    packed: Path, tmp_path: Path, stop_after: int
-):
-    # three steps per epoch: stops in mid-epoch (1, 5, 8) and at an epoch's last step (3)
-    whole = probe_images(image_source(packed))
-    state = SavedState(tmp_path / "run" / "state")
-    source = image_source(packed)
-    steps = 0
-    original = source._features
-
-    def interrupted(pixels: Tensor) -> Tensor:
-        nonlocal steps
-        steps += 1
-        if steps == stop_after:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return original(pixels)
-
-    source._features = interrupted  # type: ignore[method-assign]
-    with state.locked(), pytest.raises(SystemExit) as stopped:
-        probe_images(source, state)
-    assert stopped.value.code == INTERRUPTED
-    with state.locked():
-        assert probe_images(image_source(packed), state) == whole
-
-
-def test_signals_are_as_before_when_the_probe_is_over(packed: Path, tmp_path: Path):
-    before = signal.getsignal(signal.SIGTERM)
-    state = SavedState(tmp_path / "run" / "state")
-    with state.locked():
-        probe_images(image_source(packed, epochs=1), state)
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-# --- the command
-
-
-def command(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-
-
 def test_direct_use_prints_a_table_and_writes_the_json(files: tuple[Path, Path]):
     done = command(*files, "--spec", '{"epochs": 2}')
     assert done.returncode == 0, done.stderr
@@ -393,32 +215,6 @@ def test_targets_in_files_of_their_own_give_the_same_accuracies(files: tuple[Pat
     assert result["epochs"] == cached(*files, epochs=2, batch_size=1024)["epochs"]
 
 
-def probe_encoder(
-    packed: Path, folder: Path, encoder: nn.Module, **metadata: str
-) -> "subprocess.CompletedProcess[str]":
-    from ssl_collapse.config.pretrain import Recipe
-
-    keys = {"arch": "small_resnet", "width": 4, "blocks": [1]}
-    config = json.dumps(Recipe.model_validate({"backbone": keys}).backbone.model_dump())
-    about = {"arch": "small_resnet", "epoch": "1", "feature_dim": "4", "backbone": config}
-    path = folder / "encoder.safetensors"
-    save_encoder(path, encoder.state_dict(), {**about, **metadata})
-    settings = json.dumps({"batch_size": 8, "epochs": 3, "resize": 12, "crop": 8})
-    return command(
-        *("--encoder", path),
-        *("--images-train", packed / "train.h5", "--images-val", packed / "val.h5"),
-        *("--spec", settings, "--json", folder / "probe.json", "--device", "cpu"),
-        *("--state", folder / "state/run/seed0"),
-    )
-
-
-def test_full_mode_from_files_and_nothing_left_of_its_state(packed: Path, tmp_path: Path):
-    done = probe_encoder(packed, tmp_path, backbone()[0])
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "probe.json").read_text()) == probe_images(image_source(packed))
-    assert list((tmp_path / "state").iterdir()) == []
-
-
 # --- encoders that have failed
 
 NOTHING = {"top1_last", "top5_last", "top1_best", "top5_best", "best_epoch"}
@@ -436,22 +232,6 @@ def test_a_file_that_is_marked_as_failed_is_not_probed(files: tuple[Path, Path])
     assert {name for name, value in result.items() if value is None} == NOTHING
     assert result["epochs"] == []
     assert (result["protocol"]["n_train"], result["protocol"]["n_val"]) == (90, 60)
-
-
-@pytest.mark.parametrize("failure", [{"failure": "the loss is nan"}, {}])
-def test_full_mode_knows_a_failed_encoder_by_its_metadata_or_by_its_outputs(
-    packed: Path, tmp_path: Path, failure: dict[str, str]
-):
-    encoder, _ = backbone()
-    with torch.no_grad():  # without scale and shift the last batch norm gives zeros
-        for parameter in encoder.parameters():
-            parameter.zero_()
-    done = probe_encoder(packed, tmp_path, encoder, **failure)
-    assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "probe.json").read_text())
-    expected = failure.get("failure", "all representations are equal: total collapse")
-    assert (result["diverged"], result["failure"]) == (True, expected)
-    assert {name for name, value in result.items() if value is None} == NOTHING
 
 
 # --- bad input
@@ -508,7 +288,7 @@ def test_bad_input_is_one_message_and_leaves_no_file(
         file["representations"][2, 0] = np.nan
     before = sorted(folder.iterdir())
     paths = [str(folder / a) if a.endswith((".h5", ".npy")) else a for a in arguments]
-    script = runpy.run_path(str(SCRIPT))
+    script = runpy.run_path(str(WORKFLOW / "scripts/probe.py"))
     args = script["make_parser"]().parse_args([*paths, "--state", str(folder / "state")])
     with pytest.raises(UserError) as error:
         script["main"](args)

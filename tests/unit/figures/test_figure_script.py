@@ -1,19 +1,13 @@
 """workflow/scripts/figure.py and report.py: the files they write, twice the same bytes."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from commands import run_script
 
-SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 SPEC = '{"kind": "shares", "runs": ["s1", "s<100>"]}'
-
-
-def run(script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
 
 
 def draw(folder: Path, summary: Path, spec: str = SPEC) -> "subprocess.CompletedProcess[str]":
@@ -24,7 +18,7 @@ def draw(folder: Path, summary: Path, spec: str = SPEC) -> "subprocess.Completed
         "--caption": "txt",
     }
     named = [part for flag, end in outputs.items() for part in (flag, folder / f"shares.{end}")]
-    return run("figure.py", "--name", "shares", "--spec", spec, "--summary", summary, *named)
+    return run_script("figure", "--name", "shares", "--spec", spec, "--summary", summary, *named)
 
 
 @pytest.fixture
@@ -69,8 +63,8 @@ def test_the_report_is_one_page_that_needs_no_other_file(summary: Path, tmp_path
     png = results / "figures/shares.png"
     pages = []
     for name in ("report.html", "again.html"):
-        done = run(
-            "report.py", "--spec", spec, "--summary", summary, "--figures", png,
+        done = run_script(
+            "report", "--spec", spec, "--summary", summary, "--figures", png,
             "--datasets", dataset, "--output", results / name,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -90,8 +84,8 @@ def test_the_report_is_one_page_that_needs_no_other_file(summary: Path, tmp_path
 
 def test_a_figure_without_caption_is_named(summary: Path, tmp_path: Path) -> None:
     (tmp_path / "lonely.png").write_bytes(b"png")
-    done = run(
-        "report.py", "--spec", '{"title": "T", "runs": ["s1"]}', "--summary", summary,
+    done = run_script(
+        "report", "--spec", '{"title": "T", "runs": ["s1"]}', "--summary", summary,
         "--figures", tmp_path / "lonely.png", "--output", tmp_path / "report.html",
     )  # fmt: skip
     assert done.returncode == 2 and "lonely.txt" in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from toy import stored_paths
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.decoding import DecodeError, decode
@@ -139,7 +140,7 @@ def test_odd_images_are_read_rightly_and_packed(odd: Path):
             odd / f"{kind}.h5",
         )
         packed = PackedImages(odd / f"{kind}.h5")
-        for i, path in enumerate(packed.read_paths()):
+        for i, path in enumerate(stored_paths(packed)):
             assert np.array_equal(packed.image(i), odd_images()[path.removeprefix("a/")][1]), path
         assert len(packed) == len(odd_images())
 

@@ -1,14 +1,13 @@
 """The published archives of ImageNet and Places365 as miniatures, made into class folders."""
 
 import io
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
+from commands import run_script
 from torchvision.datasets import Places365
 from torchvision.datasets import imagenet as archives
 from torchvision.datasets.utils import calculate_md5
@@ -114,8 +113,7 @@ def test_places365(fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_without_the_archives_imagenet_says_the_steps(tmp_path: Path):
-    command = [sys.executable, str(SCRIPTS / "fetch.py"), "imagenet", str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True)
+    run = run_script("fetch", "imagenet", tmp_path)
     assert run.returncode == 2
     assert "ILSVRC2012_img_train.tar is not there, or damaged" in run.stderr
     assert "accept the terms" in run.stderr

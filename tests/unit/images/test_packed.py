@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from toy import stored_paths
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images.description import describe_dataset
@@ -50,7 +51,7 @@ def test_what_it_offers(path: Path) -> None:
     assert (packed.dataset, packed.split) == ("mine", "train")
     assert (packed.encoding, packed.shorter_side) == ("rgb8", 8)
     assert len(packed.fingerprint) == 64
-    assert packed.read_paths()[:2] == ["a/0.png", "a/1.png"]
+    assert stored_paths(packed)[:2] == ["a/0.png", "a/1.png"]
 
 
 def test_numbers_outside_are_refused(path: Path) -> None:

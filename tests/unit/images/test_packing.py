@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from toy import stored_paths
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images import packing
@@ -57,7 +58,7 @@ def test_round_trip_of_pixels(tmp_path: Path) -> None:
     packed = PackedImages(tmp_path / "train.h5")
     assert len(packed) == 10
     assert packed.targets.tolist() == [0] * 5 + [1] * 5
-    for i, path in enumerate(packed.read_paths()):
+    for i, path in enumerate(stored_paths(packed)):
         expected = resize_shorter_side(pixels[f"train/{path}"], 8)
         assert np.array_equal(packed.image(i), expected)
         assert packed.shape[i].tolist() == list(expected.shape[:2])
@@ -70,7 +71,7 @@ def test_round_trip_of_original_files(tmp_path: Path) -> None:
     assert (packed.encoding, packed.shorter_side) == ("file", None)
     with h5py.File(tmp_path / "train.h5") as file:
         stored, offset = file["pixels"][:].tobytes(), file["offset"][:]
-    for i, path in enumerate(packed.read_paths()):
+    for i, path in enumerate(stored_paths(packed)):
         original = (tmp_path / "images/train" / path).read_bytes()
         assert stored[offset[i] : offset[i + 1]] == original
         assert np.array_equal(packed.image(i), pixels[f"train/{path}"])
@@ -84,7 +85,7 @@ def test_jpeg_of_a_stated_side_and_quality(tmp_path: Path) -> None:
     fine, coarse = (PackedImages(tmp_path / f"{quality}.h5") for quality in (90, 20))
     assert (fine.encoding, fine.shorter_side) == ("file", 8)
     assert (tmp_path / "20.h5").stat().st_size < (tmp_path / "90.h5").stat().st_size
-    for i, path in enumerate(fine.read_paths()):
+    for i, path in enumerate(stored_paths(fine)):
         expected = resize_shorter_side(pixels[f"train/{path}"], 8)
         buffer = io.BytesIO()
         Image.fromarray(expected).save(buffer, "JPEG", quality=90)
@@ -98,7 +99,7 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
 ) -> None:
     fill(tmp_path / "images")
     pack(tmp_path / "images", tmp_path / "whole.h5", quality=quality)
-    monkeypatch.setattr(packing, "_WRITE_AT_ONCE", 500)  # two or three images
+    monkeypatch.setattr(packing, "WRITE_AT_ONCE", 500)  # two or three images
     original, state = packing._load, tmp_path / "state"
     loaded: list[str] = []
 
@@ -157,7 +158,7 @@ def test_bytes_depend_neither_on_time_nor_place_nor_workers(
 def test_writing_in_small_portions_gives_the_same_file(tmp_path: Path, monkeypatch) -> None:
     fill(tmp_path / "images")
     pack(tmp_path / "images", tmp_path / "first.h5")
-    monkeypatch.setattr(packing, "_WRITE_AT_ONCE", 500)  # two or three images
+    monkeypatch.setattr(packing, "WRITE_AT_ONCE", 500)  # two or three images
     pack(tmp_path / "images", tmp_path / "again.h5")
     assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
 
@@ -167,7 +168,7 @@ def test_skipped_files_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "images/train/a/000.png").write_bytes(b"no image")
     (tmp_path / "images/train/a/notes.txt").write_text("x")
     pack(tmp_path / "images", tmp_path / "train.h5")
-    paths = PackedImages(tmp_path / "train.h5").read_paths()
+    paths = stored_paths(PackedImages(tmp_path / "train.h5"))
     assert paths[:2] == ["a/002.png", "a/004.png"]
     assert len(paths) == 9
 

@@ -41,8 +41,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def digest(tree: Path, *plugins: str) -> str:
-    for cached in (code._module_file, code.code_digest):
-        cached.cache_clear()
+    code.forget()
     return code_digest(tree / "scripts/stage.py", tree, plugins)
 
 

@@ -1,14 +1,13 @@
 """Encoders out of checkpoints, and representations of a whole split."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from commands import run_script
 from PIL import Image
 from torchvision import transforms
 from toy import pretrain_spec
@@ -189,12 +188,9 @@ def test_the_script_marks_the_file_of_a_failed_encoder(
         weights = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
         failure = "all representations are equal: total collapse"
     save_encoder(encoder, weights, metadata)
-    script = Path(__file__).parents[3] / "workflow/scripts/represent.py"
-    command = [sys.executable, str(script), "--spec", SPEC.model_dump_json(), "--run", "a/seed0"]
-    command += ["--images", str(images.path), "--encoder", str(encoder), "--device", "cpu"]
-    done = subprocess.run(
-        [*command, "--output", str(tmp_path / "r.h5")], capture_output=True, text=True
-    )
+    given = ["--spec", SPEC.model_dump_json(), "--run", "a/seed0", "--images", images.path]
+    given += ["--encoder", encoder, "--device", "cpu", "--output", tmp_path / "r.h5"]
+    done = run_script("represent", *given)
     assert done.returncode == 0, done.stderr
     assert f"a/seed0, epoch 3: {failure}" in done.stderr
     opened = open_representations(tmp_path / "r.h5")

@@ -21,7 +21,7 @@ def test_a_file_is_read_again_where_it_may_have_changed(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(digests, "_news", {})
-    monkeypatch.setattr("ssl_collapse.runtime.folders._SETTLED", -(10**12))
+    monkeypatch.setattr("ssl_collapse.runtime.folders.SETTLED", -(10**12))
     digests._remembered.cache_clear()
     file = Path("a.npy")
     file.write_bytes(b"one")

@@ -86,7 +86,7 @@ def test_an_unset_variable_is_named(packed: Path, caplog: pytest.LogCaptureFixtu
 def test_a_full_disk_leaves_the_images_where_they_are(
     packed: Path, node: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(scratch, "_SPARE", 2**60)
+    monkeypatch.setattr(scratch, "SPARE", 2**60)
     assert "GiB free are too few for a copy" in warned(caplog, packed, str(node))
     assert copies(node) == []
 

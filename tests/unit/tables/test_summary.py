@@ -1,14 +1,13 @@
 """tables/summary.csv: what each column holds, and what a damaged result is answered with."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import run_script
 from safetensors.numpy import save_file
 
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec
@@ -20,7 +19,6 @@ from ssl_collapse.representations.file import open_representations
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.summary import knn_columns, read_losses, summarize
 
-SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "summarize.py"
 # 1000 images, batch 100: 10 steps per epoch, 4 epochs
 RECIPE = {
     "method": {"name": "simsiam"},
@@ -281,12 +279,10 @@ def test_the_script_takes_a_long_list_from_a_file(results: Path) -> None:
     file.write_text(spec)
     texts = []
     for source in (["--spec", spec], ["--spec", f"@{file}"]):
-        command = [sys.executable, str(SCRIPT), *source, "--results", str(results)]
-        done = subprocess.run([*command, "--output", str(output)], capture_output=True, text=True)
+        done = run_script("summarize", *source, "--results", results, "--output", output)
         assert done.returncode == 0, done.stderr
         texts.append(output.read_bytes())
     assert texts[0] == texts[1]
     assert b",iid,100.0,,,1000,4,40,100,-0.5,0.75," in texts[0]
-    command = [sys.executable, str(SCRIPT), "--spec", "[]", "--results", ".", "--output", "x.csv"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_script("summarize", "--spec", "[]", "--results", ".", "--output", "x.csv")
     assert done.returncode == 2 and "at least 1 item" in done.stderr

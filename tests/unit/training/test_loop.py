@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +10,25 @@ import pytest
 import torch
 from counting import Counting
 from toy import pretrain_spec as spec
+from trainings import CPU, checkpoints, trainer
 
 from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.build import build_backbone, build_method
-from ssl_collapse.models.checkpoint_file import DIVERGED, checkpoint_after, load_checkpoint
+from ssl_collapse.models.checkpoint_file import load_checkpoint
 from ssl_collapse.models.encoder_file import load_encoder
-from ssl_collapse.runtime import saved_state as state
 from ssl_collapse.runtime.errors import INTERRUPTED, UserError
 from ssl_collapse.runtime.interruption import Cadence
-from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.health import StepWatch
-from ssl_collapse.training.learning_rate import epoch_lr
-from ssl_collapse.training.loop import Runtime, Trainer
+from ssl_collapse.training.loop import Runtime
 from ssl_collapse.training.saving import is_kept
 
-CPU = torch.device("cpu")
 WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "item")
+
+
 ROWS = torch.eye(4)  # an output without collapse
-
-
-def trainer(images: PackedImages, state: Path, runtime: Runtime | None = None, **keys: Any):
-    folder = SavedState(state)
-    folder.checkpoints.mkdir(parents=True, exist_ok=True)
-    ordering = np.arange(len(images))
-    return Trainer(spec(**keys), images, ordering, runtime or Runtime(CPU), folder)
-
-
-def checkpoints(state: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(state.glob("checkpoints/*.pt"))}
 
 
 def test_rows_and_checkpoints_of_every_epoch(images: PackedImages, tmp_path: Path):
@@ -204,92 +191,6 @@ def test_warm_up_steps_freeze_the_encoder_in_every_epoch_but_the_first(
     assert not torch.equal(first["predictor.0.weight"], last["predictor.0.weight"])
 
 
-def diverging_in(step: int, trainer: Trainer) -> Trainer:
-    """The weights become NaN before this step (from 1) of the whole training, of 3 per epoch."""
-    original = trainer._step
-
-    def broken(views: Any) -> None:
-        if (trainer.progress.epoch, trainer.progress.step) == divmod(step - 1, 3):
-            with torch.no_grad():
-                trainer.model.backbone.conv1.weight.fill_(float("nan"))
-        original(views)
-
-    trainer._step = broken
-    return trainer
-
-
-@pytest.mark.parametrize("log_every", [1, 2, 100])
-def test_a_loss_that_is_not_finite_ends_the_training_with_success(
-    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture, log_every: int
-):
-    # three steps per epoch: the fifth is step 2 of epoch 2, so that only epoch 1 is finished
-    runtime = Runtime(CPU, log_every=log_every, run="iid/seed0")
-    rows = diverging_in(5, trainer(images, tmp_path, runtime, epochs=4)).run()
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.startswith("iid/seed0: the loss is nan in epoch 2, step 2; ")
-    assert "lower base_lr or lengthen warmup_epochs" in warning
-    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
-    assert np.isnan([row["loss"] for row in rows]).tolist() == [False, True, True, True]
-    assert [row["lr"] for row in rows] == [epoch_lr(spec(epochs=4), epoch) for epoch in range(4)]
-    assert list(checkpoints(tmp_path)) == [DIVERGED, "epoch0000.pt", "epoch0001.pt"]
-    content = load_checkpoint(tmp_path / "checkpoints" / DIVERGED)
-    assert (content["epoch"], content["failure"]) == (1, "the loss is nan in epoch 2, step 2")
-    # four of SGD's steps were taken, and none with the gradient of the failing one
-    assert all(
-        torch.isfinite(state["momentum_buffer"]).all()
-        for state in content["optimizer"]["state"].values()
-    )
-
-
-def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, tmp_path: Path):
-    rate = {"base_lr": 1e30}  # the weights overflow after a step or two
-    whole = trainer(images, tmp_path / "whole", **rate).run()
-    first = trainer(images, tmp_path / "cut", **rate)
-    first._interruption.asked = True
-    with pytest.raises(SystemExit):
-        first.run()
-    second = trainer(images, tmp_path / "cut", **rate)
-    second.resume()
-    assert repr(second.run()) == repr(whole)  # repr: NaN is not equal to itself
-    assert list(checkpoints(tmp_path / "whole")) == [DIVERGED, "epoch0000.pt"]
-    assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
-
-
-def test_a_hybrid_of_a_diverged_run_has_diverged(images: PackedImages, tmp_path: Path):
-    diverging_in(2, trainer(images, tmp_path / "whole")).run()
-    start = checkpoint_after(tmp_path / "whole/checkpoints", 2)
-    assert start.name == DIVERGED
-    hybrid = trainer(images, tmp_path / "hybrid", start_epoch=2)
-    hybrid.start_from(start)
-    (row,) = hybrid.run()
-    assert row["epoch"] == 3 and np.isnan(row["loss"])
-    content = load_checkpoint(tmp_path / "hybrid/checkpoints" / DIVERGED)
-    reason = "started from a run that has diverged: the loss is nan in epoch 1, step 2"
-    assert (content["epoch"], content["failure"]) == (2, reason)
-
-
-def test_a_hybrid_that_starts_before_the_failure_is_sound(images: PackedImages, tmp_path: Path):
-    diverging_in(5, trainer(images, tmp_path / "whole")).run()
-    hybrid = trainer(images, tmp_path / "hybrid", start_epoch=1)
-    hybrid.start_from(checkpoint_after(tmp_path / "whole/checkpoints", 1))
-    assert np.isfinite([row["loss"] for row in hybrid.run()]).all()
-
-
-def test_total_collapse_is_said_once_and_training_goes_on(
-    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    collapsed = trainer(images, tmp_path, Runtime(CPU, run="iid/seed0"))
-    with torch.no_grad():  # without scale and shift the last batch norm gives zeros
-        for parameter in collapsed.model.backbone.parameters():
-            parameter.zero_()
-    rows = collapsed.run()
-    assert np.isfinite([row["loss"] for row in rows]).all()
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.startswith("iid/seed0: total collapse in epoch 1, step 1: ")
-    content = load_checkpoint(tmp_path / "checkpoints/epoch0003.pt")
-    assert content["collapse"] == "total collapse in epoch 1, step 1"
-
-
 def test_watching_the_outputs_changes_no_byte(
     images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -346,122 +247,3 @@ def test_threads_and_precision_are_of_the_recipe(images: PackedImages, tmp_path:
     np.testing.assert_allclose(half[0], plain[0], atol=0.02)  # 8 bits of mantissa
     assert half[0] != plain[0] == trained("d", precision="tf32")[0]  # the CPU has no TF32
     assert torch.get_num_threads() == 1
-
-
-def test_a_second_trainer_of_the_same_run_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(state, "PATIENCE", 0.1)
-    first, second = (SavedState(tmp_path / "run").locked() for _ in range(2))
-    with first, pytest.raises(UserError, match="another process is training"):
-        second.__enter__()
-
-
-def test_a_longer_training_is_another_recipe_and_says_so(
-    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    trainer(
-        images, tmp_path / "run/training-three", epochs=3
-    ).run()  # its state was not removed yet
-    longer = trainer(images, tmp_path / "run/training-four", epochs=4)
-    longer.resume()
-    assert longer.progress.epoch == 0
-    assert (
-        "run/training-three holds an unfinished training by another recipe, other code"
-        in caplog.text
-    )
-
-
-def test_the_state_of_a_probe_is_no_other_training(
-    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    (tmp_path / "run/probe-one").mkdir(parents=True)
-    (tmp_path / "run/probe-one/state.pt").touch()
-    trainer(images, tmp_path / "run/training-one").resume()
-    assert not caplog.records
-
-
-def lose(file: Path) -> None:
-    file.unlink()
-
-
-def damage(file: Path) -> None:
-    file.write_bytes(b"\0" + file.read_bytes()[1:])
-
-
-@pytest.mark.parametrize("how", [lose, damage])
-@pytest.mark.parametrize(
-    ("epoch", "source"), [(0, "nothing"), (1, "epoch 0"), (2, "epoch 1"), (3, "epoch 2")]
-)
-def test_a_lost_checkpoint_of_an_unfinished_training_is_made_again(
-    images: PackedImages,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    how: Callable[[Path], None],
-    epoch: int,
-    source: str,
-):
-    first = trainer(images, tmp_path / "cut")
-    whole = first.run()  # to the end, but not published yet
-    written = checkpoints(tmp_path / "cut")
-    how(tmp_path / f"cut/checkpoints/epoch000{epoch}.pt")
-    second = trainer(images, tmp_path / "cut")
-    second.resume()
-    assert f"epoch000{epoch}.pt is missing or damaged: training goes on from {source}" in (
-        caplog.text
-    )
-    assert second.progress.epoch == max(0, epoch - 1)
-    assert second.run() == whole
-    assert [row["epoch"] for row in second.progress.speed] == [1, 2, 3]
-    assert checkpoints(tmp_path / "cut") == written
-    second.saver.state.publish(tmp_path / "published")
-    assert {p.name: p.read_bytes() for p in (tmp_path / "published").iterdir()} == written
-
-
-def test_a_hybrid_whose_first_checkpoint_is_lost_goes_back_to_its_start(
-    images: PackedImages, tmp_path: Path
-):
-    trainer(images, tmp_path / "whole").run()
-
-    def hybrid() -> Trainer:
-        started = trainer(images, tmp_path / "hybrid", start_epoch=1)
-        started.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
-        started.resume()
-        return started
-
-    rows = hybrid().run()
-    written = checkpoints(tmp_path / "hybrid")
-    lose(tmp_path / "hybrid/checkpoints/epoch0002.pt")
-    assert hybrid().run() == rows
-    assert checkpoints(tmp_path / "hybrid") == written
-
-
-@pytest.mark.parametrize("how", [lose, damage])
-def test_a_folder_without_one_of_its_checkpoints_is_not_published(
-    images: PackedImages, tmp_path: Path, how: Callable[[Path], None]
-):
-    trained = trainer(images, tmp_path)
-    trained.run()
-    how(tmp_path / "checkpoints/epoch0002.pt")
-    with pytest.raises(UserError, match=r"epoch0002\.pt: missing or damaged.*start again"):
-        trained.saver.state.publish(tmp_path / "published")
-    assert not (tmp_path / "published").exists()
-
-
-def test_what_the_run_did_not_write_is_not_published(images: PackedImages, tmp_path: Path):
-    # the failing state of an earlier attempt, which on a GPU need not fail again
-    trained = trainer(images, tmp_path)
-    (tmp_path / "checkpoints" / DIVERGED).touch()
-    trained.run()
-    trained.saver.state.publish(tmp_path / "published")
-    assert not (tmp_path / "published" / DIVERGED).exists()
-
-
-def test_the_lock_of_a_dead_process_does_not_block(tmp_path: Path):
-    child = os.fork()
-    if child == 0:
-        SavedState(tmp_path / "run").locked().__enter__()
-        os._exit(9)  # dies without releasing
-    os.waitpid(child, 0)
-    with SavedState(tmp_path / "run").locked():
-        pass

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toy import MODEL, pretrain_spec, save_teacher
+import trainings
+from toy import MODEL, save_teacher
+from trainings import checkpoints
 
 from ssl_collapse.config.families import Method
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint
 from ssl_collapse.models.encoder_file import load_encoder
-from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.export import export_encoder
-from ssl_collapse.training.loop import Runtime, Trainer
+from ssl_collapse.training.loop import Trainer
 
 HEADS = {"hidden_dim": 8, "projection_dim": 4}
 RUN = {"warmup_epochs": 1, "base_lr": 64.0}  # LARS takes a thousandth of a rate
@@ -32,22 +33,15 @@ METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def trainer(images: PackedImages, folder: Path, name: str, **keys: Any) -> Trainer:
-    state = SavedState(folder)
-    state.checkpoints.mkdir(parents=True, exist_ok=True)
     method, run = METHODS[name]
-    spec = pretrain_spec(method={**method, "name": name}, **{**run, **keys})
     inputs = {"teacher": teacher(folder.parent / "teacher")} if name == "distillation" else {}
-    ordering, runtime = np.arange(len(images)), Runtime(torch.device("cpu"))
-    return Trainer(spec, images, ordering, runtime, state, **inputs)
+    given = {"method": {**method, "name": name}, **run, **keys}
+    return trainings.trainer(images, folder, **inputs, **given)
 
 
 def teacher(path: Path) -> Path:
     torch.manual_seed(1)
     return save_teacher(path, width=2)
-
-
-def checkpoints(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("checkpoints/*.pt"))}
 
 
 def test_no_method_is_left_out():

@@ -32,7 +32,9 @@ def _as_run(value: Any) -> Any:
 Run = Annotated[PlottedRun, BeforeValidator(_as_run, json_schema_input_type=Text | PlottedRun)]
 
 
-class _Figure(StrictModel):
+class AnyFigure(StrictModel):
+    """What figures of every kind may be given."""
+
     title: Text | None = None
     """Title of the figure; null: what it shows."""
     show_title: Annotated[bool, Neutral(True)] = True
@@ -61,14 +63,16 @@ class _Figure(StrictModel):
         return runs
 
 
-class _TwoPanels(_Figure):
+class TwoPanels(AnyFigure):
+    """What shows an accuracy and a label-free measure side by side."""
+
     accuracy: AccuracyColumn = "knn_cosine_k20"
     """Column of summary.csv that holds an accuracy."""
     measure: MeasureColumn = "auc"
     """Column of summary.csv that holds a label-free measure."""
 
 
-class SpectraFigure(_Figure):
+class SpectraFigure(AnyFigure):
     """The four panels of the paper's Figure 3, at one epoch of every run."""
 
     kind: Literal["spectra"]
@@ -77,42 +81,42 @@ class SpectraFigure(_Figure):
     """Finished epochs at which the runs are compared."""
 
 
-class SharesFigure(_TwoPanels):
+class SharesFigure(TwoPanels):
     """Accuracy and a label-free measure against the share of data, at the end of every run."""
 
     kind: Literal["shares"]
     """`shares`: accuracy and a label-free measure against the share of data."""
 
 
-class SchedulesFigure(_TwoPanels):
+class SchedulesFigure(TwoPanels):
     """Accuracy and a label-free measure of each data schedule, at the end of every run."""
 
     kind: Literal["schedules"]
     """`schedules`: accuracy and a label-free measure of each data schedule."""
 
 
-class SwitchesFigure(_TwoPanels):
+class SwitchesFigure(TwoPanels):
     """Accuracy and a label-free measure of hybrids against the epoch at which they switched."""
 
     kind: Literal["switches"]
     """`switches`: hybrids by switching epoch; iid stands at 0, their start at its last epoch."""
 
 
-class SizesFigure(_TwoPanels):
+class SizesFigure(TwoPanels):
     """Accuracy and a label-free measure of models, from the smallest to the largest."""
 
     kind: Literal["sizes"]
     """`sizes`: the runs are listed from the smallest model to the largest."""
 
 
-class MethodsFigure(_TwoPanels):
+class MethodsFigure(TwoPanels):
     """Accuracy and a label-free measure of each method."""
 
     kind: Literal["methods"]
     """`methods`: runs side by side, no claim judged."""
 
 
-class CurvesFigure(_Figure):
+class CurvesFigure(AnyFigure):
     """What becomes of runs as they train: any columns against the epoch."""
 
     kind: Literal["curves"]
@@ -133,14 +137,14 @@ class CurvesFigure(_Figure):
         return columns
 
 
-class ForecastFigure(_TwoPanels):
+class ForecastFigure(TwoPanels):
     """Accuracy forecast from a label-free measure and the training loss, against measured."""
 
     kind: Literal["forecast"]
     """`forecast`: each run's accuracy, forecast by a linear fit to the other runs."""
 
 
-class RankingFigure(_Figure):
+class RankingFigure(AnyFigure):
     """Which label-free measure ranks runs as their accuracy does."""
 
     kind: Literal["ranking"]

@@ -3,9 +3,7 @@
 Both metrics are squared Euclidean distances, for cosine those of unit rows. In each block of
 training rows a float32 search proposes a few more rows than are wanted; they are measured again in
 float64, from differences, and sorted by distance and row number. For the search all rows are moved
-by a mean, which changes no distance and keeps the digits where rows are nearly parallel. Where
-float32 cannot tell the last proposal from a neighbour (many rows equally far), the query is
-measured against the whole block. So neighbours depend on no block size, thread count or device.
+by a mean, which changes no distance and keeps the digits where rows are nearly parallel.
 """
 
 from collections.abc import Iterator
@@ -59,34 +57,34 @@ def find_neighbors(
     """Yield the k nearest training rows of all queries, piece by piece in the queries' order.
 
     Rows equally far are ordered by their number, and distances that differ by less than about
-    1e-12 of themselves are equal. `exclude_self` leaves out the row with the query's own number
-    (leave-one-out, both files being the same). A row of zeros has cosine 0 with every row. Needs
-    k <= rows that may be neighbours.
+    1e-12 of themselves are equal. Where float32 finds more rows equally far than the slack holds
+    (copies, a collapsed encoder), the query is measured against all rows: slower, and as exact.
+    `exclude_self` leaves out the row with the query's own number (leave-one-out, both files being
+    the same). A row of zeros has cosine 0 with every row. Needs k <= rows that may be neighbours.
     """
     available = train.n - int(exclude_self)
     if not 1 <= k <= available:
         raise ValueError(f"k is {k}, expected 1 to {available}")
     with ThreadPoolExecutor(backend.threads) as pool:
         head = _Rows(next(train.chunks(CENTRE_ROWS)), metric, np.zeros(train.dim), pool)
-        centre = head.exact(slice(None)).mean(axis=0)
-        start = 0
+        centre, start = head.exact(slice(None)).mean(axis=0), 0
         for piece in queries.chunks(query_rows or max(QUERY_ENTRIES // train.dim, 1)):
             asked = _Rows(piece, metric, centre, pool)
             asked.rough[:, -1] = 1.0
             numbers = np.arange(start, start + len(piece))
-            index, squared = np.empty((len(piece), 0), np.int64), np.empty((len(piece), 0))
+            found = Neighbors(start, np.empty((len(piece), 0), np.int64), np.empty((len(piece), 0)))
             first = 0
             for rows in train.chunks(block_rows or max(BLOCK_ENTRIES // train.dim, 1)):
                 block = _Rows(rows, metric, centre, pool)
                 itself = numbers - first if exclude_self else np.full(len(piece), -1)
                 near, far = _nearest(asked, block, itself, k, backend, pool)
                 # ties stand in order of row numbers, which a stable sort keeps
-                index, squared = np.hstack([index, near + first]), np.hstack([squared, far])
-                order = np.argsort(squared, axis=1, kind="stable")[:, :k]
-                index = np.take_along_axis(index, order, 1)
-                squared = np.take_along_axis(squared, order, 1)
+                near, far = np.hstack([found.index, near + first]), np.hstack([found.squared, far])
+                order = np.argsort(far, axis=1, kind="stable")[:, :k]
+                near, far = np.take_along_axis(near, order, 1), np.take_along_axis(far, order, 1)
+                found = Neighbors(start, near, far)
                 first += len(rows)
-            yield Neighbors(start, index, squared)
+            yield found
             start += len(piece)
 
 
@@ -128,11 +126,9 @@ class _Rows:
 
     def squared_to(self, query: Float64Array, chosen: IntArray) -> Float64Array:
         """Comparable squared distances (m,) of the rows `chosen` (m,) to a query (D,)."""
-        squared, step = np.empty(len(chosen)), max(STEP_ENTRIES // len(query), 1)
-        for start in range(0, len(chosen), step):
-            difference = self.exact(chosen[start : start + step])
-            difference -= query
-            squared[start : start + step] = np.vecdot(difference, difference)
+        step = max(STEP_ENTRIES // len(query), 1)
+        parts = (self.exact(chosen[i : i + step]) for i in range(0, len(chosen), step))
+        squared = np.concatenate([np.vecdot(apart := part - query, apart) for part in parts])
         if self.cosine:
             squared[squared < SAME_DIRECTION] = 0.0
             squared[(self.factors[chosen] == 0) | (not query.any())] = 2.0
@@ -190,11 +186,10 @@ def comparable(squared: Float64Array) -> Float64Array:
 
 def _factors(rows: FloatArray) -> Float64Array:
     """What gives rows (n, D) length 1, in float64; 0 for rows of zeros."""
-    largest = np.ones(len(rows))
+    exact, largest = rows.astype(np.float64), np.ones(len(rows))
     if rows.dtype == np.float64:  # whose squares may leave its range
         largest = np.abs(rows).max(axis=1)
-        rows = rows / np.where(largest > 0, largest, 1.0)[:, None]
-    exact = rows.astype(np.float64)
+        exact /= np.where(largest > 0, largest, 1.0)[:, None]
     lengths = largest * np.sqrt(np.vecdot(exact, exact))
     factors: Float64Array = np.divide(1.0, lengths, out=np.zeros(len(rows)), where=lengths > 0)
     return factors

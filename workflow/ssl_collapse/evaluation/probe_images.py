@@ -93,10 +93,10 @@ class ImageFeatures:
             prefetch_factor=2 if self.workers else None,
         )
         for pixels, targets in loader:
-            yield self._features(pixels), targets
+            yield self.features(pixels), targets
 
     @torch.no_grad()
-    def _features(self, pixels: Tensor) -> Tensor:
+    def features(self, pixels: Tensor) -> Tensor:
         """Features (B, dim) float32 of pixels (B, 3, crop, crop) uint8."""
         found = []
         for piece in torch.split(pixels, FORWARD_IMAGES):

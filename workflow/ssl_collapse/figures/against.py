@@ -2,11 +2,35 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
+from ssl_collapse.config.figures import TwoPanels
 from ssl_collapse.figures import points
-from ssl_collapse.figures.theme import BAND_ALPHA, MARKERS, categorical, label_text
+from ssl_collapse.figures.theme import (
+    BAND_ALPHA,
+    MARKERS,
+    categorical,
+    label_text,
+    letter,
+    new_panels,
+    style,
+)
 from ssl_collapse.tables.columns import quantity
+
+
+def draw_panels(
+    spec: TwoPanels, numbers: pd.DataFrame, title: str, along: str, label: str
+) -> Figure:
+    """An accuracy and a measure in a panel each; `label` is that of the axis of `along`."""
+    with style(spec):
+        figure, panels = new_panels(spec, title, 2)
+        for axes, panel, color in zip(panels, points.PANELS, categorical(2), strict=True):
+            draw_against(axes, numbers, panel, along, color)
+            axes.set_xlabel(label)
+        letter(spec, panels)
+        points.legend_below(figure)
+    return figure
 
 
 def draw_against(

@@ -8,7 +8,7 @@ from ssl_collapse.figures import points, schedules
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Methods compared"
-table = schedules.table
+table = points.two_panels
 
 
 def draw(spec: MethodsFigure, numbers: pd.DataFrame) -> Figure:

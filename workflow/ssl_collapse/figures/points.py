@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ssl_collapse.figures.inputs import failures
+from ssl_collapse.config.figures import TwoPanels
+from ssl_collapse.figures.inputs import failures, require_numbers
 from ssl_collapse.figures.theme import BAND_ALPHA, GREY, RED
 from ssl_collapse.tables.columns import quantity
 from ssl_collapse.tables.statistics import Interval, t_interval
@@ -21,6 +22,21 @@ COLUMNS = (
     "panel", "quantity", "statistic", "run", "label", "share", "seed", "value", "low", "high",
     "seeds", "diverged",
 )  # fmt: skip
+
+PANELS = ("accuracy", "measure")
+
+
+def two_panels(
+    spec: TwoPanels,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+    along: str = "share",
+) -> pd.DataFrame:
+    """The numbers of an accuracy and a label-free measure, by `point_table`."""
+    panels = dict(zip(PANELS, (spec.accuracy, spec.measure), strict=True))
+    for column in panels.values():
+        require_numbers(rows, column)
+    return point_table(rows, panels, along, untrained)
 
 
 def point_table(

@@ -5,39 +5,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ssl_collapse.config.figures import MethodsFigure, SchedulesFigure, SizesFigure
+from ssl_collapse.config.figures import SchedulesFigure, TwoPanels
 from ssl_collapse.figures import points
 from ssl_collapse.figures.claims import hybrid_claim, schedule_roles, single_pass_claim
-from ssl_collapse.figures.inputs import require_numbers, with_untrained
+from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.figures.theme import categorical, label_text, letter, new_panels, style
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Data schedules compared"
-SideBySide = SchedulesFigure | SizesFigure | MethodsFigure
-PANELS = ("accuracy", "measure")
 _ROW = 0.42  # inches per run
-
-
 read = with_untrained
+table = points.two_panels
 
 
-def table(
-    spec: SideBySide, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
-    for column in (spec.accuracy, spec.measure):
-        require_numbers(rows, column)
-    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
-    return points.point_table(rows, panels, untrained=untrained)
-
-
-def draw(spec: SideBySide, numbers: pd.DataFrame, title: str = TITLE) -> Figure:
+def draw(spec: TwoPanels, numbers: pd.DataFrame, title: str = TITLE) -> Figure:
     """Two panels with one line per run, the first run on top."""
     labels = [mean.label for mean in points.means(numbers, "accuracy")]
     with style(spec):
         height = 1.3 + _ROW * len(labels)
         figure, panels = new_panels(spec, title, 2, height=height, sharey=spec.width != "column")
-        for axes, panel in zip(panels, PANELS, strict=True):
+        for axes, panel in zip(panels, points.PANELS, strict=True):
             _panel(axes, numbers, panel, labels)
             axes.set_yticks(range(len(labels)), [*map(label_text, labels)])
             axes.set_ylim(len(labels) - 0.5, -0.5)
@@ -101,11 +88,11 @@ def steps_sentence(rows: pd.DataFrame) -> str:
     return f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."
 
 
-def means_sentences(spec: SideBySide, numbers: pd.DataFrame) -> list[str]:
+def means_sentences(spec: TwoPanels, numbers: pd.DataFrame) -> list[str]:
     """The means of both panels, run by run."""
     return [
         f"{quantity(column).name}: {points.numbers(numbers, panel)}."
-        for panel, column in zip(PANELS, (spec.accuracy, spec.measure), strict=True)
+        for panel, column in zip(points.PANELS, (spec.accuracy, spec.measure), strict=True)
     ]
 
 

@@ -5,39 +5,19 @@ from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import SharesFigure
 from ssl_collapse.figures import points
-from ssl_collapse.figures.against import draw_against
+from ssl_collapse.figures.against import draw_panels
 from ssl_collapse.figures.claims import share_claim
-from ssl_collapse.figures.inputs import require_numbers, with_untrained
-from ssl_collapse.figures.theme import categorical, letter, new_panels, style
+from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Accuracy and collapse against the share of data"
-PANELS = ("accuracy", "measure")
-
-
 read = with_untrained
-
-
-def table(
-    spec: SharesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
-    for column in (spec.accuracy, spec.measure):
-        require_numbers(rows, column)
-    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
-    return points.point_table(rows, panels, untrained=untrained)
+table = points.two_panels
 
 
 def draw(spec: SharesFigure, numbers: pd.DataFrame) -> Figure:
     """Two panels, the share on a logarithmic axis."""
-    with style(spec):
-        figure, panels = new_panels(spec, TITLE, 2)
-        for axes, panel, color in zip(panels, PANELS, categorical(2), strict=True):
-            draw_against(axes, numbers, panel, "share", color)
-            axes.set_xlabel("Share of the training images (%)")
-        letter(spec, panels)
-        points.legend_below(figure)
-    return figure
+    return draw_panels(spec, numbers, TITLE, "share", "Share of the training images (%)")
 
 
 def caption(

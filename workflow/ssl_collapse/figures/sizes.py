@@ -9,7 +9,7 @@ from ssl_collapse.figures.claims import comparison_claim
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Model sizes compared"
-table = schedules.table
+table = points.two_panels
 
 
 def draw(spec: SizesFigure, numbers: pd.DataFrame) -> Figure:

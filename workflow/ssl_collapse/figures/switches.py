@@ -5,23 +5,16 @@ from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import SwitchesFigure
 from ssl_collapse.figures import points
-from ssl_collapse.figures.against import draw_against
+from ssl_collapse.figures.against import draw_panels
 from ssl_collapse.figures.claims import comparison_claim
-from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.theme import categorical, letter, new_panels, style
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Hybrids by switching epoch"
-PANELS = ("accuracy", "measure")
 
 
 def table(spec: SwitchesFigure, rows: pd.DataFrame) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`), by `switch`, the epoch (see `switch_of`)."""
-    for column in (spec.accuracy, spec.measure):
-        require_numbers(rows, column)
-    rows = rows.assign(switch=switch_of(rows))
-    panels = {"accuracy": spec.accuracy, "measure": spec.measure}
-    return points.point_table(rows, panels, along="switch")
+    return points.two_panels(spec, rows.assign(switch=switch_of(rows)), along="switch")
 
 
 def switch_of(rows: pd.DataFrame) -> "pd.Series[int]":
@@ -34,14 +27,7 @@ def switch_of(rows: pd.DataFrame) -> "pd.Series[int]":
 
 def draw(spec: SwitchesFigure, numbers: pd.DataFrame) -> Figure:
     """Two panels against the epoch."""
-    with style(spec):
-        figure, panels = new_panels(spec, TITLE, 2)
-        for axes, panel, color in zip(panels, PANELS, categorical(2), strict=True):
-            draw_against(axes, numbers, panel, "switch", color)
-            axes.set_xlabel("Epoch of the switch to all data")
-        letter(spec, panels)
-        points.legend_below(figure)
-    return figure
+    return draw_panels(spec, numbers, TITLE, "switch", "Epoch of the switch to all data")
 
 
 def caption(spec: SwitchesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:

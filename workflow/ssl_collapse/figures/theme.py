@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
 
-from ssl_collapse.config.figures import Figure
+from ssl_collapse.config.figures import AnyFigure
 from ssl_collapse.runtime.files import atomic_path
 
 PANEL = (4.6, 3.5)  # inches, width and height of one panel on the screen
@@ -39,7 +39,7 @@ _RC: dict[Any, Any] = {
 
 
 @contextmanager
-def style(spec: Figure) -> Iterator[None]:
+def style(spec: AnyFigure) -> Iterator[None]:
     """The settings that a figure is drawn and saved with; the caller's come back afterwards."""
     size = label_size(spec)
     with mpl.rc_context():
@@ -59,7 +59,7 @@ def style(spec: Figure) -> Iterator[None]:
         yield
 
 
-def label_size(spec: Figure) -> float:
+def label_size(spec: AnyFigure) -> float:
     """Size of the axes' labels in pt; numbers at the ticks and legends are 1 pt smaller."""
     return spec.font_size or (8.0 if spec.width else 10.0)
 
@@ -87,7 +87,12 @@ def sequential(n: int) -> list[str]:
 
 
 def new_panels(
-    spec: Figure, title: str, count: int, columns: int = 2, height: float | None = None, **keys: Any
+    spec: AnyFigure,
+    title: str,
+    count: int,
+    columns: int = 2,
+    height: float | None = None,
+    **keys: Any,
 ) -> tuple[Drawing, list[Axes]]:
     """A figure of `count` panels in that many columns, laid out so that nothing overlaps.
 
@@ -111,7 +116,7 @@ def new_panels(
     return figure, list(grid.ravel()[:count])
 
 
-def letter(spec: Figure, panels: Sequence[Axes], always: bool = False) -> None:
+def letter(spec: AnyFigure, panels: Sequence[Axes], always: bool = False) -> None:
     """Put (a), (b), ... before the panels' titles, where the figure or its caption wants them."""
     if spec.letters or (spec.letters is None and always):
         for axes, name in zip(panels, ascii_lowercase, strict=False):
@@ -136,7 +141,7 @@ def label_text(label: str) -> str:
     return literal(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…")
 
 
-def save(spec: Figure, figure: Drawing, paths: Sequence[Path]) -> None:
+def save(spec: AnyFigure, figure: Drawing, paths: Sequence[Path]) -> None:
     """Write the figure to every path, in the format of its ending, without date or machine."""
     for path in paths:
         kind = path.suffix.removeprefix(".")

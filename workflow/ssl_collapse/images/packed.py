@@ -72,11 +72,6 @@ class PackedImages:
         except DecodeError as error:
             raise _unreadable(self.path, f"image {i}: {error}") from None
 
-    def read_paths(self) -> list[str]:
-        """Path of every image, relative to its split's folder; read from the file when asked."""
-        with h5py.File(self.path, "r") as file:
-            return [str(path) for path in file["path"].asstr()[:]]
-
     def __getstate__(self) -> dict[str, Any]:
         # A pickled memory map would be a copy of all pixels.
         return {name: value for name, value in self.__dict__.items() if name != "_pixels"}

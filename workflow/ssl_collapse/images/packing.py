@@ -37,7 +37,7 @@ from ssl_collapse.runtime.files import atomic_path
 from ssl_collapse.runtime.parallel import ordered_map
 
 logger = logging.getLogger("ssl_collapse")
-_WRITE_AT_ONCE = 8 * 2**20  # bytes
+WRITE_AT_ONCE = 8 * 2**20  # bytes
 _SAMPLE = 100  # images that size and time are estimated from
 
 
@@ -161,7 +161,7 @@ class _Spool:
         """Put the contents into the dataset of that size."""
         start = 0
         with self._pixels.open("rb") as file:
-            while block := file.read(_WRITE_AT_ONCE):
+            while block := file.read(WRITE_AT_ONCE):
                 pixels[start : start + len(block)] = np.frombuffer(block, dtype=np.uint8)
                 start += len(block)
 
@@ -215,7 +215,7 @@ def _batches(loaded: Iterable[tuple[Row, bytes]]) -> Iterator[list[tuple[Row, by
     for row, content in loaded:
         batch.append((row, content))
         size += row.size
-        if size >= _WRITE_AT_ONCE:
+        if size >= WRITE_AT_ONCE:
             yield batch
             size, batch = 0, []
     if batch:

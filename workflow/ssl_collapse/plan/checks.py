@@ -11,7 +11,7 @@ from ssl_collapse.config.reading.keys import listed, nearest, suggestion
 from ssl_collapse.config.reading.messages import Problem, shown
 from ssl_collapse.plan.checkpoints import UnclearError, analyzed_epochs, files_of
 from ssl_collapse.plan.columns import ACCURACIES, MEASURES, accuracy_columns, measure_columns
-from ssl_collapse.plan.specs import teacher_of
+from ssl_collapse.plan.runs import teacher_of
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import TRAINING
 from ssl_collapse.views.schedule import check_subsets, steps_per_epoch

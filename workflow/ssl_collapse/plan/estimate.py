@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ssl_collapse.plan.specs import Plan, Point
+from ssl_collapse.plan.runs import Point
+from ssl_collapse.plan.specs import Plan
 from ssl_collapse.views.schedule import steps_per_epoch
 
 # Of published datasets: (training images, validation images).

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from ssl_collapse.plan.paths import FIGURE_FILES, PROJECTOR, Paths, fill
-from ssl_collapse.plan.specs import Plan, Point
+from ssl_collapse.plan.runs import Point
+from ssl_collapse.plan.specs import Plan
 
 SPLITS = ("train", "val")
 

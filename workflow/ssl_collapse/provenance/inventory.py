@@ -37,7 +37,7 @@ DESCRIPTION = "dataset.json"
 FORMAT_VERSION = 2
 WORTH_SAYING = 1_000_000_000  # bytes to read that take long enough to say so
 _READERS = 8  # threads: hashing leaves Python's lock, and network disks answer many at once
-_AT_ONCE = 10_000  # files handed to them: each takes some memory until it is read
+AT_ONCE = 10_000  # files handed to them: each takes some memory until it is read
 
 Entry = list[Any]  # [size, mtime_ns, ctime_ns, inode, sha256, or why it has none]
 Folders = Mapping[str, str]
@@ -236,14 +236,14 @@ def _entries(
         print(text, file=sys.stderr)
     names = list(to_read)
     with ThreadPoolExecutor(_READERS) as pool:
-        for start in range(0, len(names), _AT_ONCE):
-            batch = names[start : start + _AT_ONCE]
+        for start in range(0, len(names), AT_ONCE):
+            batch = names[start : start + AT_ONCE]
             paths = [_locate(folders, name) for name in batch]
-            entries.update(zip(batch, pool.map(_read_entry, paths), strict=True))
+            entries.update(zip(batch, pool.map(read_entry, paths), strict=True))
     return entries
 
 
-def _read_entry(path: str) -> Entry:
+def read_entry(path: str) -> Entry:
     try:
         with Path(path).open("rb") as file:
             before = os.fstat(file.fileno())

@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ssl_collapse.runtime.errors import FAILED, WRONG_INPUT, UserError
 
 logger = logging.getLogger("ssl_collapse")
+Model = TypeVar("Model")
 # Under torchrun one process of a training writes the log, and the one that started them the rest.
 RANK = os.environ.get("RANK")
 # Of the scripts that people call.
@@ -65,6 +67,14 @@ def is_full(error: BaseException | None) -> bool:
     texts = [os.strerror(number) for number in FULL]
     found = getattr(error, "errno", None) in FULL or any(text in str(error) for text in texts)
     return found or is_full(error.__cause__ or error.__context__)
+
+
+def parsed(parse: Callable[[str], Model], text: str) -> Model:
+    """What `--spec` says, by a model's `from_spec`; UserError where it is no such spec."""
+    try:
+        return parse(text)
+    except ValueError as error:  # pydantic's ValidationError
+        raise UserError(f"--spec: {error}") from None
 
 
 def text(argument: str) -> str:

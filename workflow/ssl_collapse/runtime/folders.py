@@ -9,7 +9,7 @@ from pathlib import Path
 # Size, mtime and ctime in ns, inode: while none of them differs, a file holds what it held.
 State = tuple[int, int, int, int]
 NEVER: State = (0, 0, 0, 0)  # of no file: what is known with it is looked at again
-_SETTLED = 2_000_000_000  # ns after which a further change shows in every file system's dates
+SETTLED = 2_000_000_000  # ns after which a further change shows in every file system's dates
 
 
 def state_of(status: os.stat_result) -> State:
@@ -24,7 +24,7 @@ def steady_state(before: os.stat_result, after: os.stat_result) -> State:
     date, in the future) that one more change could leave the same dates.
     """
     state = state_of(before)
-    recent = time.time_ns() - max(state[1], state[2]) < _SETTLED
+    recent = time.time_ns() - max(state[1], state[2]) < SETTLED
     return NEVER if recent or state != state_of(after) else state
 
 

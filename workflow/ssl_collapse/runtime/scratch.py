@@ -19,7 +19,7 @@ from ssl_collapse.runtime.files import atomic_path
 logger = logging.getLogger("ssl_collapse")
 _BLOCK = 2**16  # bytes
 _BLOCKS = 256  # of a file that are looked at: 16 MiB, spread over it
-_SPARE = 2**30  # bytes to leave free
+SPARE = 2**30  # bytes to leave free
 
 
 def on_scratch(images: Path, scratch: str | None) -> Path:
@@ -85,7 +85,7 @@ def _copy(images: Path, copy: Path) -> None:
         left.unlink()
     size = images.stat().st_size
     free = shutil.disk_usage(copy.parent).free
-    if size + _SPARE > free:
+    if size + SPARE > free:
         raise OSError(f"{copy.parent}: {free / 2**30:.1f} GiB free are too few for a copy")
     with atomic_path(copy) as temporary:
         shutil.copyfile(images, temporary)
