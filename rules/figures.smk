@@ -77,10 +77,11 @@ rule figures:
 
 
 rule report:
-    """All figures with their captions and the table of runs, in one file."""
+    """Verdicts, all figures, the table of runs, and what was run, in one file."""
     input:
         figures=INPUTS.figures("png"),
         captions=INPUTS.figures("txt"),
+        numbers=INPUTS.figures("csv"),
         summary=PATHS.summary,
         datasets=INPUTS.descriptions(),
     output:
@@ -94,7 +95,9 @@ rule report:
         spec=STAGES.spec("report"),
         code=STAGES.code("report"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("report", spec=STAGES.long_spec("report")),
+        runtime=STAGES.runtime(
+            "report", results=RESULTS_FOLDER, spec=STAGES.long_spec("report")
+        ),
     shell:
         "{params.scripts}/report.py --summary {input.summary:q}"
         " --figures {input.figures:q} --datasets {input.datasets:q} --output {output:q}"
