@@ -9,7 +9,12 @@ rule summarize:
     input:
         INPUTS.summarized(),
     output:
-        PATHS.summary,
+        report(
+            PATHS.summary,
+            caption="../docs/captions/summary.rst",
+            category="Tables",
+            labels={"table": "summary"},
+        ),
     log:
         f"{PATHS.logs}/summarize.log",
     localrule: True
@@ -34,7 +39,12 @@ rule figure:
         trainings=INPUTS.trainings,
     output:
         pdf=fill(PATHS.figure, figure="{figure}", kind="pdf"),
-        png=fill(PATHS.figure, figure="{figure}", kind="png"),
+        png=report(
+            fill(PATHS.figure, figure="{figure}", kind="png"),
+            caption="../docs/captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
         csv=fill(PATHS.figure, figure="{figure}", kind="csv"),
         caption=fill(PATHS.figure, figure="{figure}", kind="txt"),
     log:
@@ -45,6 +55,7 @@ rule figure:
     params:
         spec=STAGES.spec("figure", "figure"),
         code=STAGES.code("figure"),
+        caption=caption(),
         scripts=SCRIPTS,
         runtime=STAGES.runtime(
             "figure", results=RESULTS_FOLDER, spec=STAGES.long_spec("figure")
@@ -85,7 +96,12 @@ rule report:
         summary=PATHS.summary,
         datasets=INPUTS.descriptions(),
     output:
-        PATHS.report,
+        report(
+            PATHS.report,
+            caption="../docs/captions/report.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
     log:
         f"{PATHS.logs}/report.log",
     localrule: True

@@ -394,3 +394,46 @@ def is_math_text(text: str) -> bool:
     """Whether matplotlib would read a formula: an even number of dollars that are not escaped."""
     dollars = text.count("$") - text.count(r"\$")
     return dollars > 0 and dollars % 2 == 0
+
+
+def test_ours_lie_over_published_spectra_of_other_dimensions(run_rows, write_spectrum) -> None:
+    published = {"p1": (1.0, [4.0, 3, 2, 1]), "p100": (100.0, [8.0, 1, 0.5, 0.1])}
+    ours = {"s1": (1.0, [3.0, 2]), "all": (100.0, [3.0, 1])}
+    rows = pd.concat(
+        [
+            *(run_rows(name, share=share, auc=0.7, steps=np.nan, schedule=None)
+              for name, (share, _) in published.items()),
+            *(run_rows(name, share=share, auc=[0.8, 0.9]) for name, (share, _) in ours.items()),
+        ],
+        ignore_index=True,
+    )  # fmt: skip
+    paths = [write_spectrum(name, 0, sigma) for name, (_, sigma) in {**published, **ours}.items()]
+    paths += [write_spectrum(name, 1, sigma) for name, (_, sigma) in ours.items()]
+    runs = [{"name": name, "curve": "published"} for name in published]
+    runs += [{"name": name, "curve": "ours"} for name in ours]
+    spec = parse_figure(json.dumps({"kind": "spectra", "runs": runs}))
+    table, figure, caption = make(spec, rows, paths)
+    assert set(table["curve"].dropna()) == {"published", "ours"}
+    lines = {
+        line.get_gid().removeprefix("mean "): line
+        for line in figure.axes[2].lines
+        if line.get_gid().startswith("mean ")
+    }
+    assert list(lines) == ["published, 1 %", "published, 100 %", "ours, 1 %", "ours, 100 %"]
+    for name, (_, sigma) in zip(lines, {**published, **ours}.values(), strict=True):
+        part = np.arange(1, len(sigma) + 1) / len(sigma)  # of the dimensions, which differ
+        np.testing.assert_allclose(lines[name].get_xdata(), part)
+        np.testing.assert_allclose(lines[name].get_ydata(), np.cumsum(sigma) / np.sum(sigma))
+    looks = {n: (line.get_color(), line.get_linestyle()) for n, line in lines.items()}
+    assert looks["published, 1 %"][0] == looks["ours, 1 %"][0] != looks["ours, 100 %"][0]
+    assert looks["published, 1 %"][1] != looks["ours, 1 %"][1]
+    assert {"published", "ours"} < {*texts(figure)}, "which are told apart in (d)"
+    assert "published: AUC: the paper's claim" in caption and "ours: AUC: the claim" in caption
+
+
+def test_a_diverged_run_is_not_marked_where_a_run_would_be_least_collapsed(sweep) -> None:
+    summary = diverge(sweep, "s10")
+    _, figure, _ = make(parse_figure(SHARES), summary, [])
+    (accuracy,), (auc,) = (one(axes.collections, "diverged") for axes in figure.axes)
+    assert set(accuracy.get_offsets()[:, 1]) == {0.0}  # the lower edge: no accuracy
+    assert set(auc.get_offsets()[:, 1]) == {1.0}  # the upper one: the lower would say "flat"

@@ -151,9 +151,19 @@ def read_trainings(
 
 def _labels(rows: pd.DataFrame, runs: Sequence[PlottedRun]) -> Mapping[str, str]:
     shares = rows.groupby("run")["share"].first()
-    by_share = own_shares(rows)
+    curve = {run.name: run.curve for run in runs}
+    # a sweep for each curve: its share of the data is enough to tell a run of it from the others
+    groups = rows.groupby(rows["run"].map(curve), dropna=False)
+    swept = {name for _, part in groups if own_shares(part) for name in part["run"]}
+    several = len(set(curve.values())) > 1
     return {
-        run.name: run.label or (f"{shares[run.name]:g} %" if by_share else run.name) for run in runs
+        run.name: run.label
+        or (
+            (f"{run.curve}, " if several and run.curve else "") + f"{shares[run.name]:g} %"
+            if run.name in swept and (several or len(swept) == len(curve))
+            else run.name
+        )
+        for run in runs
     }
 
 

@@ -22,13 +22,16 @@ read = with_untrained
 
 
 def table(
-    spec: SideBySide, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+    spec: SideBySide,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+    by: str = "arch",
 ) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`); rows: the runs' summary rows."""
     for column in (spec.accuracy, spec.measure):
         require_numbers(rows, column)
     panels = {"accuracy": spec.accuracy, "measure": spec.measure}
-    return points.point_table(rows, panels, untrained=untrained)
+    return points.point_table(rows, panels, untrained=untrained, by=by)
 
 
 def draw(spec: SideBySide, numbers: pd.DataFrame, title: str = TITLE) -> Figure:
@@ -55,7 +58,11 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
     for color, mean in zip(categorical(len(labels)), means, strict=True):
         points.draw_run(axes, mean, seeds, height[mean.label], color, across="x")
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "x")
-    points.draw_untrained(axes, numbers, panel, "x")
+    before = points.of(numbers, panel, "untrained")
+    if before["run"].notna().any():
+        points.draw_starts(axes, before, {mean.run: height[mean.label] for mean in means})
+    else:
+        points.draw_chance(axes, before, "x", "untrained")
     points.draw_diverged(axes, seeds, "position", "x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(shown.axis_label)
