@@ -92,7 +92,7 @@ def _cell(row: dict[Any, Any], name: str) -> str:
     if name == "quantity":
         return quantity(value).name
     if name == "statistic":
-        return STATISTICS.get(value, value)
+        return STATISTICS.get(str(value), str(value))
     if name == "diverged":
         return "yes" if str(value) == "True" else ""
     if name in _WITH_UNIT:

@@ -55,8 +55,10 @@ def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False
     if summary is not None and partial:
         known = [run for run in spec.runs if _has_rows(summary, run)]
         spec = spec.model_copy(update={"runs": known})
-    has_table = summary is not None and bool(spec.runs)
-    noted = measure_notes(spec, summary, sources.results) if has_table else {}
+    table, state = None, ["No run has been measured yet."]
+    if summary is not None and spec.runs:
+        table = run_table(spec, summary, measure_notes(spec, summary, sources.results))
+        state = _state(spec, summary)
     verdicts = [(figure, one) for figure in figures for p in figure.paragraphs for one in told(p)]
     verdicts.sort(key=lambda of: list(COUNTED).index(of[1].kind))
     shared, heads, differing = recipe_tables(ran.recipes)
@@ -65,10 +67,10 @@ def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False
         title=spec.title,
         paragraphs=paragraphs(spec.description),
         headline=_headline([one for _, one in verdicts]),
-        state=_state(spec, summary) if has_table else ["No run has been measured yet."],
+        state=state,
         verdicts=verdicts,
         figures=figures,
-        table=run_table(spec, summary, noted) if has_table else None,
+        table=table,
         datasets=datasets,
         absent=absent,
         missing=spec.missing,
@@ -96,7 +98,7 @@ def _state(spec: ReportSpec, summary: pd.DataFrame) -> list[str]:
     text += f", of which {len(gone)} diverged" if len(gone) else ", none of which diverged"
     sentences = [f"{text}."]
     means = rows.groupby("run", sort=False)["auc"].mean().dropna()
-    if len(means) > 1:
+    if means.nunique() > 1:
         auc = quantity("auc")
         sentences.append(
             f"AUC (0.5: flat spectrum; higher: more collapsed) is lowest in {means.idxmin()}, "

@@ -211,8 +211,8 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) ->
             x, curve["value"], color=color, linestyle=dash, label=label_text(label),
             gid=f"mean {label}",
         )  # fmt: skip
-    for label, curve in points.of(numbers, panel, "untrained").groupby("label"):
-        x = curve["index"].to_numpy(dtype=np.float64) / unit[label]
+    for start, curve in points.of(numbers, panel, "untrained").groupby("label"):
+        x = curve["index"].to_numpy(dtype=np.float64) / unit[start]
         axes.plot(
             x, curve["value"], points.LEVELS["untrained"],
             color=GREY, linewidth=1.2, label="untrained", gid="untrained",
