@@ -11,7 +11,7 @@ rule summarize:
     output:
         report(
             PATHS.summary,
-            caption="../docs/captions/summary.rst",
+            caption="captions/summary.rst",
             category="Tables",
             labels={"table": "summary"},
         ),
@@ -41,7 +41,7 @@ rule figure:
         pdf=fill(PATHS.figure, figure="{figure}", kind="pdf"),
         png=report(
             fill(PATHS.figure, figure="{figure}", kind="png"),
-            caption="../docs/captions/figure.rst",
+            caption="captions/figure.rst",
             category="Figures",
             labels={"figure": "{figure}"},
         ),
@@ -98,7 +98,7 @@ rule report:
     output:
         report(
             PATHS.report,
-            caption="../docs/captions/report.rst",
+            caption="captions/report.rst",
             category="Report",
             labels={"page": "report"},
         ),

@@ -10,11 +10,12 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ssl_collapse.config.figures import PlottedRun, parse_figure
 from ssl_collapse.figures import claims
 from ssl_collapse.figures.registry import make
-from ssl_collapse.figures.theme import printable, save
+from ssl_collapse.figures.theme import printable, save, style
 from ssl_collapse.runtime.errors import UserError
 
 SHARES = '{"kind": "shares", "runs": ["s1", "s10", "s100"]}'
@@ -437,3 +438,16 @@ def test_a_diverged_run_is_not_marked_where_a_run_would_be_least_collapsed(sweep
     (accuracy,), (auc,) = (one(axes.collections, "diverged") for axes in figure.axes)
     assert set(accuracy.get_offsets()[:, 1]) == {0.0}  # the lower edge: no accuracy
     assert set(auc.get_offsets()[:, 1]) == {1.0}  # the upper one: the lower would say "flat"
+
+
+def test_spectra_fit_a_column(sweep: pd.DataFrame, write_spectrum, tmp_path: Path) -> None:
+    spec = parse_figure(SPECTRA.replace("{", '{"width": "column", ', 1))
+    paths = [write_spectrum(run, seed, [4.0, 2, 1]) for run in ALL for seed in (0, 1)]
+    _, figure, _ = make(spec, sweep, paths)
+    save(spec, figure, [tmp_path / "drawn.png"])
+    with style(spec):
+        figure.canvas.draw()
+    shown = [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+    assert min(text.get_fontsize() for text in shown) >= 7
+    drawn = figure.get_tightbbox()
+    assert drawn.x0 >= 0 and drawn.x1 <= 3.3, "something is cut"
