@@ -11,7 +11,7 @@ from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.report import Sources, page
 from ssl_collapse.figures.what_ran import WhatRan, times
 from ssl_collapse.provenance.job import run
-from ssl_collapse.provenance.made_from import codes, environment, recipes
+from ssl_collapse.provenance.made_from import environment, recipes, stages
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
 
@@ -37,8 +37,8 @@ def what_ran(sources: Sources) -> WhatRan:
     trainings = [p for folder in trained if (p := folder / "training.csv").exists()]
     made = [path.parent for path in (sources.summary, *sources.datasets)]
     measured, total = times(trainings)
-    by_stage = codes(dict.fromkeys([*made, *trained, *folders]))
-    return WhatRan(recipes(trainings), by_stage, environment(), measured, total)
+    made_by = stages(dict.fromkeys([*made, *trained, *folders]))
+    return WhatRan(recipes(trainings), made_by, environment(), measured, total)
 
 
 def make_parser() -> argparse.ArgumentParser:

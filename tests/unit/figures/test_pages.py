@@ -66,7 +66,7 @@ def report(run_rows, tmp_path: Path) -> Path:
     sources = Sources(summary, figures, [], results, results / "report.html")
     ran = WhatRan(
         {run: {"epochs": 20, "method": {"name": run}} for run in RUNS},
-        {"pretrain": ["0123456789ab"]},
+        {"knn": (["0123456789ab"], [{"k_max": 50}])},
         {"Python": "3"},
         [("s1", "2", "90 s", "12")],
         "Training took 90 s in all.",

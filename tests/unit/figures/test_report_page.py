@@ -9,7 +9,7 @@ import pytest
 from ssl_collapse.config.figures import ReportSpec
 from ssl_collapse.figures.claims import Verdict, share_claim, told
 from ssl_collapse.figures.report import Sources, page
-from ssl_collapse.figures.what_ran import WhatRan, recipe_tables, times
+from ssl_collapse.figures.what_ran import WhatRan, measurements, recipe_tables, times
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
 
@@ -43,6 +43,26 @@ def test_recipes_are_told_once_where_they_agree():
     assert shared == [["m.name", "x"]]
     assert (heads, rows) == (["Run", "lr", "k"], [["a", "0.1", ""], ["b", "0.2", "[1]"]])
     assert recipe_tables({})[2] == []
+    stages = {"knn": (["0"], [{"k_max": 50, "of": {"x": [1]}}]), "pretrain": (["1"], [{}])}
+    assert measurements(stages) == [["knn", "k_max: 50; of.x: [1]"]]
+
+
+def test_a_claim_that_two_figures_judge_is_told_once_and_cautiously(run_rows, tmp_path: Path):
+    sentence = "AUC: the claim that x raises it {} (slope +0.1 [{}, +0.2])."
+    pages = {
+        "one": sentence.format(Verdict.SHOWS.value, "+0.08"),
+        "two": sentence.format(Verdict.UNSURE.value, "+0.04"),
+        "other": sentence.format(Verdict.SHOWS.value, "+0.08").replace("+0.1 ", "+0.3 "),
+    }
+    for name, text in pages.items():
+        (tmp_path / f"{name}.png").write_bytes(b"")
+        (tmp_path / f"{name}.txt").write_text(f"Title\n\n{text}\n")
+        (tmp_path / f"{name}.csv").write_text("quantity,statistic,value\nauc,mean,0.7\n")
+    run_rows("a").to_csv(tmp_path / "summary.csv", index=False)
+    files = [tmp_path / f"{name}.png" for name in pages]
+    sources = Sources(tmp_path / "summary.csv", files, [], tmp_path, tmp_path / "report.html")
+    made = page(ReportSpec(title="T", runs=["a"]), sources, WhatRan())
+    assert "Of 2 claims judged: 1 shows, 1 undecided" in made
 
 
 def test_times_are_those_of_the_trainings_that_are_there(tmp_path: Path):

@@ -9,11 +9,11 @@ import pandas as pd
 
 from ssl_collapse.config.figures import ReportSpec
 from ssl_collapse.figures.claims import Told, told
-from ssl_collapse.figures.entries import entry, paragraphs, relative_link
+from ssl_collapse.figures.entries import Entry, entry, paragraphs, relative_link
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.page import render
 from ssl_collapse.figures.runs_table import measure_notes, run_table
-from ssl_collapse.figures.what_ran import WhatRan, recipe_tables
+from ssl_collapse.figures.what_ran import WhatRan, measurements, recipe_tables
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
 
@@ -59,8 +59,7 @@ def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False
     if summary is not None and spec.runs:
         table = run_table(spec, summary, measure_notes(spec, summary, sources.results))
         state = _state(spec, summary)
-    verdicts = [(figure, one) for figure in figures for p in figure.paragraphs for one in told(p)]
-    verdicts.sort(key=lambda of: list(COUNTED).index(of[1].kind))
+    verdicts = _verdicts(figures)
     shared, heads, differing = recipe_tables(ran.recipes)
     return render(
         TEMPLATE,
@@ -78,8 +77,22 @@ def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False
         shared=shared,
         differing_heads=heads,
         differing=differing,
+        measured=measurements(ran.stages),
         ran=ran,
     )
+
+
+def _verdicts(figures: Sequence[Entry]) -> list[tuple[Entry, Told]]:
+    """The claims that figures judge, those that show first; one that two figures judge by the same
+    numbers is told once, as the one that is more cautious has it."""
+    order = list(COUNTED)
+    found: dict[tuple[str, ...], tuple[Entry, Told]] = {}
+    for figure in figures:
+        for one in (one for text in figure.paragraphs for one in told(text)):
+            key = (one.about, one.claim, one.numbers.partition(" [")[0])
+            if key not in found or order.index(one.kind) > order.index(found[key][1].kind):
+                found[key] = figure, one
+    return sorted(found.values(), key=lambda of: order.index(of[1].kind))
 
 
 def _headline(claims: Sequence[Told]) -> str:

@@ -11,16 +11,17 @@ import pandas as pd
 from ssl_collapse.figures.inputs import read_csv
 from ssl_collapse.runtime.errors import UserError
 
+MEASURING = ("represent", "collapse", "knn", "probe", "view_measures")  # stages
 TOGETHER = 60  # seconds between two files of one job
 
 
 @dataclass(frozen=True)
 class WhatRan:
-    """By sidecars `recipes` (run -> spec) and `codes` (stage -> digests); `environment` and
+    """By sidecars `recipes` (run -> spec) and `stages` (codes and specs of each); `environment` and
     `times` are those of machines, and alone differ where the same is computed again."""
 
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    codes: Mapping[str, list[str]] = field(default_factory=dict)
+    stages: Mapping[str, tuple[list[str], list[Any]]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     times: list[tuple[str, str, str, str]] = field(default_factory=list)
     total: str = ""
@@ -37,6 +38,15 @@ def recipe_tables(
     differing = [key for key in keys if len(set(values[key])) > 1]
     rows = [[run, *(flat[run].get(key, "") for key in differing)] for run in flat]
     return shared, ["Run", *differing], rows if differing else []
+
+
+def measurements(stages: Mapping[str, tuple[list[str], list[Any]]]) -> list[list[str]]:
+    """Stage, and keys with their values, of every way that encoders were measured."""
+    return [
+        [stage, "; ".join(f"{key}: {value}" for key, value in _flat(spec)) or "no settings"]
+        for stage in MEASURING
+        for spec in stages.get(stage, ((), ()))[1]
+    ]
 
 
 def _flat(spec: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

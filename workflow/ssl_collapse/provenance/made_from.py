@@ -28,14 +28,20 @@ def recipes(trainings: Iterable[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def codes(folders: Iterable[Path]) -> dict[str, list[str]]:
-    """The codes (beginning of the digest) that results directly in these folders were made by."""
-    found: dict[str, set[str]] = {}
+def stages(folders: Iterable[Path]) -> dict[str, tuple[list[str], list[dict[str, Any]]]]:
+    """Stage -> codes (beginning of the digest) and specs that results directly in these folders
+    were made by."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
     for folder in folders:
         for noted in folder.glob(f"*{SUFFIX}"):
             if sidecar := read_sidecar(noted.with_name(noted.name.removesuffix(SUFFIX))):
-                found.setdefault(sidecar.rule, set()).add(sidecar.code[:12])
-    return {rule: sorted(found[rule]) for rule in sorted(found)}
+                codes, specs = found.setdefault(sidecar.rule, (set(), set()))
+                codes.add(sidecar.code[:12])
+                specs.add(sidecar.spec)
+    return {
+        rule: (sorted(codes), [json.loads(spec) for spec in sorted(specs)])
+        for rule, (codes, specs) in sorted(found.items())
+    }
 
 
 def environment() -> dict[str, str]:
