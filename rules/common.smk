@@ -1,4 +1,5 @@
 # From config to plan: what the rule files share. The machinery is in workflow/engine/.
+from engine.captions import caption
 from engine.inputs import Inputs
 from engine.planning import (
     engage,

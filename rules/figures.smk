@@ -9,7 +9,12 @@ rule summarize:
     input:
         INPUTS.summarized(),
     output:
-        PATHS.summary,
+        report(
+            PATHS.summary,
+            caption="captions/summary.rst",
+            category="Tables",
+            labels={"table": "summary"},
+        ),
     log:
         f"{PATHS.logs}/summarize.log",
     localrule: True
@@ -34,7 +39,12 @@ rule figure:
         trainings=INPUTS.trainings,
     output:
         pdf=fill(PATHS.figure, figure="{figure}", kind="pdf"),
-        png=fill(PATHS.figure, figure="{figure}", kind="png"),
+        png=report(
+            fill(PATHS.figure, figure="{figure}", kind="png"),
+            caption="captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
         csv=fill(PATHS.figure, figure="{figure}", kind="csv"),
         caption=fill(PATHS.figure, figure="{figure}", kind="txt"),
     log:
@@ -45,6 +55,7 @@ rule figure:
     params:
         spec=STAGES.spec("figure", "figure"),
         code=STAGES.code("figure"),
+        caption=caption(),
         scripts=SCRIPTS,
         runtime=STAGES.runtime(
             "figure", results=RESULTS_FOLDER, spec=STAGES.long_spec("figure")
@@ -77,14 +88,20 @@ rule figures:
 
 
 rule report:
-    """All figures with their captions and the table of runs, in one file."""
+    """Verdicts, all figures, the table of runs, and what was run, in one file."""
     input:
         figures=INPUTS.figures("png"),
         captions=INPUTS.figures("txt"),
+        numbers=INPUTS.figures("csv"),
         summary=PATHS.summary,
         datasets=INPUTS.descriptions(),
     output:
-        PATHS.report,
+        report(
+            PATHS.report,
+            caption="captions/report.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
     log:
         f"{PATHS.logs}/report.log",
     localrule: True
@@ -94,7 +111,9 @@ rule report:
         spec=STAGES.spec("report"),
         code=STAGES.code("report"),
         scripts=SCRIPTS,
-        runtime=STAGES.runtime("report", spec=STAGES.long_spec("report")),
+        runtime=STAGES.runtime(
+            "report", results=RESULTS_FOLDER, spec=STAGES.long_spec("report")
+        ),
     shell:
         "{params.scripts}/report.py --summary {input.summary:q}"
         " --figures {input.figures:q} --datasets {input.datasets:q} --output {output:q}"

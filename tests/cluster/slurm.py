@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from debian import PATH, cannot_have
+
 HERE = Path(__file__).parent
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 GPUS = ("/dev/null", "/dev/zero")  # any character device will do for one
 CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("freezer", "memory")  # of cgroup v1: what tracks a job's processes, and its memory
@@ -27,30 +28,11 @@ ConstrainDevices=no
 """
 
 
-def missing_programs() -> list[str]:
-    """Programs of SLURM that this machine lacks."""
-    return [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
-
-
 def cannot_run() -> str | None:
     """Why no SLURM can run here; installs the packages where root may. None if one can."""
     if os.geteuid() != 0:
         return "a SLURM for tests needs root, to start its daemons"
-    if not missing_programs():
-        return None
-    if shutil.which("apt-get") is None:
-        return f"{', '.join(missing_programs())} not found, and no apt-get to install them with"
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-        done = subprocess.run(
-            ["apt-get", "-qq", *command], capture_output=True, text=True, env=environment
-        )
-        if done.returncode:
-            last = (done.stderr.strip() or "no message").splitlines()[-1]
-            return f"apt-get {command[0]} failed: {last}"
-    return (
-        f"{', '.join(missing_programs())} not found after apt-get" if missing_programs() else None
-    )
+    return cannot_have(PROGRAMS, PACKAGES)
 
 
 def has_cgroups() -> bool:

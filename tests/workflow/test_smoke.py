@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from safetensors import safe_open
+from snakemake_runs import SMOKE, succeed
 from torch import load
 
 SEEDS = {
@@ -137,3 +138,14 @@ def test_figures_and_report(results: Path):
         title, *paragraphs = base.with_suffix(".txt").read_text().split("\n\n")
         assert title in report and paragraphs
     assert report.count("data:image/png;base64,") == 3
+
+
+def test_snakemakes_own_report_has_captions_and_categories(smoke: Path, tmp_path: Path):
+    succeed(smoke, "--report", str(tmp_path / "page.html"), config=SMOKE)
+    page = (tmp_path / "page.html").read_text()
+    for name in ("Figures", "Tables", "Report"):
+        assert f'"{name}": {{' in page
+    for name in ("figure3", "shares", "schedules"):
+        caption = (smoke / f"results/figures/{name}.txt").read_text().split("\n\n")[1]
+        first = caption.partition(". ")[0]
+        assert f"<p>{first}" in page.replace("\\n", " ").replace("\n", " ")

@@ -19,6 +19,7 @@ from ssl_collapse.provenance.code import code_digest, equal_code
 from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.runtime.files import write_text
 
+REPORT_PAGES = tuple(f"ssl_collapse/figures/{name}.html.jinja" for name in ("page", "report"))
 LONGEST_ARGUMENT = 50_000  # characters; Linux takes 128 KiB
 Param = Callable[..., Any]
 
@@ -61,7 +62,7 @@ class Stages:
             "view_measures": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
             "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
             "figure": lambda wildcards: plan.figure_modules(wildcards.figure),
-            "report": lambda wildcards: ("ssl_collapse/figures/report.html.jinja",),
+            "report": lambda wildcards: REPORT_PAGES,
         }
         # What a result says of its own name, and no spec: part of its key in the store.
         self.labels = {

@@ -1,12 +1,15 @@
-"""Write the report: one HTML page with every figure, its caption and the table of runs."""
+"""Write the report: one HTML page with verdicts, figures, the table of runs, and what was run."""
 
 import argparse
 from pathlib import Path
 
 from ssl_collapse.config.figures import ReportSpec
+from ssl_collapse.config.summary import TRAINING_FOLDER, epoch_folder
 from ssl_collapse.figures.inputs import read_summary
-from ssl_collapse.figures.report import dataset_sentence, entry, relative_link, render
+from ssl_collapse.figures.report import Sources, page
+from ssl_collapse.figures.what_ran import WhatRan, times
 from ssl_collapse.provenance.job import run
+from ssl_collapse.provenance.made_from import environment, recipes, stages
 from ssl_collapse.runtime.command_line import parsed
 from ssl_collapse.runtime.files import write_text
 
@@ -14,13 +17,27 @@ from ssl_collapse.runtime.files import write_text
 def main(args: argparse.Namespace) -> None:
     """Write the page that `--spec` describes."""
     spec = parsed(ReportSpec.from_spec, args.spec)
-    figures = [entry(png, args.output) for png in args.figures]
-    datasets = [dataset_sentence(path) for path in args.datasets]
-    link = relative_link(args.summary, args.output)
-    write_text(args.output, render(spec, read_summary(args.summary), figures, datasets, link))
+    sources = Sources(args.summary, args.figures, args.datasets, args.results, args.output)
+    write_text(args.output, page(spec, sources, what_ran(sources), args.partial))
 
 
-if __name__ == "__main__":
+def what_ran(sources: Sources) -> WhatRan:
+    """What the results of the summary were made from; nothing where there is no summary yet."""
+    if not sources.summary.exists():
+        return WhatRan(environment=environment())
+    rows = read_summary(sources.summary)[["run", "seed", "epoch"]]
+    folders = [sources.results / epoch_folder(*row) for row in rows.itertuples(index=False)]
+    seeds = rows[["run", "seed"]].drop_duplicates().itertuples(index=False)
+    trained = [sources.results / TRAINING_FOLDER.format(run=r, seed=s) for r, s in seeds]
+    trainings = [p for folder in trained if (p := folder / "training.csv").exists()]
+    made = [path.parent for path in (sources.summary, *sources.datasets)]
+    measured, total = times(trainings)
+    made_by = stages(dict.fromkeys([*made, *trained, *folders]))
+    return WhatRan(recipes(trainings), made_by, environment(), measured, total)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", required=True, help="JSON: title, description, runs, accuracy")
     parser.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")
@@ -30,10 +47,20 @@ if __name__ == "__main__":
         default=[],
         type=Path,
         metavar="PNG",
-        help="figures/NAME.png in the page's order; NAME.txt (caption) lies beside each",
+        help="figures/NAME.png in the page's order; NAME.txt (caption) and NAME.csv lie beside",
     )
     parser.add_argument(
         "--datasets", nargs="*", default=[], type=Path, metavar="JSON", help="dataset.json files"
     )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="folder that holds runs/RUN/seedK/"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="make it of what is there, and say what is not"
+    )
     parser.add_argument("--output", required=True, type=Path, help="HTML file to write")
-    run(parser, main)
+    return parser
+
+
+if __name__ == "__main__":
+    run(make_parser(), main)

@@ -10,11 +10,12 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ssl_collapse.config.figures import PlottedRun, parse_figure
 from ssl_collapse.figures import claims
 from ssl_collapse.figures.registry import make
-from ssl_collapse.figures.theme import printable, save
+from ssl_collapse.figures.theme import printable, save, style
 from ssl_collapse.runtime.errors import UserError
 
 SHARES = '{"kind": "shares", "runs": ["s1", "s10", "s100"]}'
@@ -394,3 +395,59 @@ def is_math_text(text: str) -> bool:
     """Whether matplotlib would read a formula: an even number of dollars that are not escaped."""
     dollars = text.count("$") - text.count(r"\$")
     return dollars > 0 and dollars % 2 == 0
+
+
+def test_ours_lie_over_published_spectra_of_other_dimensions(run_rows, write_spectrum) -> None:
+    published = {"p1": (1.0, [4.0, 3, 2, 1]), "p100": (100.0, [8.0, 1, 0.5, 0.1])}
+    ours = {"s1": (1.0, [3.0, 2]), "all": (100.0, [3.0, 1])}
+    rows = pd.concat(
+        [
+            *(run_rows(name, share=share, auc=0.7, steps=np.nan, schedule=None)
+              for name, (share, _) in published.items()),
+            *(run_rows(name, share=share, auc=[0.8, 0.9]) for name, (share, _) in ours.items()),
+        ],
+        ignore_index=True,
+    )  # fmt: skip
+    paths = [write_spectrum(name, 0, sigma) for name, (_, sigma) in {**published, **ours}.items()]
+    paths += [write_spectrum(name, 1, sigma) for name, (_, sigma) in ours.items()]
+    runs = [{"name": name, "curve": "published"} for name in published]
+    runs += [{"name": name, "curve": "ours"} for name in ours]
+    spec = parse_figure(json.dumps({"kind": "spectra", "runs": runs}))
+    table, figure, caption = make(spec, rows, paths)
+    assert set(table["curve"].dropna()) == {"published", "ours"}
+    lines = {
+        line.get_gid().removeprefix("mean "): line
+        for line in figure.axes[2].lines
+        if line.get_gid().startswith("mean ")
+    }
+    assert list(lines) == ["published, 1 %", "published, 100 %", "ours, 1 %", "ours, 100 %"]
+    for name, (_, sigma) in zip(lines, {**published, **ours}.values(), strict=True):
+        part = np.arange(1, len(sigma) + 1) / len(sigma)  # of the dimensions, which differ
+        np.testing.assert_allclose(lines[name].get_xdata(), part)
+        np.testing.assert_allclose(lines[name].get_ydata(), np.cumsum(sigma) / np.sum(sigma))
+    looks = {n: (line.get_color(), line.get_linestyle()) for n, line in lines.items()}
+    assert looks["published, 1 %"][0] == looks["ours, 1 %"][0] != looks["ours, 100 %"][0]
+    assert looks["published, 1 %"][1] != looks["ours, 1 %"][1]
+    assert {"published", "ours"} < {*texts(figure)}, "which are told apart in (d)"
+    assert "published: AUC: the paper's claim" in caption and "ours: AUC: the claim" in caption
+
+
+def test_a_diverged_run_is_not_marked_where_a_run_would_be_least_collapsed(sweep) -> None:
+    summary = diverge(sweep, "s10")
+    _, figure, _ = make(parse_figure(SHARES), summary, [])
+    (accuracy,), (auc,) = (one(axes.collections, "diverged") for axes in figure.axes)
+    assert set(accuracy.get_offsets()[:, 1]) == {0.0}  # the lower edge: no accuracy
+    assert set(auc.get_offsets()[:, 1]) == {1.0}  # the upper one: the lower would say "flat"
+
+
+def test_spectra_fit_a_column(sweep: pd.DataFrame, write_spectrum, tmp_path: Path) -> None:
+    spec = parse_figure(SPECTRA.replace("{", '{"width": "column", ', 1))
+    paths = [write_spectrum(run, seed, [4.0, 2, 1]) for run in ALL for seed in (0, 1)]
+    _, figure, _ = make(spec, sweep, paths)
+    save(spec, figure, [tmp_path / "drawn.png"])
+    with style(spec):
+        figure.canvas.draw()
+    shown = [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+    assert min(text.get_fontsize() for text in shown) >= 7
+    drawn = figure.get_tightbbox()
+    assert drawn.x0 >= 0 and drawn.x1 <= 3.3, "something is cut"

@@ -152,10 +152,11 @@ def test_measures_are_ranked_by_their_rank_correlation_with_accuracy(planes: pd.
 def test_in_print_nothing_is_smaller_than_7_pt_and_the_width_is_the_columns(
     planes: pd.DataFrame, tmp_path: Path, kind: str, width: str
 ):
-    columns = {"columns": ["auc", "knn_cosine_k20"]} if kind == "curves" else {}
+    columns = {"columns": ["auc", "knn_cosine_k20", "epps_pulley"]} if kind == "curves" else {}
     keys = {"width": width, "show_title": False, "letters": True, **columns}
     spec = spec_of(kind, RUNS, **keys)
     rows = planes.assign(share=np.repeat([1.0, 2, 5, 10, 50, 100], 2), chance=0.1)
+    rows["epps_pulley"] = range(12)  # the longest name
     _, figure, _ = make(spec, rows, [])
     save(spec, figure, [tmp_path / "drawn.pdf"])
     assert figure.get_figwidth() == {"column": 3.3, "page": 6.9}[width]
@@ -178,3 +179,35 @@ def test_shares_have_a_curve_for_each_name_and_are_judged_for_each(planes: pd.Da
     assert set(table["curve"].dropna()) == {"small", "large"}
     assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["small", "large"]
     assert "small: AUC: the claim" in caption and "large: AUC: the claim" in caption
+
+
+def test_each_size_is_marked_where_it_began(planes: pd.DataFrame):
+    before = planes.assign(epoch=0, final=False, auc=planes["auc"] + 0.1, knn_cosine_k20=0.1)
+    rows = pd.concat([planes, before], ignore_index=True)
+    table, figure, caption = make(spec_of("sizes", RUNS), rows, [])
+    (marks,) = [c for c in figure.axes[1].collections if c.get_gid() == "untrained"]
+    np.testing.assert_allclose(marks.get_offsets()[:, 0], [0.7, 0.8, 0.75, 0.9, 0.85, 0.8])
+    assert list(marks.get_offsets()[:, 1]) == list(range(6))
+    assert "each network before training" in caption
+    assert (table["statistic"] == "untrained").sum() == 12
+    _, _, caption = make(spec_of("methods", RUNS), rows, [])
+    assert "the network before training" in caption
+
+
+def test_losses_of_several_methods_are_named(trained):
+    rows, paths = trained
+    other = rows.assign(run="b", method="byol")
+    paths += [Path(str(path).replace("/a/", "/b/")) for path in paths]
+    for path in paths[2:]:
+        path.parent.mkdir(parents=True)
+        path.write_text("epoch,loss\n1,5\n2,4\n")
+    both = pd.concat([rows, other], ignore_index=True)
+    table, _, caption = make(spec_of("curves", ["b", "a"], columns=["training_loss"]), both, paths)
+    assert list(dict.fromkeys(table["label"])) == ["b", "a"], "in the order of the figure's runs"
+    assert "not to be compared (b: byol, a: simsiam)" in caption
+
+
+def test_no_measure_that_needs_labels_is_ranked(planes: pd.DataFrame):
+    rows = planes.assign(nc1=range(12), cdnv=range(12), auc_low=range(12), rankme=range(12))
+    table, _, _ = make(spec_of("ranking", RUNS), rows, [])
+    assert set(table["quantity"]) == {"auc", "rankme", "loss"}

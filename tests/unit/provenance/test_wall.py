@@ -21,6 +21,7 @@ import toy
 from expected_jobs import ALL
 from loaded_modules import loaded_modules
 
+from engine.stage import REPORT_PAGES
 from ssl_collapse.config.families import all_backbone_modules
 from ssl_collapse.config.figures import Figure
 from ssl_collapse.plan.load import load_experiment
@@ -58,7 +59,6 @@ WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "view_measures": PLAN.backbone_modules,
     "probe": PLAN.backbone_modules,
 }
-PAGE = "ssl_collapse/figures/report.html.jinja"
 
 Digests = dict[str, str]
 
@@ -77,7 +77,7 @@ def variants() -> dict[str, tuple[str, tuple[str, ...]]]:
             for kind in KINDS:
                 found[f"{stage} {kind}"] = (stage, (f"ssl_collapse.figures.{kind}",))
         elif stage not in NO_STAGES:
-            found[stage] = (stage, (PAGE,) if stage == "report" else ())
+            found[stage] = (stage, REPORT_PAGES if stage == "report" else ())
     return found
 
 
@@ -220,8 +220,9 @@ def test_an_edit_of_a_script_changes_the_code_of_its_stage(
         assert differing(digests(shared), unedited) == same_script
 
 
-def test_an_edit_of_the_reports_page_changes_the_report(shared: Path, unedited: Digests):
-    with edited(shared / PAGE, lambda text: f"{text}<!-- edited -->\n"):
+@pytest.mark.parametrize("page", REPORT_PAGES)
+def test_an_edit_of_the_reports_page_changes_the_report(shared: Path, unedited: Digests, page: str):
+    with edited(shared / page, lambda text: f"{text}<!-- edited -->\n"):
         assert differing(digests(shared), unedited) == {"report"}
 
 

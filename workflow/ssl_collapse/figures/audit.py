@@ -1,13 +1,10 @@
 """The page of an audit: verdict, spectra, measures, in one HTML file that needs no other."""
 
-import base64
 import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -18,6 +15,7 @@ from ssl_collapse.evaluation.measures.measure import Measure
 from ssl_collapse.evaluation.measures.registry import MEASURES
 from ssl_collapse.evaluation.spectrum import explained
 from ssl_collapse.evaluation.verdict import percent
+from ssl_collapse.figures.page import embedded, render
 from ssl_collapse.figures.theme import DPI, GREY, categorical, new_panels, sequential, style
 from ssl_collapse.tables.columns import quantity
 
@@ -40,21 +38,14 @@ Spectra = Mapping[int, NDArray[np.float64]]  # percent of ImageNet -> singular v
 
 
 def page(content: Mapping[str, Any], published: Spectra) -> str:
-    """The page as HTML, every value escaped.
+    """The page as HTML.
 
     Args:
         content: what audit.json holds.
         published: the authors' spectra, where their files are at hand.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         content=content,
         image=_png(draw(content, published)),
         facts=facts(content),
@@ -69,7 +60,7 @@ def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
     with style(LOOK):
         figure.savefig(buffer, format="png", dpi=DPI)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return embedded(buffer.getvalue())
 
 
 def draw(content: Mapping[str, Any], published: Spectra) -> Figure:

@@ -1,7 +1,8 @@
 """What the paper claims (arXiv 2209.15007), and what the numbers allow to say about it."""
 
 import math
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -48,6 +49,34 @@ def judge(difference: Interval, direction: int) -> Verdict:
     if min(abs(difference.low), abs(difference.high)) < abs(difference.mean) / 2:
         return Verdict.UNSURE
     return Verdict.SHOWS if difference.mean * direction > 0 else Verdict.OPPOSITE
+
+
+@dataclass(frozen=True)
+class Told:
+    """A claim as a caption tells it: of which quantity, what is claimed, what becomes of it."""
+
+    about: str
+    claim: str
+    verdict: str
+    numbers: str
+    kind: str  # shows, opposite, undecided or unjudged
+
+
+# The sentences below: "AUC: the claim that ... shows at this scale (numbers)."
+_TOLD = re.compile(
+    r"(?:(?<=\. )|(?<=^))(?P<about>(?:(?!\. ).)+?): the (?:paper's )?claim (?P<claim>that .+?) "
+    r"(?P<verdict>(?P<kind>shows|does not show|is undecided|cannot be judged|is for a fixed)\b.*?)"
+    r" \((?P<numbers>(?:[^()]|\([^()]*\))*)\)\.(?= |$)"
+)
+_KINDS = {"shows": "shows", "does not show": "opposite", "is undecided": "undecided"}
+
+
+def told(paragraph: str) -> list[Told]:
+    """The claims that a paragraph of a caption judges, or says why it does not."""
+    return [
+        Told(m["about"], m["claim"], m["verdict"], m["numbers"], _KINDS.get(m["kind"], "unjudged"))
+        for m in _TOLD.finditer(paragraph)
+    ]
 
 
 def share_claim(rows: pd.DataFrame, shown: Quantity, direction: int, claims: int = 1) -> str:

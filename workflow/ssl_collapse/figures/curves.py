@@ -21,6 +21,7 @@ from ssl_collapse.figures.theme import (
     letter,
     new_panels,
     style,
+    wrapped,
 )
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import TRAINING, quantity
@@ -37,9 +38,10 @@ def read(
 ) -> tuple[pd.DataFrame, Trainings]:
     """The runs' rows at every analysed epoch, and their training.csv where a panel needs them."""
     rows = select(summary, spec.runs, "all")
-    wanted = {(str(run), int(seed)) for run, seed in zip(rows["run"], rows["seed"], strict=True)}
+    pairs = zip(rows["run"], rows["seed"], strict=True)
+    wanted = list(dict.fromkeys((str(run), int(seed)) for run, seed in pairs))
     needed = any(column in TRAINING for column in spec.columns)
-    return rows, read_trainings(paths, sorted(wanted)) if needed else {}
+    return rows, read_trainings(paths, wanted) if needed else {}
 
 
 def table(spec: CurvesFigure, rows: pd.DataFrame, trainings: Trainings) -> pd.DataFrame:
@@ -88,7 +90,7 @@ def draw(spec: CurvesFigure, numbers: pd.DataFrame) -> Figure:
         figure, panels = new_panels(spec, TITLE, len(spec.columns))
         for axes, column in zip(panels, spec.columns, strict=True):
             _panel(axes, numbers[numbers["panel"] == column], labels)
-            axes.set_ylabel(quantity(column).axis_label)
+            axes.set_ylabel(wrapped(quantity(column).axis_label, spec))
             axes.set_xlabel("Epoch")
         letter(spec, panels)
         handles, names = panels[0].get_legend_handles_labels()
@@ -140,4 +142,11 @@ def caption(
             )
     flagged = sorted(set(rows.loc[rows["diverged"], "label"]))
     remark = [f"Training diverged in seeds of {', '.join(flagged)}."] if flagged else []
+    remark.append(points.cut_sentence(numbers))
+    if rows["method"].nunique() > 1 and {"training_loss", "loss"} & {*spec.columns}:
+        methods = rows.drop_duplicates("run")[["label", "method"]].itertuples(index=False)
+        named = ", ".join(f"{label}: {method}" for label, method in methods)
+        remark.append(
+            f"Losses of different methods are of different kinds and not to be compared ({named})."
+        )
     return points.caption_text(spec.title or TITLE, shown, ends, remark)

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from ssl_collapse.config.figures import ForecastFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.theme import GREY, MARKERS, categorical, label_text, new_panels, style
+from ssl_collapse.figures.theme import (
+    GREY,
+    MARKERS,
+    categorical,
+    label_text,
+    new_panels,
+    style,
+    wrapped,
+)
 from ssl_collapse.figures.theme import letter as put_letters
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
@@ -21,6 +29,7 @@ from ssl_collapse.tables.columns import quantity
 TITLE = "Accuracy forecast without labels"
 LEAST_RUNS = 5  # a plane has three parameters
 RESAMPLES = 1000
+LOWEST = -1.2  # R^2 that is drawn: below 0 it says no more than that
 Float64Array = NDArray[np.float64]
 
 
@@ -125,7 +134,7 @@ def _draw_forecasts(axes: Axes, numbers: pd.DataFrame, spec: ForecastFigure) -> 
     ]
     axes.plot(ends, ends, "--", color=GREY, linewidth=1.2, label="as forecast", gid="identity")
     axes.set_xlabel("Forecast, without labels, in %")
-    axes.set_ylabel(quantity(spec.accuracy).axis_label)
+    axes.set_ylabel(wrapped(quantity(spec.accuracy).axis_label, spec))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, symbol=""))
 
@@ -139,7 +148,7 @@ def _draw_r2(axes: Axes, r2: pd.DataFrame, spec: ForecastFigure) -> None:
         linestyle="none", gid="r2",
     )  # fmt: skip
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set_ylim(max(-1.2, float(r2["low"].min()) - 0.1), 1.05)
+    axes.set_ylim(max(LOWEST, float(r2["low"].min()) - 0.1), 1.05)
     axes.set_xticks(position, [labels[name] for name in r2["label"]])
     axes.set_xlim(-0.5, len(r2) - 0.5)
     axes.set_ylabel("R² of the forecast")
@@ -167,5 +176,7 @@ def caption(spec: ForecastFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> 
         "below 0 the mean accuracy is the better forecast).",
     ]
     left = len(rows) - len(seeds)
-    remark = [f"{left} trainings without numbers are left out."] if left else []
+    remark = [f"Left out for want of numbers: {left} of {len(rows)} trainings."] if left else []
+    if (r2["low"] < LOWEST).any():
+        remark.append(f"Intervals of R^2 are drawn from {LOWEST:g} on.")
     return points.caption_text(spec.title or TITLE, shown, found, remark)

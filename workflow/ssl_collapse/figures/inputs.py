@@ -27,7 +27,7 @@ def read_summary(path: Path) -> pd.DataFrame:
 
     Raises UserError if the file is missing, is no CSV or lacks a column.
     """
-    table = _read_csv(path, dict.fromkeys(_TEXT, str))
+    table = read_csv(path, dict.fromkeys(_TEXT, str))
     missing = [column for column in _NEEDED if column not in table]
     if missing:
         raise UserError(f"{path}: column {missing[0]!r} is missing; build the summary again")
@@ -142,7 +142,7 @@ def read_trainings(
     missing = [key for key in wanted if key not in found]
     if missing:
         raise UserError(f"no training.csv of run {missing[0][0]!r}, seed {missing[0][1]} was given")
-    tables = {key: _read_csv(found[key], {}) for key in wanted}
+    tables = {key: read_csv(found[key], {}) for key in wanted}
     for key, table in tables.items():
         if "epoch" not in table:
             raise UserError(f"{found[key]}: column 'epoch' is missing; train the run again")
@@ -151,9 +151,19 @@ def read_trainings(
 
 def _labels(rows: pd.DataFrame, runs: Sequence[PlottedRun]) -> Mapping[str, str]:
     shares = rows.groupby("run")["share"].first()
-    by_share = own_shares(rows)
+    curve = {run.name: run.curve for run in runs}
+    # a sweep for each curve: its share of the data is enough to tell a run of it from the others
+    groups = rows.groupby(rows["run"].map(curve), dropna=False)
+    swept = {name for _, part in groups if own_shares(part) for name in part["run"]}
+    several = len(set(curve.values())) > 1
     return {
-        run.name: run.label or (f"{shares[run.name]:g} %" if by_share else run.name) for run in runs
+        run.name: run.label
+        or (
+            (f"{run.curve}, " if several and run.curve else "") + f"{shares[run.name]:g} %"
+            if run.name in swept and (several or len(swept) == len(curve))
+            else run.name
+        )
+        for run in runs
     }
 
 
@@ -165,7 +175,7 @@ def _key(path: Path) -> Key:
 
 
 def _read_spectrum(path: Path) -> pd.DataFrame:
-    table = _read_csv(path, {})
+    table = read_csv(path, {})
     needed = ("index", "singular_value", "normalized", "cumulative")
     missing = [column for column in needed if column not in table]
     if missing or table.empty:
@@ -177,12 +187,13 @@ def _read_spectrum(path: Path) -> pd.DataFrame:
     return table.assign(above_noise_floor=above)
 
 
-def _read_csv(path: Path, text: dict[str, type[str]]) -> pd.DataFrame:
+def read_csv(path: Path, text: Mapping[str, type[str]]) -> pd.DataFrame:
+    """A CSV file of ours, these columns as text; UserError if it is missing or damaged."""
     # By default pandas also takes names such as "None" and "NA" for missing cells.
     try:
         return pd.read_csv(
             path,
-            dtype=text,
+            dtype=dict(text),
             keep_default_na=False,
             na_values=[""] if text else ["", "nan"],
         )

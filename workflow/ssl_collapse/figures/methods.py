@@ -5,9 +5,11 @@ from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import MethodsFigure
 from ssl_collapse.figures import points, schedules
+from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Methods compared"
+read = with_untrained
 table = points.two_panels
 
 
@@ -16,13 +18,19 @@ def draw(spec: MethodsFigure, numbers: pd.DataFrame) -> Figure:
     return schedules.draw(spec, numbers, TITLE)
 
 
-def caption(spec: MethodsFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+def caption(
+    spec: MethodsFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+) -> str:
     """Title line, what is shown, and the means; no claim is judged."""
     shown = [
         f"{quantity(spec.accuracy).name}, and {quantity(spec.measure).name}, of "
         f"{rows['method'].nunique()} methods at the end of training.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        points.untrained_sentence(numbers),
         schedules.steps_sentence(rows),
         "Their losses are of different kinds and are not compared.",
     ]

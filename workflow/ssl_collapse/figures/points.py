@@ -31,12 +31,13 @@ def two_panels(
     rows: pd.DataFrame,
     untrained: pd.DataFrame | None = None,
     along: str = "share",
+    by: str = "arch",
 ) -> pd.DataFrame:
     """The numbers of an accuracy and a label-free measure, by `point_table`."""
     panels = dict(zip(PANELS, (spec.accuracy, spec.measure), strict=True))
     for column in panels.values():
         require_numbers(rows, column)
-    return point_table(rows, panels, along, untrained)
+    return point_table(rows, panels, along, untrained, by)
 
 
 def point_table(
@@ -44,6 +45,7 @@ def point_table(
     panels: Mapping[str, str],
     along: str = "share",
     untrained: pd.DataFrame | None = None,
+    by: str = "arch",
 ) -> pd.DataFrame:
     """The numbers of panels that show one point per seed and a mean with its t interval per run.
 
@@ -52,8 +54,8 @@ def point_table(
     value), "mean" (with `low`, `high` and the number of `seeds` behind it) or "chance" (the level
     of guessing, where the summary has a column `chance` and the panel shows an accuracy). `along`:
     the column that says where a run stands. A column `curve` names the runs' curves, if any do.
-    untrained: rows of epoch 0 (`arch` and the quantities), whose mean for each architecture gets
-    the `statistic` "untrained".
+    untrained: rows of epoch 0 (`arch` and the quantities), whose mean for each architecture, or
+    with `by` for each run, gets the `statistic` "untrained".
     """
     records: list[dict[str, object]] = []
     for panel, column in panels.items():
@@ -61,8 +63,11 @@ def point_table(
         if quantity(column).percent:
             records += [{**head, "statistic": "chance", "value": v} for v in chance_levels(rows)]
         if untrained is not None and len(untrained):
-            levels = untrained.groupby("arch")[column].mean().dropna()
-            records += [{**head, "statistic": "untrained", "value": v} for v in levels]
+            levels = untrained.groupby(by, sort=by == "arch")[column].mean().dropna()
+            records += [
+                {**head, "statistic": "untrained", "value": v, **({by: k} if by == "run" else {})}
+                for k, v in levels.items()
+            ]
         for run, group in rows.groupby("run", sort=False):
             named = {**head, "run": run, "label": group["label"].iloc[0]}
             named |= {name: group[name].iloc[0] for name in {along, "curve"} & {*group}}
@@ -149,7 +154,8 @@ def _oriented(positions: Any, values: Any, across: str) -> tuple[Any, Any]:
 
 
 def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> None:
-    """Cross out the seeds whose training diverged; without a value the cross sits on the edge.
+    """Cross out the seeds whose training diverged; without a value the cross sits on an edge, never
+    on the one where a representation would be least collapsed.
 
     along: the column of `points` on the axis of positions; across: "y" where values run upwards,
     "x" where they run to the right.
@@ -157,7 +163,8 @@ def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> 
     flagged = points[points["diverged"].fillna(False).astype(bool)]
     for has_value, group in flagged.groupby(np.isfinite(flagged["value"])):
         positions = group[along].to_numpy()
-        values = group["value"].to_numpy() if has_value else np.zeros(len(group))
+        edge_at = 1.0 if quantity(str(group["quantity"].iloc[0])).collapse > 0 else 0.0
+        values = group["value"].to_numpy() if has_value else np.full(len(group), edge_at)
         edge = axes.get_xaxis_transform() if across == "y" else axes.get_yaxis_transform()
         transform = axes.transData if has_value else edge
         x, y = _oriented(positions, values, across)
@@ -183,11 +190,20 @@ def draw_untrained(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> 
     draw_chance(axes, of(table, panel, "untrained"), across, "untrained")
 
 
+def draw_starts(axes: Axes, levels: pd.DataFrame, positions: Mapping[str, float]) -> None:
+    """A mark at what each run's own network has before training; positions: by run."""
+    axes.scatter(
+        levels["value"], levels["run"].map(positions), marker="|", s=90, color=GREY, zorder=3,
+        label="before training", gid="untrained",
+    )  # fmt: skip
+
+
 _MARKS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "D", "linestyle": "-"},
     "mean, 95 % interval": {"marker": "D", "linestyle": "-"},
     "one seed": {"marker": "o", "linestyle": "none", "markersize": 4.5, "alpha": 0.7},
     **{name: {"linestyle": dashes, "linewidth": 1.2} for name, dashes in LEVELS.items()},
+    "before training": {"marker": "|", "linestyle": "none", "markersize": 9},
     "diverged": {"marker": "x", "linestyle": "none", "color": RED, "markeredgewidth": 2},
 }
 
@@ -271,18 +287,22 @@ def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
             f"Red crosses mark diverged training ({names}): a finite value still counts in the "
             "mean, a missing one is marked at the edge."
         )
+    sentences.append(cut_sentence(table))
+    for column, group in points[~np.isfinite(points["value"])].groupby("quantity"):
+        name, names = quantity(str(column)).name, ", ".join(_seed_names(group))
+        sentences.append(f"{name} is not available for {names}.")
+    return sentences
+
+
+def cut_sentence(table: pd.DataFrame) -> str:
+    """Which quantities have intervals that would go beyond the values that are possible."""
     means = table[table["statistic"] == "mean"]
     cut = [
         quantity(str(column)).name
         for column, group in means.groupby("quantity", sort=False)
         if group[["low", "high"]].isin(quantity(str(column)).range).any(axis=None)
     ]
-    if cut:
-        sentences.append(f"Intervals are cut to the values that are possible ({', '.join(cut)}).")
-    for column, group in points[~np.isfinite(points["value"])].groupby("quantity"):
-        name, names = quantity(str(column)).name, ", ".join(_seed_names(group))
-        sentences.append(f"{name} is not available for {names}.")
-    return sentences
+    return f"Intervals are cut to the values that are possible ({', '.join(cut)})." if cut else ""
 
 
 def _seed_names(points: pd.DataFrame) -> list[str]:

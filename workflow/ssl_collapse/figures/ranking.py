@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from ssl_collapse.config.figures import RankingFigure
+from ssl_collapse.evaluation.measures import labels
 from ssl_collapse.evaluation.measures.registry import MEASURES
 from ssl_collapse.figures import points
 from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.theme import GREY, new_panels, style
+from ssl_collapse.figures.theme import GREY, new_panels, style, wrapped
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
 
@@ -17,6 +18,7 @@ TITLE = "Which measure forecasts accuracy?"
 LEAST_RUNS = 5
 RESAMPLES = 1000
 _ROW = 0.28  # inches per measure
+_ENDS = ("auc_low", "auc_high")  # of an interval: no measures of their own
 
 
 def table(spec: RankingFigure, rows: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +29,11 @@ def table(spec: RankingFigure, rows: pd.DataFrame) -> pd.DataFrame:
     runs = sound.groupby("run", sort=False).mean(numeric_only=True)
     if len(runs) < LEAST_RUNS:
         raise UserError(f"a ranking needs {LEAST_RUNS} runs with numbers, there are {len(runs)}")
-    columns = [m.name for m in MEASURES if m.label and m.name in runs]
+    columns = [
+        m.name
+        for m in MEASURES
+        if m.label and m.name in runs and m not in labels.MEASURES and m.name not in _ENDS
+    ]
     if rows["method"].nunique() == 1:  # losses of one kind
         columns.append("loss")
     records = []
@@ -71,11 +77,15 @@ def draw(spec: RankingFigure, numbers: pd.DataFrame) -> Figure:
             markersize=5, capsize=3, linestyle="none", gid="correlation",
         )  # fmt: skip
         axes.axvline(0, color=GREY, linewidth=0.8)
-        axes.set_yticks(position, [quantity(str(column)).name for column in numbers["quantity"]])
+        axes.set_yticks(
+            position, [wrapped(quantity(str(column)).name, spec) for column in numbers["quantity"]]
+        )
         axes.set_ylim(len(numbers) - 0.5, -0.5)
         axes.set_xlim(-1.05, 1.05)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"Rank correlation with\n{quantity(spec.accuracy).name}")
+        # the names of measures leave little room below the axis: it begins under them
+        name = f"Rank correlation with {quantity(spec.accuracy).name}"
+        axes.set_xlabel(wrapped(name, spec), loc="right", multialignment="right")
     return figure
 
 
@@ -96,5 +106,5 @@ def caption(spec: RankingFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> s
         f"{len(numbers)} measures were looked at, so the strongest looks stronger than it is.",
     ]
     gone = int(rows["diverged"].sum())
-    remark = [f"{gone} trainings that diverged are left out."] if gone else []
+    remark = [f"Left out since they diverged: {gone} of {len(rows)} trainings."] if gone else []
     return points.caption_text(spec.title or TITLE, shown, found, remark)

@@ -1,125 +1,143 @@
-"""One HTML page with every figure, its caption and the table of runs; needs no other file."""
+"""The report: one HTML page with verdicts, figures, the table of runs, and what was run."""
 
-import base64
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ssl_collapse.config.figures import PlottedRun, ReportSpec
-from ssl_collapse.figures.inputs import failures, require_numbers, select
+from ssl_collapse.config.figures import ReportSpec
+from ssl_collapse.figures.claims import Told, told
+from ssl_collapse.figures.entries import Entry, entry, paragraphs, relative_link
+from ssl_collapse.figures.inputs import read_summary
+from ssl_collapse.figures.page import render
+from ssl_collapse.figures.runs_table import measure_notes, run_table
+from ssl_collapse.figures.what_ran import WhatRan, measurements, recipe_tables
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
-from ssl_collapse.tables.statistics import t_interval
 
 TEMPLATE = "report.html.jinja"
-_SCHEDULES = {
-    "iid": "iid (multi-epoch)",
-    "current": "current (single pass)",
-    "accumulate": "accumulate (single pass, cumulative)",
-    "last": "last (fixed subset)",
+# kinds of verdicts, in the order of the page, and how the headline counts them
+COUNTED = {
+    "shows": "shows",
+    "opposite": "goes the other way",
+    "undecided": "undecided",
+    "unjudged": "not judged",
 }
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A figure as the page shows it; `links` maps a file ending to a path relative to the page."""
+class Sources:
+    """The files that the page is made from, and where it will be.
 
-    name: str
-    title: str
-    paragraphs: list[str]
-    image: str
-    links: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """The table of runs as text: the column heads and one list of cells per run."""
-
-    heads: list[str]
-    rows: list[list[str]]
-
-
-def entry(png: Path, page: Path) -> Entry:
-    """The figure in `png`, with the caption that lies beside it in {name}.txt.
-
-    The caption's first line is the title. `page` is where the report will be. Raises UserError if
-    one of the two files is missing.
+    summary: tables/summary.csv. figures: figures/NAME.png in the page's order, with .txt and .csv
+    beside each. datasets: dataset.json files. results: the folder that holds runs/RUN/seedK/.
     """
-    caption = png.with_suffix(".txt")
-    try:
-        image = base64.b64encode(png.read_bytes()).decode("ascii")
-        title, _, text = caption.read_text(encoding="utf-8").partition("\n")
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: there is no such file; draw the figure first") from None
-    links = {
-        kind: relative_link(png.with_suffix(f".{kind}"), page) for kind in ("pdf", "png", "csv")
-    }
-    return Entry(png.stem, title, _paragraphs(text), image, links)
+
+    summary: Path
+    figures: Sequence[Path]
+    datasets: Sequence[Path]
+    results: Path
+    page: Path
 
 
-def _paragraphs(text: str) -> list[str]:
-    return [part.strip() for part in text.split("\n\n") if part.strip()]
+def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False) -> str:
+    """The page as HTML.
 
-
-def relative_link(target: Path, page: Path) -> str:
-    """`target` as a link from `page`, with characters that mean something in a URL escaped."""
-    return quote(Path(os.path.relpath(target, page.parent)).as_posix())
-
-
-def run_table(spec: ReportSpec, summary: pd.DataFrame) -> Table:
-    """Mean and half-width of the 95 % t-interval over the seeds of every run, at its last epoch.
-
-    summary: from `read_summary`. Raises UserError for a run or column that it lacks.
+    partial: make it of what is there, and say what is not yet. Otherwise what is missing raises
+    UserError.
     """
-    rows = select(summary, [PlottedRun(name=run) for run in spec.runs])
-    require_numbers(rows, "auc")
-    optional = [name for name in (spec.accuracy, "auc", "rankme") if name in rows]
-    shown = [quantity(column) for column in (*optional, "loss")]
-    heads = ["Run", "Data schedule", "Share of data", *(q.name for q in shown), "Steps", "Seeds"]
-    cells = []
-    for run, group in rows.groupby("run", sort=False):
-        first = group.iloc[0]
-        share, steps = first["share"], first["steps"]
-        line = [str(run), _schedule(first), "" if pd.isna(share) else f"{share:g} %"]
-        line += [_plus_minus(group[q.column], q.percent) for q in shown]
-        cells.append([*line, "" if pd.isna(steps) else f"{int(steps):,}", _seeds(group)])
-    return Table(heads, cells)
+    absent = _absent(spec, sources) if partial else []
+    figures = [entry(png, sources.page) for png in sources.figures if not partial or _drawn(png)]
+    datasets = [dataset_sentence(p) for p in sources.datasets if not partial or p.exists()]
+    summary = read_summary(sources.summary) if not partial or sources.summary.exists() else None
+    if summary is not None and partial:
+        known = [run for run in spec.runs if _has_rows(summary, run)]
+        spec = spec.model_copy(update={"runs": known})
+    table, state = None, ["No run has been measured yet."]
+    if summary is not None and spec.runs:
+        table = run_table(spec, summary, measure_notes(spec, summary, sources.results))
+        state = _state(spec, summary)
+    verdicts = _verdicts(figures)
+    shared, heads, differing = recipe_tables(ran.recipes)
+    return render(
+        TEMPLATE,
+        title=spec.title,
+        paragraphs=paragraphs(spec.description),
+        headline=_headline([one for _, one in verdicts]),
+        state=state,
+        verdicts=verdicts,
+        figures=figures,
+        table=table,
+        datasets=datasets,
+        absent=absent,
+        missing=spec.missing,
+        summary_link=relative_link(sources.summary, sources.page),
+        shared=shared,
+        differing_heads=heads,
+        differing=differing,
+        measured=measurements(ran.stages),
+        ran=ran,
+    )
 
 
-def _schedule(row: "pd.Series[Any]") -> str:
-    if pd.notna(row["start_run"]):
-        return f"hybrid: {row['start_run']} to epoch {int(row['start_epoch'])}, then iid"
-    if pd.isna(row["schedule"]):
-        return "trained elsewhere"
-    return _SCHEDULES.get(str(row["schedule"]), str(row["schedule"]))
+def _verdicts(figures: Sequence[Entry]) -> list[tuple[Entry, Told]]:
+    """The claims that figures judge, those that show first; one that two figures judge by the same
+    numbers is told once, as the one that is more cautious has it."""
+    order = list(COUNTED)
+    found: dict[tuple[str, ...], tuple[Entry, Told]] = {}
+    for figure in figures:
+        for one in (one for text in figure.paragraphs for one in told(text)):
+            key = (one.about, one.claim, one.numbers.partition(" [")[0])
+            if key not in found or order.index(one.kind) > order.index(found[key][1].kind):
+                found[key] = figure, one
+    return sorted(found.values(), key=lambda of: order.index(of[1].kind))
 
 
-def _plus_minus(values: "pd.Series[Any]", percent: bool) -> str:
-    interval = t_interval(values.to_numpy(dtype="float64"))
-    if interval.n == 0:
-        return "not available"
-    scale, unit = (100, " %") if percent else (1, "")
-    digits = 1 if percent or abs(interval.mean) >= 10 else 3
-    text = f"{scale * interval.mean:.{digits}f}"
-    if interval.n > 1:
-        text += f" ± {scale * interval.half_width:.{digits}f}"
-    return text + unit
+def _headline(claims: Sequence[Told]) -> str:
+    if not claims:
+        return "No claim of the paper is judged by these figures"
+    counts = {kind: sum(one.kind == kind for one in claims) for kind in COUNTED}
+    told = ", ".join(f"{n} {COUNTED[kind]}" for kind, n in counts.items() if n)
+    return f"Of {len(claims)} claims judged: {told}" if len(claims) > 1 else f"One claim: {told}"
 
 
-def _seeds(group: pd.DataFrame) -> str:
-    diverged = group[group["diverged"]]
-    names = [
-        f"seed {seed}" + (f" ({reason})" if reason else "")
-        for seed, reason in zip(diverged["seed"], failures(diverged), strict=True)
-    ]
-    return f"{len(group)}, diverged: {', '.join(names)}" if names else f"{len(group)}"
+def _state(spec: ReportSpec, summary: pd.DataFrame) -> list[str]:
+    """How many runs there are, which have diverged, and from where to where the AUC goes."""
+    rows = summary[summary["final"] & summary["run"].isin(spec.runs)]
+    gone = rows[rows["diverged"]]
+    text = f"{len(spec.runs)} runs, {len(rows)} trainings"
+    text += f", of which {len(gone)} diverged" if len(gone) else ", none of which diverged"
+    sentences = [f"{text}."]
+    means = rows.groupby("run", sort=False)["auc"].mean().dropna()
+    if means.nunique() > 1:
+        auc = quantity("auc")
+        sentences.append(
+            f"AUC (0.5: flat spectrum; higher: more collapsed) is lowest in {means.idxmin()}, "
+            f"{auc.number(means.min())}, and highest in {means.idxmax()}, "
+            f"{auc.number(means.max())}."
+        )
+    return sentences
+
+
+def _drawn(png: Path) -> bool:
+    return all(png.with_suffix(f".{kind}").exists() for kind in ("png", "txt", "csv"))
+
+
+def _has_rows(summary: pd.DataFrame, run: str) -> bool:
+    return bool((summary["final"] & (summary["run"] == run)).any())
+
+
+def _absent(spec: ReportSpec, sources: Sources) -> list[str]:
+    """What is not there yet: a sentence each."""
+    found = [f"The figure {png.stem} is not drawn yet." for png in sources.figures
+             if not _drawn(png)]  # fmt: skip
+    if not sources.summary.exists():
+        return [*found, "There is no table of runs yet: not all of them are measured."]
+    summary = read_summary(sources.summary)
+    without = [run for run in spec.runs if not _has_rows(summary, run)]
+    return [*found, *(f"The run {run} is not in the table yet." for run in without)]
 
 
 def dataset_sentence(path: Path) -> str:
@@ -134,6 +152,7 @@ def dataset_sentence(path: Path) -> str:
         train, val = (content["splits"][split] for split in ("train", "val"))
         largest = max(val["per_class"].values()) / val["images"]
         counts = f"{train['images']:,} training and {val['images']:,} validation images"
+        fingerprint = _fingerprint(content)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (
@@ -147,33 +166,11 @@ def dataset_sentence(path: Path) -> str:
     ) as error:
         raise UserError(f"{path}: not a dataset.json ({error!r}); build it again") from None
     return (
-        f"{name}: {classes} classes, {counts}. Chance is {100 / classes:.3g} % (one over the "
-        f"number of classes); always guessing the largest class scores {100 * largest:.3g} %."
+        f"{name}: {classes} classes, {counts}{fingerprint}. Chance is {100 / classes:.3g} % (one "
+        f"over the number of classes); always guessing the largest class scores "
+        f"{100 * largest:.3g} %."
     )
 
 
-def render(
-    spec: ReportSpec,
-    summary: pd.DataFrame,
-    figures: Sequence[Entry],
-    datasets: Sequence[str],
-    summary_link: str,
-) -> str:
-    """The page as HTML; every value is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(TEMPLATE).render(
-        title=spec.title,
-        paragraphs=_paragraphs(spec.description),
-        figures=figures,
-        table=run_table(spec, summary),
-        datasets=datasets,
-        missing=spec.missing,
-        summary_link=summary_link,
-    )
+def _fingerprint(content: Mapping[str, object]) -> str:
+    return f", fingerprint {content['fingerprint']}" if "fingerprint" in content else ""

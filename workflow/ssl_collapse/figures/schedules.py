@@ -42,7 +42,11 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
     for color, mean in zip(categorical(len(labels)), means, strict=True):
         points.draw_run(axes, mean, seeds, height[mean.label], color, across="x")
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "x")
-    points.draw_untrained(axes, numbers, panel, "x")
+    before = points.of(numbers, panel, "untrained")
+    if before["run"].notna().any():
+        points.draw_starts(axes, before, {mean.run: height[mean.label] for mean in means})
+    else:
+        points.draw_chance(axes, before, "x", "untrained")
     points.draw_diverged(axes, seeds, "position", "x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(shown.axis_label)

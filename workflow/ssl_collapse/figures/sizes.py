@@ -6,10 +6,18 @@ from matplotlib.figure import Figure
 from ssl_collapse.config.figures import SizesFigure
 from ssl_collapse.figures import points, schedules
 from ssl_collapse.figures.claims import comparison_claim
+from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Model sizes compared"
-table = points.two_panels
+read = with_untrained
+
+
+def table(
+    spec: SizesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """As `points.two_panels`; each model has a start of its own."""
+    return points.two_panels(spec, rows, untrained, by="run")
 
 
 def draw(spec: SizesFigure, numbers: pd.DataFrame) -> Figure:
@@ -17,7 +25,12 @@ def draw(spec: SizesFigure, numbers: pd.DataFrame) -> Figure:
     return schedules.draw(spec, numbers, TITLE)
 
 
-def caption(spec: SizesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+def caption(
+    spec: SizesFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+) -> str:
     """Title line, the means, and whether the largest collapses less than the smallest."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     runs = list(dict.fromkeys(rows["run"]))
@@ -32,6 +45,9 @@ def caption(spec: SizesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str
         "the largest.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        "Upright: each network before training, mean over seeds."
+        if (numbers["statistic"] == "untrained").any()
+        else "",
         schedules.steps_sentence(rows),
     ]
     means = schedules.means_sentences(spec, numbers)

@@ -42,9 +42,10 @@ TITLE = "Spectrum of the representations"
 _CURVES = {
     "singular_value": ("Singular values", "Singular value"),
     "normalized": ("Divided by the largest", "Singular value / largest"),
-    "cumulative": ("Cumulative explained singular values", "Explained(j) of eq. 2"),
+    "cumulative": ("Explained singular values", "Explained(j) of eq. 2"),
 }
 _AUC = quantity("auc")
+Looks = Mapping[str, tuple[str, Any]]  # label of a run -> colour and dashes of its line
 
 
 def read(
@@ -88,8 +89,8 @@ def table(
         for panel in _CURVES if seeds else ():
             curve = _curve(str(run), panel, seeds)
             curve = curve.assign(panel=panel, quantity=panel, statistic="mean", run=run)
-            first = group.iloc[0]
-            parts.append(curve.assign(label=first["label"], share=first["share"]))
+            first = group.iloc[0][["label", "share", *(["curve"] if "curve" in group else [])]]
+            parts.append(curve.assign(**first))
     if before is not None:
         parts += _untrained(before, spectra)
     if spectra:
@@ -98,7 +99,8 @@ def table(
         parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
     parts.append(points.point_table(rows, {"auc": "auc"}, untrained=before))
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    columns = [*points.COLUMNS[:6], "index", *points.COLUMNS[6:]]
+    named = [*points.COLUMNS[:6], *(["curve"] if "curve" in rows else [])]
+    columns = [*named, "index", *points.COLUMNS[6:]]
     whole = whole.reindex(columns=columns)
     whole[["seed", "seeds", "index"]] = whole[["seed", "seeds", "index"]].astype("Int64")
     return whole
@@ -138,48 +140,70 @@ def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
-    """Four panels, one line per run; runs of a data sweep take their colours in order."""
+    """Four panels, one line per run; runs of a data sweep take their colours in order.
+
+    Several sweeps, each a `curve`, have colours by share and dashes by curve.
+    """
     with style(spec):
         figure, panels = new_panels(spec, TITLE, 4)
         means = points.of(numbers, "auc", "mean")
-        sweep = own_shares(means)
-        if sweep:
-            means = means.sort_values("share")
-        palette = (sequential if sweep else categorical)(len(means))
-        colors = dict(zip(means["label"], palette, strict=True))
+        curves = [part for _, part in means.groupby("curve", sort=False)] if (
+            "curve" in means
+        ) else [means]  # fmt: skip
+        sweep = len(means) > 1 and all(part["share"].is_unique for part in curves)
+        looks = _sweeps(curves) if sweep else _unordered(means)
         for axes, panel in zip(panels, _CURVES, strict=False):
-            _draw_curves(axes, numbers, panel, colors, not sweep)
+            _draw_curves(axes, numbers, panel, looks)
             axes.set_title(_CURVES[panel][0])
         if sweep:
             draw_against(panels[3], numbers, "auc", "share", GREY)
             panels[3].set_xlabel("Share of the training images (%)")
         else:
-            _draw_auc(panels[3], numbers, colors)
+            _draw_auc(panels[3], numbers, {label: color for label, (color, _) in looks.items()})
         panels[3].set_title("AUC" + (" against the share of data" if sweep else ""))
         letter(spec, panels, always=True)
         _legend(spec, figure, "Share of data" if sweep else None)
     return figure
 
 
+def _unordered(means: pd.DataFrame) -> Looks:
+    """The lines differ by more than their hue, since the runs have no order."""
+    kinds = zip(categorical(len(means)), dashes(len(means)), strict=True)
+    return dict(zip(means["label"], kinds, strict=True))
+
+
+def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
+    """Colours by share, dashes by curve."""
+    shares = sorted({share for part in curves for share in part["share"]})
+    colors = dict(zip(shares, sequential(len(shares)), strict=True))
+    return {
+        label: (colors[share], dash)
+        for dash, part in zip(dashes(len(curves)), curves, strict=True)
+        for share, label in sorted(zip(part["share"], part["label"], strict=True))
+    }
+
+
 def _legend(spec: SpectraFigure, figure: Figure, title: str | None) -> None:
     found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
     last = dict(zip(*figure.axes[3].get_legend_handles_labels()[::-1], strict=True))
-    found.update({label: last[label] for label in last if label == "diverged"})
+    of_panel = ("mean", "one seed", "95 % interval", "untrained")  # said in the caption
+    found.update({label: last[label] for label in last if label not in of_panel})
     place: dict[str, Any] = {"loc": "outside right center"}
     if spec.width:  # no room beside the panels
         place = {"loc": "outside lower center", "ncols": 2 if spec.width == "column" else 4}
     figure.legend(list(found.values()), list(found), frameon=False, title=title, **place)
 
 
-def _draw_curves(
-    axes: Axes, numbers: pd.DataFrame, panel: str, colors: Mapping[str, str], dashed: bool
-) -> None:
-    """dashed: the lines differ by more than their hue, since the runs have no order."""
+def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) -> None:
+    """By index, or where spectra differ in length by the part of the dimensions."""
     curves = points.of(numbers, panel, "mean")
-    kinds = dashes(len(colors) if dashed else 1) * len(colors)
-    for (label, color), dash in zip(colors.items(), kinds, strict=False):
+    whole = numbers[(numbers["panel"] == "cumulative") & (numbers["statistic"] != "flat")]
+    dims = whole.groupby("label")["index"].max().astype("float64")
+    alike = dims.nunique() < 2
+    unit = dims * 0 + 1 if alike else dims
+    for label, (color, dash) in looks.items():
         curve = curves[curves["label"] == label]
-        x = curve["index"].to_numpy(dtype=np.float64)
+        x = curve["index"].to_numpy(dtype=np.float64) / unit.get(label, 1)
         axes.fill_between(
             x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
         )
@@ -187,8 +211,8 @@ def _draw_curves(
             x, curve["value"], color=color, linestyle=dash, label=label_text(label),
             gid=f"mean {label}",
         )  # fmt: skip
-    for _, curve in points.of(numbers, panel, "untrained").groupby("label"):
-        x = curve["index"].to_numpy(dtype=np.float64)
+    for start, curve in points.of(numbers, panel, "untrained").groupby("label"):
+        x = curve["index"].to_numpy(dtype=np.float64) / unit[start]
         axes.plot(
             x, curve["value"], points.LEVELS["untrained"],
             color=GREY, linewidth=1.2, label="untrained", gid="untrained",
@@ -199,11 +223,11 @@ def _draw_curves(
         text.set_transform(axes.transAxes)
         axes.set(xticks=[], yticks=[])
     elif len(flat):
-        x = flat["index"].to_numpy(dtype=np.float64)
+        x = flat["index"].to_numpy(dtype=np.float64) / unit.max()
         axes.plot(x, flat["value"], "--", color=GREY, linewidth=1.2, label="flat", gid="flat")
     else:
         axes.set_yscale("log")
-    axes.set_xlabel("Index of the singular value")
+    axes.set_xlabel("Index of the singular value" + ("" if alike else " / dimensions"))
     axes.set_ylabel(_CURVES[panel][1])
 
 
@@ -243,14 +267,30 @@ def caption(
         "Bands: 95 % t-intervals over the seeds at every index, on the logarithm in (a) and (b)."
         if banded
         else "",
+        _cut(numbers),
         _noise_sentence(rows, spectra),
         _left_out(rows),
     ]
     found = [
         f"AUC: {points.numbers(numbers, 'auc')}.",
-        share_claim(rows, _AUC, +1) if own_shares(rows) else single_pass_claim(rows, _AUC),
+        *_claims(rows),
     ]
     return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))
+
+
+def _claims(rows: pd.DataFrame) -> list[str]:
+    if "curve" not in rows:
+        found = share_claim(rows, _AUC, +1) if own_shares(rows) else single_pass_claim(rows, _AUC)
+        return [found]
+    curves = [(name, part) for name, part in rows.groupby("curve", sort=False) if own_shares(part)]
+    return [f"{name}: {share_claim(part, _AUC, +1, len(curves))}" for name, part in curves]
+
+
+def _cut(numbers: pd.DataFrame) -> str:
+    curves = points.of(numbers, "cumulative", "mean")
+    # at the last index every curve is 1
+    cut = (curves["high"] == 1) & (curves["value"] < 1) | (curves["low"] == 0)
+    return "Bands in (c) are cut to the values that are possible." if cut.any() else ""
 
 
 def _left_out(rows: pd.DataFrame) -> str:

@@ -101,7 +101,7 @@ def new_panels(
     """
     columns = 1 if spec.width == "column" else min(columns, count)
     rows = -(-count // columns)
-    width = WIDTHS[spec.width] if spec.width else PANEL[0] * columns
+    width = WIDTHS[spec.width] if spec.width else PANEL[0] * (columns if count > 1 else 1.5)
     each = height or (FLAT * width / columns if spec.width else PANEL[1])
     per_inch = LETTERS_PER_INCH * 10 / label_size(spec)
     text = spec.title or title if spec.show_title else ""
@@ -134,6 +134,11 @@ def printable(text: str) -> str:
 def literal(text: str) -> str:
     """`text` as matplotlib must be given it to draw just that, and no formula."""
     return text.replace("$", r"\$")
+
+
+def wrapped(label: str, spec: AnyFigure) -> str:
+    """The label of an axis in lines that are no longer than a panel."""
+    return textwrap.fill(label, 26 if spec.width else 40)
 
 
 def label_text(label: str) -> str:

@@ -25,8 +25,10 @@ class Quantity:
     @property
     def range(self) -> tuple[float, float]:
         """The values that it can have; an interval may not go beyond."""
-        bounded = self.percent or self.column.removeprefix(PROJECTOR_PREFIX) in ("auc", "auc_l2")
-        return (0.0, 1.0) if bounded else (-math.inf, math.inf)
+        name = self.column.removeprefix(PROJECTOR_PREFIX).removesuffix("_l2")
+        if self.percent or name == "auc":
+            return (0.0 if self.percent else 0.5, 1.0)
+        return (_LEAST.get(name, -math.inf), math.inf)
 
     @property
     def axis_label(self) -> str:
@@ -69,6 +71,12 @@ def _significant(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+# The least value that a measure can have: a rank of what differs at all is 1
+_LEAST = {
+    **dict.fromkeys(("rankme", "effective_rank", "participation_ratio", "nesum"), 1.0),
+    **dict.fromkeys(("batch_effective_rank",), 1.0),
+    **dict.fromkeys(("numerical_rank", "std_per_dimension", "batch_std"), 0.0),
+}
 # Column of a figure -> its column in training.csv, and what a figure calls it.
 TRAINING = {
     "training_loss": ("loss", "Training loss"),
