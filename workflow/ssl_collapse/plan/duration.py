@@ -68,11 +68,13 @@ def network(plan: Plan, run: str, rate: float) -> Network:
 def macs(backbone: Any, crop: int) -> float:
     """Multiply-adds of one image of `crop` px, about."""
     if backbone.arch == "small_resnet":
-        side, channels, total = crop / backbone.stem_stride, 3, 0.0
+        side, channels = crop / backbone.stem_stride, backbone.width
+        total = 27 * channels * side**2  # the stem
         for i, blocks in enumerate(backbone.blocks):
             out = backbone.width * 2**i
+            side = side / 2 if i else side
             total += 9 * out * (channels + (2 * blocks - 1) * out) * side**2
-            side, channels = side / 2, out
+            channels = out
         return total
     giga = GIGA.get(backbone.arch, UNKNOWN) * (crop / 224) ** 2
     return 1e9 * giga * (16 if getattr(backbone, "small_image_stem", False) else 1)
