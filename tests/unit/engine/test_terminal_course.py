@@ -97,11 +97,19 @@ def test_an_interruption_that_saved_is_no_error(tmp_path: Path, last: str, saved
     course = begun(pretrain=1)
     course.hear(job_info(3, "pretrain", str(log), run="iid", seed="0"))
     lines = texts(course, job_error(3, "pretrain"))
-    assert (list(course.saved), list(course.failed)) == (
+    assert (list(course.interrupted), list(course.failed)) == (
         (["pretrain iid/seed0"], []) if saved else ([], ["pretrain iid/seed0"])
     )
     if saved:
         assert lines == [f"pretrain iid/seed0: {last}; it goes on from there"]
+
+
+def test_what_a_person_stops_has_not_failed():
+    course = begun(knn=1)
+    course.hear(job_info(3, "knn", "gone.log", run="iid"))
+    course.hear(record(None, "Terminating processes on user request, this might take some time."))
+    assert texts(course, job_error(3, "knn")) == ["knn iid: stopped; it starts anew"]
+    assert list(course.interrupted) == ["knn iid"] and not course.failed
 
 
 def test_a_further_attempt_that_succeeds_clears_the_failure():

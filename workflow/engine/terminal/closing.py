@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.terminal.course import Course, Job, Line
+from engine.terminal.course import Course, Line
 from ssl_collapse.config.summary import TRAINING_FOLDER
 from ssl_collapse.plan.results import Results
 
@@ -15,8 +15,7 @@ def closing(course: Course, results: Results, root: Path) -> Iterator[Line]:
     root: the folder of results. The table stands for a summary that this run has left current.
     """
     paths = results.paths
-    ended = not (course.failed or course.saved or course.running)
-    whole = ended and course.done == course.total
+    whole = course.done == course.total and not course.failed
     summary = root / Path(paths.summary).relative_to(paths.root)
     if whole and summary.exists():
         from engine.terminal.runs_table import runs_table  # seconds, which no plan is to wait for
@@ -24,13 +23,14 @@ def closing(course: Course, results: Results, root: Path) -> Iterator[Line]:
         yield Line(runs_table(summary))
     for line in diverged(results, root):
         yield Line(line, "yellow")
-    if course.saved:
-        names = _names(course.saved)
-        yield Line(f"interrupted and saved, the same command goes on: {names}", "yellow")
+    if course.interrupted:
+        names = ", ".join(course.interrupted)
+        yield Line(f"interrupted, the same command goes on: {names}", "yellow")
     if course.failed:
-        yield Line(f"failed: {_names(course.failed)}", "bold red")
+        yield Line(f"failed: {', '.join(course.failed)}", "bold red")
     if course.full_log:
-        yield Line(f"every line of this run: {_short(course.full_log)}")
+        log = course.full_log.removeprefix(f"{Path.cwd()}/")
+        yield Line(f"every line of this run: {log}")
     report = root / Path(paths.report).relative_to(paths.root)
     if whole and report.exists():
         yield Line(f"report: {report}", "bold green")
@@ -52,12 +52,3 @@ def diverged(results: Results, root: Path) -> Iterator[str]:
                         f"diverged: {name}/seed{seed} in epoch {epoch}; lower base_lr or lengthen "
                         "warmup_epochs"
                     )
-
-
-def _names(jobs: dict[str, Job]) -> str:
-    return ", ".join(jobs)
-
-
-def _short(path: str) -> str:
-    here = f"{Path.cwd()}/"
-    return path.removeprefix(here)

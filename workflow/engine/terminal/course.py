@@ -18,7 +18,8 @@ _COMPLETE = "Complete log(s): "
 # Of what Snakemake says besides: errors that are told with their job, and the way to the log.
 _TOLD = ("Exiting because a job", "At least one job did not", "returned non-zero exit status")
 _NOTHING = "Nothing to be done"
-_SHOWN = (_NOTHING, "Trying to restart", "Terminating processes")
+_STOPPING = "Terminating processes on user request"
+_SHOWN = (_NOTHING, _STOPPING, "Trying to restart")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Course:
     full_log: str = ""
     running: dict[int, Job] = field(default_factory=dict)
     failed: dict[str, Job] = field(default_factory=dict)
-    saved: dict[str, Job] = field(default_factory=dict)
+    interrupted: dict[str, Job] = field(default_factory=dict)
+    stopping: bool = False  # as a person asked
     _words: DefaultFormatter = field(default_factory=DefaultFormatter)
 
     def hear(self, record: logging.LogRecord) -> list[Line]:
@@ -106,7 +108,7 @@ class Course:
         if job is None or job.log is None:  # `all` and the like make nothing
             return []
         self.failed.pop(job.name, None)  # at an earlier attempt
-        self.saved.pop(job.name, None)
+        self.interrupted.pop(job.name, None)
         took = in_words(record.created - job.began)
         text = f"[{self.done}/{self.total}] {job.name}, {took}"
         return [Line(text, moves=job.rule not in KINDS)]
@@ -119,8 +121,11 @@ class Course:
         job = self.running.pop(record.jobid, None)
         job = job or Job(record.rule_name, "", next(iter(record.log), None), record.created)
         if job.rule in KINDS and job.log and (left := saved_and_left(Path(job.log))):
-            self.saved[job.name] = job
+            self.interrupted[job.name] = job
             return [Line(f"{job.name}: {left}; it goes on from there", "yellow")]
+        if self.stopping:
+            self.interrupted[job.name] = job
+            return [Line(f"{job.name}: stopped; it starts anew", "yellow")]
         self.failed[job.name] = job
         lines = [Line(f"error: {job.name} has failed", "bold red")]
         if record.rule_msg:
@@ -136,6 +141,7 @@ class Course:
         if text.startswith(_COMPLETE):
             self.full_log = text.removeprefix(_COMPLETE)
         self.nothing_to_do |= text.startswith(_NOTHING)
+        self.stopping |= text.startswith(_STOPPING)
         if any(part in text for part in _TOLD):
             return []
         if record.levelno >= logging.WARNING or text.startswith(_SHOWN):

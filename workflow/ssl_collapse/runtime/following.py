@@ -74,10 +74,11 @@ class Following:
 
     def epoch(self, values: Mapping[str, float]) -> None:
         """Note what an epoch gave; `values` has its number as `epoch`."""
-        self._known |= {name: value for name, value in values.items() if name != "epoch"}
+        curves = {name: value for name, value in values.items() if name != "epoch"}
+        self._known |= curves
         for name, tracker in list(self.trackers.items()):
             try:
-                tracker.note(int(values["epoch"]) * self._steps, values)
+                tracker.note(int(values["epoch"]) * self._steps, curves)
             except Exception as error:
                 logger.warning("%s fails and is left out from here on: %s", name, error)
                 del self.trackers[name]

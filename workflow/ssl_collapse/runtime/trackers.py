@@ -110,7 +110,8 @@ class Wandb:
         import wandb
 
         run_id = f"{run.replace('/', '-')}-{identity}"
-        self._run = wandb.init(project=target, name=run, id=run_id, resume="allow")
+        silent = wandb.Settings(silent=True)
+        self._run = wandb.init(project=target, name=run, id=run_id, resume="allow", settings=silent)
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Log the numbers."""
