@@ -1,5 +1,6 @@
 """A small server of the report on this machine alone, and what keeps the report current."""
 
+import io
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from engine.so_far import FOLDER
@@ -36,18 +38,23 @@ class Handler(SimpleHTTPRequestHandler):
         self._page, self._every = page, every
         super().__init__(*arguments, directory=str(page.parent))  # type: ignore[arg-type]
 
-    def send_head(self) -> object:  # type: ignore[override]
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
         """Refuse what is not served; else as it lies there."""
-        host = self.headers.get("Host", "").rpartition(":")[0]
-        if host not in (HERE, "localhost"):  # another site's name for this machine
-            return self.send_error(HTTPStatus.FORBIDDEN)
         name = unquote(urlsplit(self.path).path).lstrip("/") or self._page.name
-        if name != self._page.name and not self._is_served(name):
-            return self.send_error(HTTPStatus.NOT_FOUND)
-        if not (self._page.parent / name).is_file():
-            return self.send_error(HTTPStatus.NOT_FOUND, "not made yet")
+        status = self._status(name)
+        if status != HTTPStatus.OK:
+            self.send_error(status)
+            return None
         self.path = f"/{name}"
         return super().send_head()
+
+    def _status(self, name: str) -> HTTPStatus:
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if host not in (HERE, "localhost"):  # another site's name for this machine
+            return HTTPStatus.FORBIDDEN
+        served = name == self._page.name or self._is_served(name)
+        there = served and (self._page.parent / name).is_file()
+        return HTTPStatus.OK if there else HTTPStatus.NOT_FOUND
 
     def _is_served(self, name: str) -> bool:
         """Whether a file lies in one of the folders, wherever links lead."""

@@ -69,7 +69,7 @@ def macs(backbone: Any, crop: int) -> float:
     """Multiply-adds of one image of `crop` px, about."""
     if backbone.arch == "small_resnet":
         side, channels = crop / backbone.stem_stride, backbone.width
-        total = 27 * channels * side**2  # the stem
+        total: float = 27 * channels * side**2  # the stem
         for i, blocks in enumerate(backbone.blocks):
             out = backbone.width * 2**i
             side = side / 2 if i else side
