@@ -9,7 +9,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
 .PHONY: all test test-all check unit sample reruns events faults cluster reference release
-.PHONY: why verify prune equal audit estimate bench clean
+.PHONY: why verify prune report watch equal audit estimate bench clean
 
 all: .venv/installed
 	$(if $(CONFIG),@$(BIN)/python -m ssl_collapse.config.reading.file $(CONFIG))
@@ -69,9 +69,12 @@ reference: .venv/installed
 # why: why each job would run; ARGS go to Snakemake, for example ARGS="--configfile configs/smoke.yaml"
 # verify: read every image and result again, and name what is not as recorded
 # prune: drop what the store holds and no result links any more; ARGS="--keep-days 30"
-why verify prune:
+# report: make results/report.html of what is there already, also while things run
+# watch: serve it to this machine and keep it current; ARGS="--port 8001"
+report: SCRIPT := so_far
+why verify prune report watch:
 	@test -e .venv/installed || { echo "there is no .venv yet: \`make\` sets it up (about 6 GB) and runs the experiment" >&2; exit 2; }
-	@$(BIN)/python workflow/scripts/$@.py $(ARGS)
+	@$(BIN)/python workflow/scripts/$(or $(SCRIPT),$@).py $(ARGS)
 
 # Which stages give the bytes of REF, a commit or tag, still; ARGS=--check records nothing
 equal: .venv/installed

@@ -12,6 +12,7 @@ from engine.planning import (
 from engine.stage import Stages, interpreter
 from engine.time_limit import time_limit
 from ssl_collapse.plan.paths import fill
+from ssl_collapse.runtime.trackers import asked_for
 
 RESULTS = plan_experiment(config, workflow)
 RUNTIME = RESULTS.plan.experiment.runtime
@@ -35,6 +36,7 @@ ORDERINGS = RESULTS.plan.all_orderings()
 SUBSETS = RESULTS.plan.all_subsets()
 SOURCES = RESULTS.plan.all_sources()
 SCRIPTS = STAGES.scripts()
+TRACKERS = asked_for(RUNTIME)
 
 
 wildcard_constraints:

@@ -71,6 +71,7 @@ rule figure:
 for name in RESULTS.plan.experiment.figures:
 
     rule:
+        """One figure, with all that it is made from."""
         name:
             f"figure_{name}"
         input:

@@ -36,6 +36,7 @@ rule pretrain:
             state=STAGES.state,
             save_minutes=RUNTIME.save_minutes,
             scratch=RUNTIME.scratch or "",
+            **TRACKERS,
         ),
     shell:
         "{params.scripts}/pretrain.py --spec {params.spec:q} --images {input.images:q}"

@@ -65,7 +65,7 @@ def outcomes(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         interruptions = [[*long.result(), *moved.result()], probe.result()]
         assert [run.wait(timeout=PATIENCE) for run in runs] == [0] * 4
         print(f"all runs took {time.monotonic() - begin:.0f} s")
-        printed = [(folder / "snakemake.out").read_text() for folder in folders]
+        printed = [full_log(folder) for folder in folders]
         yield [
             Outcome(folders[i], folders[i + 1], printed[i], interruptions[i // 2], slurm.jobs())
             for i in (0, 2)
@@ -78,6 +78,11 @@ def outcomes(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             run.kill()
             run.wait()
         pool.shutdown()  # who waits for a training sees that Snakemake has ended
+
+
+def full_log(folder: Path) -> str:
+    """Every line of Snakemake's, of which it prints a few."""
+    return "".join(p.read_text() for p in sorted(folder.glob(".snakemake/log/*.snakemake.log")))
 
 
 def interrupt_long(slurm: Slurm, folder: Path, run: Popen[bytes]) -> list[Interruption]:

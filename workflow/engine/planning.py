@@ -22,6 +22,9 @@ from engine.hooks import (
 from engine.judging import Judge
 from engine.stage import Stages
 from engine.storage import Storage, storage_of
+from engine.terminal.closing import closing
+from engine.terminal.handler import attach
+from engine.terminal.opening import opening
 from engine.time_limit import KINDS, Tries
 from ssl_collapse.config.experiment import RuntimeConfig
 from ssl_collapse.config.reading.file import check_file
@@ -32,6 +35,7 @@ from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import WRONG_INPUT, UserError
 from ssl_collapse.runtime.gpus import has_gpu
+from ssl_collapse.runtime.trackers import require_packages
 
 
 @contextmanager
@@ -82,7 +86,10 @@ def engage(workflow: Any, rules: Any, stages: Stages, results: Results) -> None:
         judge.images.refuse_small()
         for caution in cautions(results.plan.experiment):
             print(f"warning: {caution}", file=sys.stderr)
+        require_packages(results.plan.experiment.runtime)
         ours = len(workflow.modifier_stack) == 1  # in a module, targets are the business of others
+        if ours:
+            show_terminal(workflow, stages.results, results)
         before_planning(
             workflow, lambda: check_request(workflow, stages.results, results if ours else None)
         )
@@ -106,6 +113,19 @@ def results_folder(workflow: Any, root: str) -> tuple[str, Storage | None]:
     with one_message():
         storage = storage_of(workflow, folder)
     return (storage.folder if storage else folder), storage
+
+
+def show_terminal(workflow: Any, folder: str, results: Results) -> None:
+    """Have a run told in our lines, where a person did not ask for others."""
+    cores, nodes = workflow.resource_settings.cores, workflow.resource_settings.nodes
+    on_gpus = gpus(results.plan.experiment.runtime) * workflow.global_resources["gpu"].value
+    root = Path(folder)
+    attach(
+        workflow,
+        root / "state",
+        lambda course: closing(course, results, root),
+        opening(results.plan, root, cores or nodes or 1, on_gpus),
+    )
 
 
 def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:

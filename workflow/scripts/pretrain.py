@@ -23,6 +23,7 @@ from ssl_collapse.runtime.interruption import Budget
 from ssl_collapse.runtime.saved_state import SavedState, identity
 from ssl_collapse.runtime.scratch import on_scratch
 from ssl_collapse.runtime.torchrun import launch
+from ssl_collapse.runtime.trackers import add_options, open_trackers
 from ssl_collapse.training.loop import Runtime, Trainer
 from ssl_collapse.training.ranks import join, under_torchrun
 from ssl_collapse.training.saving import Rows
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
     p.add_argument("--log-every", type=int, default=100, help="steps between two log lines")
     Budget.add_options(p)
+    add_options(p)
     return p
 
 
@@ -98,11 +100,13 @@ def train(args: argparse.Namespace, start: Path | None, state: SavedState, held:
         logger.info("another process has finished this training: nothing is left to do")
         ranks.leave()
         return
+    trackers = open_trackers(args, args.run, args.identity) if ranks.first else {}
     trainer = Trainer(spec, images, ordering, runtime, state, ranks, args.teacher)
     if start:
         trainer.start_from(start)
     trainer.resume()
-    rows = trainer.run()
+    with state.following.told_to(trackers):
+        rows = trainer.run()
     if ranks.first:
         _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
         with atomic_path(args.training) as temporary:

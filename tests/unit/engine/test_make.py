@@ -12,7 +12,7 @@ MAKEFILE = Path(__file__).parents[3] / "Makefile"
 ALONE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
 
 
-@pytest.mark.parametrize("target", ["why", "verify", "prune"])
+@pytest.mark.parametrize("target", ["why", "verify", "prune", "report", "watch"])
 def test_questions_install_nothing(target: str, tmp_path: Path):
     shutil.copy(MAKEFILE, tmp_path)
     run = subprocess.run(["make", target], cwd=tmp_path, env=ALONE, capture_output=True, text=True)

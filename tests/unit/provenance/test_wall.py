@@ -49,7 +49,7 @@ PLAN = Plan(
         toy.experiment(runs=RUNS, figures={"spectra": {"kind": "spectra", "runs": ["small"]}})
     )
 )
-NO_STAGES = ("estimate", "fetch", "prune", "verify", "why")
+NO_STAGES = ("estimate", "fetch", "prune", "so_far", "verify", "watch", "why")
 KINDS = [get_args(f.model_fields["kind"].annotation)[0] for f in get_args(get_args(Figure)[0])]
 WITH_MODEL = {  # stage -> the modules that it imports by computed name
     "pretrain": PLAN.model_modules,

@@ -18,7 +18,9 @@ from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.build import build_backbone, build_method
 from ssl_collapse.models.checkpoint_file import load_checkpoint
 from ssl_collapse.models.encoder_file import load_encoder
+from ssl_collapse.runtime import following
 from ssl_collapse.runtime.errors import INTERRUPTED, UserError
+from ssl_collapse.runtime.following import read_progress
 from ssl_collapse.runtime.interruption import Cadence
 from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.health import StepWatch
@@ -42,6 +44,21 @@ def test_rows_and_checkpoints_of_every_epoch(images: PackedImages, tmp_path: Pat
     content = load_checkpoint(tmp_path / "checkpoints/epoch0002.pt")
     assert content["epoch"] == 2
     assert PretrainSpec.model_validate_json(content["recipe"]) == spec()
+
+
+def test_those_who_watch_are_told_each_step_and_epoch(
+    images: PackedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(following, "EVERY", 0.0)  # seconds between two writes
+    folder = tmp_path / "training-0"
+    trained = trainer(images, folder)
+    rows = trained.run()
+    told = read_progress(tmp_path, "training")
+    steps = len(images) // 4
+    # the last step is told before its epoch ends: of the health, that of the epoch before
+    assert (told["epochs"], told["steps"], told["epoch"], told["step"]) == (3, steps, 2, steps)
+    assert told["loss"] == rows[2]["loss"]
+    assert told["effective_rank"] == rows[1]["effective_rank"]
 
 
 def test_checkpoint_every_keeps_some_and_always_the_last(images: PackedImages, tmp_path: Path):

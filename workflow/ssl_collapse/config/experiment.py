@@ -180,6 +180,12 @@ class RuntimeConfig(StrictModel):
     """Folder of finished results, taken and not computed again; off: none; null: in `results`."""
     store_trust: Literal["own", "everyone"] = "own"
     """Whose results are taken from the store; of others only formats that cannot run code."""
+    tensorboard: Folder | None = None
+    """Folder for TensorBoard event files of trainings; null: none."""
+    mlflow: Text | None = None
+    """Where MLflow keeps curves of trainings: a URI such as sqlite:///mlflow.db; null: none."""
+    wandb: Text | None = None
+    """Project of Weights & Biases for the curves of trainings; null: none."""
 
     @model_validator(mode="after")
     def _gpus_are_gpus(self) -> Self:

@@ -97,6 +97,9 @@ class Probe:
         self.optimizer = _build_optimizer(self.classifier, spec, source.n_train)
         self.progress = Progress()
         self._interruption = Interruption(state.budget.stop_at if state else None)
+        if state:
+            rows = batch_rows(spec, source.n_train)
+            state.following.begin(spec.epochs, math.ceil(source.n_train / rows), rows)
 
     def resume(self) -> None:
         """Go on from the saved state, if there is one."""
@@ -134,6 +137,8 @@ class Probe:
         for features, targets in self.source.training(progress.epoch, progress.step):
             progress.loss_sum += self._step(features, targets)
             progress.step += 1
+            if self.state:
+                self.state.following.step(progress.epoch, progress.step)
             if self._interruption.asked:
                 self._save()
                 leave(progress.epoch, progress.step)
@@ -148,6 +153,8 @@ class Probe:
             row |= {"train_top1": train[0], "train_top5": train[1]}
         progress.step, progress.loss_sum, progress.hits = 0, 0.0, [0, 0]
         progress.rows.append(row)
+        if self.state:
+            self.state.following.epoch(row)
         logger.info(
             "epoch %d/%d loss %.5f top-1 %.4f top-5 %.4f",
             *(progress.epoch, spec.epochs, loss, top1, top5),

@@ -6,12 +6,14 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from ssl_collapse.runtime.errors import INTERRUPTED
 
 logger = logging.getLogger("ssl_collapse")
+LEFT = "interrupted; saved"  # how the last line of a log begins
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -95,5 +97,14 @@ class Cadence:
 
 def leave(epoch: int, step: int) -> NoReturn:
     """End a process that was asked to stop and has saved where it was."""
-    logger.warning("interrupted; saved epoch %d, step %d", epoch, step)
+    logger.warning("%s epoch %d, step %d", LEFT, epoch, step)
     sys.exit(INTERRUPTED)
+
+
+def saved_and_left(log: Path) -> str | None:
+    """The line by which a job has ended its log if it was interrupted and has saved."""
+    try:
+        *_, last = log.read_text("utf-8", errors="replace").splitlines() or [""]
+    except OSError:
+        return None
+    return last if last.startswith(LEFT) else None

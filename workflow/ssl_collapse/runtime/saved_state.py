@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_folder, file_sha256, link, write_text
+from ssl_collapse.runtime.following import Following
 from ssl_collapse.runtime.interruption import Budget, Cadence
 from ssl_collapse.runtime.mirror import Mirror
 
@@ -35,13 +36,14 @@ class SavedState:
     """The folder of an unfinished training or probe: `file` is its state.
 
     budget: how long the job may run. digests: the sha256 of every checkpoint that was written, by
-    name.
+    name. following: who is told how far it is.
     """
 
     def __init__(self, folder: Path, budget: Budget = Budget()) -> None:  # noqa: B008
         self.folder, self.budget = folder, budget
         self._cadence = Cadence(budget.save_every)
         self._mirror = Mirror(folder, budget.mirror)
+        self.following = Following(folder)
         self.checkpoints = folder / "checkpoints"
         self.file = folder / "state.pt"
         self.digests: dict[str, str] = {}

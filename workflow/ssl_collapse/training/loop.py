@@ -1,7 +1,6 @@
 """The pretraining loop."""
 
 import logging
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
@@ -82,6 +80,7 @@ class Trainer:
         self.watch = StepWatch(self.model.backbone, runtime.run)
         self.saver = Saver(spec, self.model, self.optimizer, state)
         self.saver.failure = self.model.failure
+        state.following.begin(spec.epochs, self._steps, spec.batch_size)
         self._start = (spec.start_epoch, 0)
         self._interruption = Interruption(state.budget.stop_at)
         self._stop = False  # all ranks agree to
@@ -143,23 +142,19 @@ class Trainer:
         progress, spec, steps = self.progress, self.spec, self._steps
         batches = epoch_batches(spec, self.ordering, progress.epoch, spec.seed)
         dataset = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
-        bar = tqdm(
-            load_views(dataset, progress.step, self.runtime.workers, self.augmenter),
-            desc=f"epoch {progress.epoch + 1}/{spec.epochs}",
-            initial=progress.step,
-            total=steps,
-            disable=not (self.ranks.first and sys.stderr.isatty()),
-            leave=False,
-        )
         clock = time.perf_counter()
-        for views in bar:
+        for views in load_views(dataset, progress.step, self.runtime.workers, self.augmenter):
             self._step(views)
             progress.step += 1
             ended, log = progress.step == steps, progress.step % self.runtime.log_every == 0
             due = self.ranks.first and self.saver.state.due()
             self._stop, save = self.ranks.any(self._interruption.asked, due)
+            mean_loss = None
             if ended or log or self._stop or save:
                 self._look()
+                mean_loss = progress.loss_sum / progress.step
+            if self.ranks.first:
+                self.saver.state.following.step(progress.epoch, progress.step, mean_loss)
             now = time.perf_counter()
             progress.seconds, clock = progress.seconds + now - clock, now
             if self._stop and not ended:
@@ -167,7 +162,6 @@ class Trainer:
             if save and self.ranks.first:
                 self.saver.save_state()
             if log:
-                mean_loss = progress.loss_sum / progress.step
                 logger.info(
                     "epoch %d step %d loss %.5f", progress.epoch + 1, progress.step, mean_loss
                 )
@@ -215,6 +209,7 @@ class Trainer:
         if self.saver.collapse is None:
             self.watch.dimensional_collapse(progress.rows, highest_rank(output))
         if self.ranks.first:
+            self.saver.state.following.epoch({**progress.rows[-1], **speed})
             self.saver.save_epoch()
 
     def _interrupt(self) -> None:

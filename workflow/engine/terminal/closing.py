@@ -1,0 +1,54 @@
+"""The last lines of a run: the table of runs, what diverged or failed, the report's path."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.terminal.course import Course, Line
+from ssl_collapse.config.summary import TRAINING_FOLDER
+from ssl_collapse.plan.results import Results
+
+
+def closing(course: Course, results: Results, root: Path) -> Iterator[Line]:
+    """What to say at the end of a run.
+
+    root: the folder of results. The table stands for a summary that this run has left current.
+    """
+    paths = results.paths
+    whole = course.done == course.total and not course.failed
+    summary = root / Path(paths.summary).relative_to(paths.root)
+    if whole and summary.exists():
+        from engine.terminal.runs_table import runs_table  # seconds, which no plan is to wait for
+
+        yield Line(runs_table(summary))
+    for line in diverged(results, root):
+        yield Line(line, "yellow")
+    if course.interrupted:
+        names = ", ".join(course.interrupted)
+        yield Line(f"interrupted, the same command goes on: {names}", "yellow")
+    if course.failed:
+        yield Line(f"failed: {', '.join(course.failed)}", "bold red")
+    if course.full_log:
+        log = course.full_log.removeprefix(f"{Path.cwd()}/")
+        yield Line(f"every line of this run: {log}")
+    report = root / Path(paths.report).relative_to(paths.root)
+    if whole and report.exists():
+        yield Line(f"report: {report}", "bold green")
+    else:
+        yield Line(f"report: not yet; `make report` makes {report} from what is there", "bold")
+
+
+def diverged(results: Results, root: Path) -> Iterator[str]:
+    """A line for each training of the plan that has diverged: its last loss is no number."""
+    for name, run in results.plan.experiment.runs.items():
+        for seed in run.seeds:
+            training = root / TRAINING_FOLDER.format(run=name, seed=seed) / "training.csv"
+            if training.exists():
+                with training.open(encoding="utf-8", newline="") as file:
+                    losses = [row["loss"] for row in csv.DictReader(file)]
+                if losses[-1:] == ["nan"]:
+                    epoch = losses.index("nan") + 1
+                    yield (
+                        f"diverged: {name}/seed{seed} in epoch {epoch}; lower base_lr or lengthen "
+                        "warmup_epochs"
+                    )
