@@ -60,6 +60,7 @@ rule figure:
 for name in RESULTS.plan.experiment.figures:
 
     rule:
+        """One figure of the config."""
         name:
             f"figure_{name}"
         input:

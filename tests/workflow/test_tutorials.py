@@ -1,8 +1,8 @@
 """docs/tutorials, typed to the letter in a copy of the project.
 
-A file that the reader writes stands under its name: "`mine.yaml`:" alone on a line, then its block. A
-block of bash or Python is run as it stands; a block of text under it is what it prints, where a line
-"..." stands for any lines. A comment before a block says that it fails, or why it is not run here.
+A file that the reader writes stands under its name: "`mine.yaml`:" alone on a line, then its block.
+A block of bash or Python is run as it stands; a block of text under it is what it prints, where a
+line "..." stands for any lines. A comment before a block says that it fails, or why it is not run.
 """
 
 import os

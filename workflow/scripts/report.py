@@ -1,4 +1,9 @@
-"""Write the report: one HTML page with every figure, its caption and the table of runs."""
+"""Write the report: one HTML page with every figure, its caption and the table of runs.
+
+example:
+  report.py --spec @report.json --summary results/tables/summary.csv \\
+      --figures results/figures/shares.png --output report.html
+"""
 
 import argparse
 from pathlib import Path
