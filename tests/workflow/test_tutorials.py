@@ -115,6 +115,15 @@ def test_plans_without_what_they_need(reader: Reader, page: str):
     assert not (reader.folder / "results").exists()  # dry runs write nothing
 
 
+def test_targets_say_what_they_are_and_complete_in_the_shell(reader: Reader):
+    page = (ROOT / "docs/README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```bash\n(.*?)^```$", page, re.M | re.S)
+    text = f"{block}complete -p snakemake | tr '\\n' ' '; echo; snakemake --list 2> /dev/null\n"
+    completed, *targets = reader.type("bash", text, 0).splitlines()
+    assert "figure_shares" in completed and len(targets) > 20
+    assert [line for line in targets if not re.fullmatch(r"\w+ \(.+\.\)", line)] == []
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("page", ["checkpoint", "representations", "images", "reruns", "recovery"])
 def test_what_the_page_says_happens(reader: Reader, page: str):
