@@ -25,7 +25,7 @@ STEP = re.compile(
     r"```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.M | re.S,
 )
-WITHOUT = {"not run: needs a cluster", "not run: needs ImageNet", "not run: needs a GPU"}
+WITHOUT = {"not run: needs a cluster", "not run: needs ImageNet", "not run: takes minutes"}
 GOES_ON_FROM = {"reruns": "images", "recovery": "images"}
 COPIED = ["Snakefile", "Makefile", "config.yaml", "pyproject.toml"]
 COPIED += ["configs", "envs", "profiles", "rules", "workflow"]

@@ -38,23 +38,19 @@ from ssl_collapse.training.loop import Runtime, Trainer
 ENOUGH = 4.0  # seconds of steps that are counted
 EPILOG = """\
 examples:
-  %(prog)s configs/imagenet.yaml
-      the counts of its images are known
-  %(prog)s mine.yaml --images mine=50000:5000
-      training and validation images of the dataset `mine`
+  %(prog)s configs/imagenet.yaml                      counts of images are known for ImageNet
+  %(prog)s mine.yaml --images mine=50000:5000         training and validation images of `mine`
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(description=__doc__, epilog=EPILOG)
+    p = argparse.ArgumentParser(
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("config", type=Path, help="the config file")
     p.add_argument(
-        "--images",
-        nargs="*",
-        default=[],
-        metavar="NAME=TRAIN:VAL",
-        help="how many images a dataset has, where they are not here",
+        "--images", nargs="*", default=[], metavar="NAME=TRAIN:VAL", help="images of a dataset"
     )
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     return p
