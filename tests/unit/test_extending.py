@@ -4,6 +4,7 @@ A whole file of the page stands under its path: "`path`:" alone on a line, then 
 change stands under "In `path`, before the line `line`:", or "instead of the line".
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -95,16 +97,17 @@ def test_what_the_page_adds_is_a_file_or_two_each_and_a_test():
         "workflow/ssl_collapse/config/backbones/mybackbone.py",
         "workflow/ssl_collapse/models/backbones/mybackbone.py",
         "tests/unit/models/test_mybackbone.py",
+        "tests/unit/evaluation/test_first_share.py",
         "workflow/ssl_collapse/figures/myfigure.py",
         "tests/unit/figures/test_myfigure.py",
     ]
     changed = [change["path"].rpartition("/")[2] for change in CHANGE.finditer(PAGE)]
-    assert changed == ["figures.py"] * 2
+    assert changed == ["spectral.py", "figures.py", "figures.py"]
 
 
 def test_the_tests_of_the_page_pass(extended: Path):
     shown = python(extended, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert "6 passed" in shown
+    assert "7 passed" in shown
 
 
 def test_the_page_keeps_the_rules_of_the_project(extended: Path):
@@ -166,7 +169,22 @@ def test_the_new_figure_is_drawn_and_those_that_exist_keep_their_bytes(
     assert draw(extended, old, summary, tmp_path / "after") == before
 
 
-def test_no_stage_that_exists_has_other_code(extended: Path):
+def test_the_new_measure_is_measured_and_may_be_shown(extended: Path, tmp_path: Path):
+    x = np.array([[2.0, 1.0], [-2.0, 1.0], [2.0, -1.0], [-2.0, -1.0]])  # sigma in the ratio 2 : 1
+    np.save(tmp_path / "x.npy", x)
+    script = extended / "workflow/scripts/collapse.py"
+    python(extended, script, tmp_path / "x.npy", "--json", tmp_path / "x.json")
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert content["first_share"] == pytest.approx(0.8)  # 4 / (4 + 1)
+    assert content["first_share_l2"] == pytest.approx(0.8)  # all rows are equally long
+    shown = (
+        "from ssl_collapse.evaluation.measures.registry import measure_columns\n"
+        "print('first_share' in measure_columns())"
+    )
+    assert python(extended, "-c", shown).strip() == "True"
+
+
+def test_only_the_stages_that_the_page_names_have_other_code(extended: Path):
     existing = (*modules(ROOT, "models"), *modules(ROOT, "figures"))
     assert "ssl_collapse.models.methods.simsiam" in existing
     others = []
@@ -175,7 +193,8 @@ def test_no_stage_that_exists_has_other_code(extended: Path):
         before = code_digest(script, ROOT / "workflow", existing)
         if code_digest(copy, extended / "workflow", existing) != before:
             others.append(script.stem)
-    assert others == []
+    # those that measure, and what follows from them
+    assert others == ["audit", "collapse", "import_spectrum", "report", "summarize"]
     new = ("ssl_collapse.models.methods.mymethod",)
     pretrain = extended / "workflow/scripts/pretrain.py"
     library = extended / "workflow"

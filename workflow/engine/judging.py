@@ -135,8 +135,10 @@ class Judge:
 
         Another module of the same workflow has a judge of its own, and adds to the same file.
         """
-        levels = [job for level in dag.toposorted() for job in level]
-        jobs = [job for job in levels if job.rule in self.names]
+        levels = [[job for job in level if job.rule in self.names] for level in dag.toposorted()]
+        jobs = [
+            job for level in levels for job in sorted(level, key=lambda job: str(job.output[0]))
+        ]
         in_store = InStore(self._looks)
         file = Path(os.environ[VERDICTS])
         rows = json.loads(file.read_text("utf-8")) if file.exists() else []

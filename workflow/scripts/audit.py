@@ -178,25 +178,44 @@ def _published(folder: Path | None) -> Spectra:
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG)
     parser.add_argument("checkpoint", type=Path, help="file with the encoder")
     parser.add_argument("images", type=Path, help="folder of images, best in class folders")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: audit-CHECKPOINT")
-    parser.add_argument("--images-at-most", type=positive, default=1500, metavar="N")
+    parser.add_argument(
+        "--images-at-most",
+        type=positive,
+        default=1500,
+        metavar="N",
+        help="drawn where there are more",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the images and the random weights")
     parser.add_argument("--backbone", metavar="YAML", help="what the encoder is, if need be")
-    parser.add_argument("--resize", type=positive, metavar="PX", help="shorter side")
-    parser.add_argument("--crop", type=positive, metavar="PX", help="what the network sees")
-    parser.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="of 1")
-    parser.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"), help="of 1")
+    parser.add_argument("--resize", type=positive, metavar="PX", help="shorter side in pixels")
+    parser.add_argument(
+        "--crop", type=positive, metavar="PX", help="side in pixels that the network sees"
+    )
+    parser.add_argument(
+        "--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="of channels, in 0 to 1"
+    )
+    parser.add_argument(
+        "--std", type=float, nargs=3, metavar=("R", "G", "B"), help="of channels, in 0 to 1"
+    )
     parser.add_argument(
         "--published", type=Path, metavar="DIR", help="folder of the authors' six spectra, to draw"
     )
-    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto")
     parser.add_argument(
-        "--threads", type=positive, default=os.cpu_count() or 1, help="default: all cores"
+        "--device",
+        choices=("cpu", "cuda", "auto"),
+        default="auto",
+        help="auto: a GPU if there is one",
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="default: all cores",
     )
     return parser
 

@@ -1,4 +1,9 @@
-"""Check every image of a dataset and describe it in dataset.json: classes, counts, fingerprint."""
+"""Check every image of a dataset and describe it in dataset.json: classes, counts, fingerprint.
+
+example:
+  dataset.py --name mine --spec '{"kind": "imagefolder"}' --output dataset.json \\
+      --folders '{"mine": {"train": "photos/train", "val": "photos/val"}}'
+"""
 
 import argparse
 import json

@@ -1,4 +1,9 @@
-"""Take the backbone out of a training checkpoint: encoder.safetensors with torchvision's names."""
+"""Take the backbone out of a training checkpoint: encoder.safetensors with torchvision's names.
+
+example:
+  export_checkpoint.py --spec '{"epoch": 100}' --checkpoints results/runs/iid/seed0/checkpoints \\
+      --output encoder.safetensors
+"""
 
 import argparse
 import json

@@ -1,4 +1,9 @@
-"""Take the projector out of a training checkpoint: projector.safetensors."""
+"""Take the projector out of a training checkpoint: projector.safetensors.
+
+example:
+  export_projector.py --spec '{"epoch": 100}' --checkpoints results/runs/iid/seed0/checkpoints \\
+      --output projector.safetensors
+"""
 
 import argparse
 import json

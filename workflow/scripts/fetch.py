@@ -1,6 +1,9 @@
 """Make class folders of the published archives of ImageNet or Places365: ROOT/{train,val}/{class}/.
 
 In the config that is `source: {kind: imagenet, root: ROOT}`.
+
+example:
+  fetch.py imagenet /data/imagenet
 """
 
 import argparse
@@ -27,10 +30,8 @@ STEPS = """\
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    p.add_argument("dataset", choices=["imagenet", "places365"])
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("dataset", choices=["imagenet", "places365"], help="what the archives hold")
     p.add_argument("root", type=Path, help="folder of the archives; Places365 is downloaded there")
     return p
 

@@ -1,4 +1,10 @@
-"""Draw one figure from the summary and the spectra; write PDF, PNG, its numbers and its caption."""
+"""Draw one figure from the summary and the spectra; write PDF, PNG, its numbers and its caption.
+
+example:
+  figure.py --name shares --spec '{"kind": "shares", "runs": ["shares", "iid"]}' \\
+      --summary results/tables/summary.csv --results results --output-pdf shares.pdf \\
+      --output-png shares.png --output-csv shares.csv --caption shares.txt
+"""
 
 import argparse
 from pathlib import Path
@@ -45,8 +51,8 @@ if __name__ == "__main__":
         default=Path("results"),
         help="folder that holds runs/RUN/seedK/, for figures that read more than the summary",
     )
-    parser.add_argument("--output-pdf", required=True, type=Path)
-    parser.add_argument("--output-png", required=True, type=Path)
+    parser.add_argument("--output-pdf", required=True, type=Path, help="figure to write")
+    parser.add_argument("--output-png", required=True, type=Path, help="the same as pixels")
     parser.add_argument(
         "--output-csv", required=True, type=Path, help="exactly the plotted numbers"
     )

@@ -1,4 +1,8 @@
-"""Take the encoder out of a checkpoint file of another project: encoder.safetensors."""
+"""Take the encoder out of a checkpoint file of another project: encoder.safetensors.
+
+example:
+  import_encoder.py --spec @spec.json --file moco.pth.tar --output encoder.safetensors
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""Take over a user's own representations of one split, as a run's only epoch."""
+"""Take over a user's own representations of one split, as a run's only epoch.
+
+example:
+  import_representations.py --spec @spec.json --run mine --split train --file train.npz \\
+      --output representations-train.h5
+"""
 
 import argparse
 import json

@@ -1,4 +1,9 @@
-"""Take over a user's own spectrum, as a run's only epoch, and measure it."""
+"""Take over a user's own spectrum, as a run's only epoch, and measure it.
+
+example:
+  import_spectrum.py --spec @spec.json --file singular_values.npy --spectrum spectrum.csv \\
+      --json collapse.json
+"""
 
 import argparse
 import json

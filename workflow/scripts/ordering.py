@@ -1,4 +1,8 @@
-"""Write the order of the training images: a seeded permutation, or the user's own, checked."""
+"""Write the order of the training images: a seeded permutation, or the user's own, checked.
+
+example:
+  ordering.py --dataset dataset.json --spec '{"seed": 0}' --output ordering-seed0.npy
+"""
 
 import argparse
 import json

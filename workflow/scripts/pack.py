@@ -1,4 +1,9 @@
-"""Decode and resize the images of one split once, into one HDF5 file."""
+"""Decode and resize the images of one split once, into one HDF5 file.
+
+example:
+  pack.py --split train --spec '{"shorter_side": 256}' --dataset dataset.json --output train.h5 \\
+      --folders '{"mine": {"train": "photos/train", "val": "photos/val"}}'
+"""
 
 import argparse
 from pathlib import Path

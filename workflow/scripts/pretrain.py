@@ -1,6 +1,11 @@
 """Pretrain one run: packed images in, training.csv and one checkpoint per epoch out.
 
 The times go to speed.csv beside training.csv, which so has the same bytes in every run on the CPU.
+
+example:
+  pretrain.py --spec @recipe.json --images train.h5 --ordering ordering-seed0.npy \\
+      --state unfinished --training training.csv --checkpoints checkpoints
+      after SIGTERM (exit code 75) or a crash the same command goes on where it was saved
 """
 
 import argparse

@@ -1,4 +1,9 @@
-"""Write the report: one HTML page with verdicts, figures, the table of runs, and what was run."""
+"""Write the report: one HTML page with verdicts, figures, the table of runs, and what was run.
+
+example:
+  report.py --spec @report.json --summary results/tables/summary.csv \\
+      --figures results/figures/shares.png --output report.html
+"""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,9 @@
-"""Take the representations of one split with one encoder."""
+"""Take the representations of one split with one encoder.
+
+example:
+  represent.py --spec '{"resize": 256, "crop": 224}' --run iid/seed0 --images val.h5 \\
+      --encoder encoder.safetensors --output representations-val.h5 --device cuda
+"""
 
 import argparse
 import logging

@@ -1,4 +1,8 @@
-"""Collect the measures of every run, seed and epoch in one table, tables/summary.csv."""
+"""Collect the measures of every run, seed and epoch in one table, tables/summary.csv.
+
+example:
+  summarize.py --spec @rows.json --results results --output summary.csv
+"""
 
 import argparse
 from pathlib import Path

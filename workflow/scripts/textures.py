@@ -1,4 +1,8 @@
-"""Write the procedural textures as an ImageFolder: FOLDER/{train,val}/{class}/{number}.png."""
+"""Write the procedural textures as an ImageFolder: FOLDER/{train,val}/{class}/{number}.png.
+
+example:
+  textures.py --spec '{"kind": "textures", "train_images": 100, "val_images": 20}' --output images
+"""
 
 import argparse
 from pathlib import Path

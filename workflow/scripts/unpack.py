@@ -1,4 +1,9 @@
-"""Write the images of archives or arrays as class folders: OUTPUT/{train,val}/{class}/{file}."""
+"""Write the images of archives or arrays as class folders: OUTPUT/{train,val}/{class}/{file}.
+
+example:
+  unpack.py --spec '{"kind": "cifar10"}' --name cifar --output images \\
+      --sources '{"cifar": {"kind": "cifar10", "root": "data", "download": true}}'
+"""
 
 import argparse
 import json

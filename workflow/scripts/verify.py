@@ -1,6 +1,9 @@
 """Read every byte again, images and results, and name what is not as today's plan would make it.
 
-All arguments go to Snakemake, for example: verify.py --configfile configs/smoke.yaml
+All arguments go to Snakemake.
+
+example:
+  verify.py --configfile configs/smoke.yaml
 """
 
 import sys

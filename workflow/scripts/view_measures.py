@@ -1,4 +1,9 @@
-"""Measure representations of several augmented views per image: LiDAR and alignment."""
+"""Measure representations of several augmented views per image: LiDAR and alignment.
+
+example:
+  view_measures.py --spec '{"images": 1000, "views": 10}' --images train.h5 \\
+      --encoder encoder.safetensors --json view-measures.json
+"""
 
 import os
 

@@ -1,6 +1,9 @@
 """Say for every job that would run why it would: one line each, causes first.
 
-All arguments go to Snakemake, for example: why.py --configfile configs/smoke.yaml
+All arguments go to Snakemake.
+
+example:
+  why.py --configfile configs/smoke.yaml
 """
 
 import sys

@@ -15,6 +15,7 @@ from ssl_collapse.provenance.record import Record
 from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.runtime.command_line import (
     RANK,
+    Help,
     explain,
     refuse_overwriting,
     set_up_logging,
@@ -36,6 +37,7 @@ def run(parser: argparse.ArgumentParser, main: Main) -> None:
     """
     parser.add_argument("--log", type=Path, help="also write the log lines to this file")
     parser.add_argument("--provenance", help=argparse.SUPPRESS)
+    parser.formatter_class = Help
     args = parser.parse_args()
     refuse_overwriting(parser, args)
     record = _begun.pop(args.provenance, None)

@@ -20,6 +20,15 @@ OUTPUTS = ("log", "json", "csv", "spectrum", "neighbors", "classifier")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written, and the default of every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text, default = action.help, action.default
+        none = default is None or default is False or default in ("", "{}", [], argparse.SUPPRESS)
+        return text if none or not text or "default" in text else f"{text} (default: %(default)s)"
+
+
 def refuse_overwriting(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with a usage error where an output is one of the inputs, another output, or a folder."""
     given = [
@@ -104,7 +113,7 @@ def set_up_logging(log: Path | None) -> None:
 def report_command(purpose: str | None, main: Callable[[list[str]], int]) -> int:
     """Run a command whose arguments are another program's; returns its exit code."""
     if {"-h", "--help"} & set(sys.argv[1:]):
-        print(purpose)
+        print(f"usage: {Path(sys.argv[0]).name} [arguments of Snakemake]\n\n{purpose}")
         return 0
     set_up_logging(None)
     try:

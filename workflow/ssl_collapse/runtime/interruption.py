@@ -31,10 +31,10 @@ class Budget:
     def add_options(parser: argparse.ArgumentParser) -> None:
         """The options that `of` reads."""
         parser.add_argument(
-            "--stop-at", type=float, metavar="TIME", help="save and leave then, in seconds of 1970"
+            "--stop-at", type=float, metavar="TIME", help="save and leave then (seconds since 1970)"
         )
         parser.add_argument(
-            "--save-minutes", type=float, default=10.0, metavar="M", help="between saves (10)"
+            "--save-minutes", type=float, default=10.0, metavar="M", help="minutes between saves"
         )
         parser.add_argument("--mirror", help=argparse.SUPPRESS)
 
