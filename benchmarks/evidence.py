@@ -1,8 +1,8 @@
 """Judge the paper's five claims on the table of a finished experiment (docs/EVIDENCE.md).
 
-Differences are paired: each seed's run against the same seed's other run. Their mean has a t interval
-over seeds, made wider for the number of claims judged (Bonferroni), and shows something only where its
-near end is at least half of its size. The forecast's interval is that of its figure.
+Differences are paired: each seed's run against the same seed's other run. Their mean has a t
+interval over seeds, made wider for the number of claims judged (Bonferroni), and shows something
+only where its near end is at least half of its size. The forecast's interval is that of its figure.
 
     python benchmarks/evidence.py results/tables/summary.csv [--csv claims.csv]
 """
@@ -78,7 +78,7 @@ def forecast(rows: pd.DataFrame) -> dict[str, object]:
 
 def markdown(table: pd.DataFrame) -> str:
     """The table for docs/EVIDENCE.md."""
-    lines = ["| claim | column | difference | mean [interval] | n | verdict |", "|---|" + "---|" * 5]
+    lines = ["| claim | column | difference | mean [interval] | n | verdict |", "|---" * 6 + "|"]
     for row in table.itertuples():
         pair = f"{row.run} - {row.other}" if isinstance(row.run, str) else ""
         interval = f"{row.mean:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
