@@ -25,7 +25,12 @@ STEP = re.compile(
     r"```(?P<kind>\w+)\n(?P<text>.*?)^```$",
     re.M | re.S,
 )
-WITHOUT = {"not run: needs a cluster", "not run: needs ImageNet", "not run: takes minutes"}
+WITHOUT = {
+    "not run: needs a bucket",
+    "not run: needs a cluster",
+    "not run: needs ImageNet",
+    "not run: takes minutes",
+}
 GOES_ON_FROM = {"reruns": "images", "recovery": "images"}
 COPIED = ["Snakefile", "Makefile", "config.yaml", "pyproject.toml"]
 COPIED += ["configs", "envs", "profiles", "rules", "workflow"]
