@@ -88,5 +88,5 @@ def test_the_checks_of_a_gpu_pass_on_the_cpu():
 def test_a_simulated_lab_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     lab = importlib.import_module("lab")
-    lab.prepare(tmp_path, argparse.Namespace(runs=2, seeds=1, epochs=2))
-    assert re.fullmatch(r"[1-9]\d* jobs in \d+ s \(\d+ s of a core\)", lab.plan(tmp_path))
+    lab.prepare(tmp_path / "lab", argparse.Namespace(runs=2, seeds=1, epochs=2))
+    assert re.fullmatch(r"[1-9]\d* jobs in \d+ s \(\d+ s of a core\)", lab.plan(tmp_path / "lab"))
