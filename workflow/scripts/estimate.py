@@ -32,6 +32,7 @@ from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.models.build import build_backbone
+from ssl_collapse.models.encoder_file import save_encoder
 from ssl_collapse.plan.estimate import Network, Rates, counts, estimate, table, trainings_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
@@ -132,25 +133,44 @@ def _given(words: list[str]) -> dict[str, tuple[int, int]]:
 
 def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
     """Seconds of a training step and images per second forward, of the network of a recipe."""
-    batch = spec.batch_size if device.type == "cuda" else min(spec.batch_size, FEW)
-    with tempfile.TemporaryDirectory() as folder:
-        images = noise(Path(folder), spec.crop, batch)
-        seconds, parameters = 0.0, 0
-        for part in ("sizing", "counted"):  # the first step shows how many make a measurement
-            steps = max(1, min(50, round(enough / seconds))) if part == "counted" else 1
+    with tempfile.TemporaryDirectory() as place:
+        folder, full = Path(place), spec.batch_size
+        images = noise(folder, spec.crop, full if device.type == "cuda" else FEW)
+        teacher = _teacher(folder, spec) if spec.method.name == "distillation" else None
+
+        def seconds(batch: int, steps: int) -> float:
+            """Of a step; also leaves the trainer."""
+            nonlocal trainer
             keys = {"epochs": 1, "steps_per_epoch": steps, "schedule": "last", "share": 100.0}
             keys |= {"warmup_epochs": 0, "chunk_size": None, "n_rounds": 1, "n_warmup_steps": 0}
             recipe = spec.model_copy(update=keys | {"batch_size": batch})
-            state = SavedState(Path(folder, part))
+            state = SavedState(folder / f"{batch}-{steps}-{time.monotonic_ns()}")
             state.checkpoints.mkdir(parents=True)
-            order = np.arange(len(images))
-            trainer = Trainer(recipe, images, order, Runtime(device, log_every=1000), state)
+            order, runtime = np.arange(len(images)), Runtime(device, log_every=1000)
+            trainer = Trainer(recipe, images, order, runtime, state, teacher=teacher)
             trainer.run()
-            seconds = max(trainer.progress.speed[0]["seconds"], 1e-3) / steps
-            parameters = sum(p.numel() for p in trainer.model.parameters())
+            return max(float(trainer.progress.speed[0]["seconds"]), 1e-3) / steps
+
+        trainer: Trainer
+        many = len(images)
+        steps = max(1, min(50, round(enough / seconds(many, 1))))  # the first shows how many
+        step = seconds(many, steps)
+        if full > many:  # a part that grows with the batch, and one, the optimiser's, that does not
+            growth = max(step - seconds(2, steps), 0.0) / (many - 2)
+            step += growth * (full - many)
+        parameters = sum(p.numel() for p in trainer.model.parameters())
     backbone, dim = build_backbone(spec.backbone)
     rate = forward_rate(backbone.to(device).eval(), spec.crop, device, enough / 2)
-    return Network(seconds * spec.batch_size / batch, rate, parameters, dim)
+    return Network(step, rate, parameters, dim)
+
+
+def _teacher(folder: Path, spec: PretrainSpec) -> Path:
+    """An encoder as large as the student's."""
+    backbone, dim = build_backbone(spec.backbone)
+    keys = {"arch": spec.backbone.arch, "backbone": json.dumps(spec.backbone.to_spec())}
+    path = folder / "teacher.safetensors"
+    save_encoder(path, backbone.state_dict(), keys | {"epoch": "0", "feature_dim": str(dim)})
+    return path
 
 
 def noise(folder: Path, side: int, count: int) -> PackedImages:
