@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 
 from ssl_collapse.config.dataset import PackSpec
@@ -138,9 +139,8 @@ def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
         images = noise(folder, spec.crop, full if device.type == "cuda" else FEW)
         teacher = _teacher(folder, spec) if spec.method.name == "distillation" else None
 
-        def seconds(batch: int, steps: int) -> float:
-            """Of a step; also leaves the trainer."""
-            nonlocal trainer
+        def seconds(batch: int, steps: int) -> tuple[float, int]:
+            """Of a step; and the model's parameters."""
             keys = {"epochs": 1, "steps_per_epoch": steps, "schedule": "last", "share": 100.0}
             keys |= {"warmup_epochs": 0, "chunk_size": None, "n_rounds": 1, "n_warmup_steps": 0}
             recipe = spec.model_copy(update=keys | {"batch_size": batch})
@@ -149,16 +149,16 @@ def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
             order, runtime = np.arange(len(images)), Runtime(device, log_every=1000)
             trainer = Trainer(recipe, images, order, runtime, state, teacher=teacher)
             trainer.run()
-            return max(float(trainer.progress.speed[0]["seconds"]), 1e-3) / steps
+            taken = max(float(trainer.progress.speed[0]["seconds"]), 1e-3)
+            return taken / steps, sum(p.numel() for p in trainer.model.parameters())
 
-        trainer: Trainer
         many = len(images)
-        steps = max(1, min(50, round(enough / seconds(many, 1))))  # the first shows how many
-        step = seconds(many, steps)
+        first, parameters = seconds(many, 1)  # shows how many make a measurement
+        steps = max(1, min(50, round(enough / first)))
+        step, _ = seconds(many, steps)
         if full > many:  # a part that grows with the batch, and one, the optimiser's, that does not
-            growth = max(step - seconds(2, steps), 0.0) / (many - 2)
+            growth = max(step - seconds(2, steps)[0], 0.0) / (many - 2)
             step += growth * (full - many)
-        parameters = sum(p.numel() for p in trainer.model.parameters())
     backbone, dim = build_backbone(spec.backbone)
     rate = forward_rate(backbone.to(device).eval(), spec.crop, device, enough / 2)
     return Network(step, rate, parameters, dim)
@@ -205,7 +205,8 @@ def forward_rate(
 def product_rate(dtype: type) -> float:
     """Operations per second of a matrix product on one core."""
     side = 1024
-    matrix, count = np.random.default_rng(0).random((side, side)).astype(dtype), 0
+    matrix: NDArray[Any] = np.random.default_rng(0).random((side, side)).astype(dtype)
+    count = 0
     matrix @ matrix  # warms up
     started = time.perf_counter()
     while time.perf_counter() - started < 1:
