@@ -13,6 +13,7 @@ from pathlib import Path
 from ssl_collapse.config.evaluation import ViewMeasuresSpec
 from ssl_collapse.evaluation.view_measures import measure_views
 from ssl_collapse.images.packed import PackedImages
+from ssl_collapse.models.encoder_file import prepared
 from ssl_collapse.models.projector_file import read_network
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.views import represent_views
@@ -39,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Measure one encoder, or say why it cannot be."""
-    spec = ViewMeasuresSpec.from_spec(args.spec)
     network, metadata, _ = read_network(args.encoder, args.projector)
+    spec = prepared(ViewMeasuresSpec.from_spec(args.spec), metadata)
     failure, views = metadata.get("failure"), None
     if failure is None:
         images = PackedImages(on_scratch(args.images, args.scratch))

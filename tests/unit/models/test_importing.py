@@ -10,7 +10,8 @@ import torchvision
 from torch import nn
 
 from ssl_collapse.config.checkpoints import ImportEncoderSpec
-from ssl_collapse.config.evaluation import RepresentSpec
+from ssl_collapse.config.evaluation import RepresentSpec, ViewMeasuresSpec
+from ssl_collapse.config.pretrain import Augmentation
 from ssl_collapse.models.encoder_file import prepared, read_encoder
 from ssl_collapse.models.foreign.importing import import_encoder
 from ssl_collapse.runtime.errors import UserError
@@ -47,6 +48,9 @@ def test_the_encoder_file_gives_the_same_features_and_says_where_it_is_from(
     assert (spec.resize, spec.crop, spec.interpolation) == (256, 200, "bilinear")
     assert spec.mean == [0.485, 0.456, 0.406]
     assert prepared(RepresentSpec(**DATASET), {}) == RepresentSpec(**DATASET)
+    sizes = {key: DATASET[key] for key in ("crop", "mean", "std")}
+    views = ViewMeasuresSpec(**sizes, augmentation=Augmentation())
+    assert (prepared(views, about).crop, prepared(views, about).mean) == (200, spec.mean)
     before = path.with_name("encoder.safetensors").read_bytes()
     imported(path, preprocessing={"crop": 200})
     assert path.with_name("encoder.safetensors").read_bytes() == before

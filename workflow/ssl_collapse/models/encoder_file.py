@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from ssl_collapse.config.evaluation import RepresentSpec
+from ssl_collapse.config.evaluation import FullProbeSpec, RepresentSpec, ViewMeasuresSpec
 from ssl_collapse.config.families import Backbone
 from ssl_collapse.config.types import from_spec
 from ssl_collapse.models.build import build_backbone
@@ -19,7 +19,7 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
 
 ENCODER_FORMAT = "1"
-Prepared = TypeVar("Prepared", bound=RepresentSpec)
+Prepared = TypeVar("Prepared", RepresentSpec, FullProbeSpec, ViewMeasuresSpec)
 
 
 def save_encoder(path: Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -97,7 +97,8 @@ def prepared(spec: Prepared, metadata: dict[str, str]) -> Prepared:
     if not own:
         return spec
     try:
-        return type(spec).model_validate({**dict(spec), **own})
+        known = {key: value for key, value in own.items() if key in type(spec).model_fields}
+        return type(spec).model_validate({**dict(spec), **known})
     except ValueError as error:  # pydantic's ValidationError too
         text = first_line(error) if not hasattr(error, "errors") else error.errors()[0]["msg"]
         raise UserError(f"the images cannot be prepared as this encoder needs: {text}") from None
