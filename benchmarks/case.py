@@ -27,17 +27,17 @@ Timed = Callable[[], Any]
 
 def ours_spectrum(args: argparse.Namespace) -> Timed:
     """Singular values alone: moments in chunks, as `collapse` takes them, and eigenvalues."""
-    from ssl_collapse.evaluation.moments import Moments, rows_per_chunk, total
-    from ssl_collapse.evaluation.spectrum import singular_values
+    from ssl_collapse.evaluation.moments import Adder, rows_per_chunk, total
+    from ssl_collapse.evaluation.spectrum import both_spectra
     from ssl_collapse.representations.file import open_representations
 
     def timed() -> Any:
         file = open_representations(args.train)
-        parts = [Moments.empty(file.dim) for _ in range(args.threads)]
+        parts = [Adder.empty(file.dim) for _ in range(args.threads)]
         with ThreadPoolExecutor(args.threads) as pool:
             for chunk in file.chunks(rows_per_chunk(file.dim)):
-                list(pool.map(Moments.add, parts, np.array_split(chunk, args.threads)))
-        return singular_values(total(parts, file.dim).scatter)
+                list(pool.map(Adder.add, parts, np.array_split(chunk, args.threads)))
+        return both_spectra(total((part.moments for part in parts), file.dim))[0]
 
     return timed
 

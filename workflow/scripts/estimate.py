@@ -2,7 +2,12 @@
 
 Trains and extracts for some seconds with the network of every recipe, on noise, and counts from
 there, so the images need not be here. Hours are those of one GPU or, without one, of one core.
+Without a config: ImageNet with ResNet-18 and ResNet-50, SimSiam, 100 epochs.
 """
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of one core, as the stages; before numpy is imported
 
 import argparse
 import json
@@ -10,10 +15,12 @@ import logging
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 
 from ssl_collapse.config.dataset import PackSpec
@@ -26,7 +33,8 @@ from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.models.build import build_backbone
-from ssl_collapse.plan.estimate import Network, counts, estimate, table
+from ssl_collapse.models.encoder_file import save_encoder
+from ssl_collapse.plan.estimate import Network, Rates, counts, estimate, table, trainings_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.job import run
@@ -35,9 +43,25 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.loop import Runtime, Trainer
 
-ENOUGH = 4.0  # seconds of steps that are counted
+ENOUGH = 30.0  # seconds of counted steps, over all networks
+FEW = 8  # images of a step on the CPU, where time grows as their number
+IMAGENET = {
+    "title": "ImageNet",
+    "datasets": {
+        "imagenet": {
+            "source": {"kind": "imagefolder", "train": "/train", "val": "/val"},
+            "pack": "original",
+            "resize": 256,
+            "crop": 224,
+        }
+    },
+    "defaults": {"dataset": "imagenet", "epochs": 100, "checkpoint_every": 10},
+    "runs": {arch: {"backbone": {"arch": arch}} for arch in ("resnet18", "resnet50")},
+    "evaluation": {"probe": {"mode": "full"}},
+}
 EPILOG = """\
 examples:
+  %(prog)s                                            ImageNet, ResNet-18 and ResNet-50
   %(prog)s configs/imagenet.yaml                      counts of images are known for ImageNet
   %(prog)s mine.yaml --images mine=50000:5000         training and validation images of `mine`
 """
@@ -48,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("config", type=Path, help="the config file")
+    p.add_argument("config", type=Path, nargs="?", help="the config file")
     p.add_argument(
         "--images", nargs="*", default=[], metavar="NAME=TRAIN:VAL", help="images of a dataset"
     )
@@ -57,12 +81,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Measure, count, and print the table."""
-    try:
-        config = yaml.safe_load(args.config.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{args.config}: cannot be read: {error}") from None
-    plan = Plan(load_experiment(config, [args.config]))
+    """Measure, count, and print the tables."""
+    plan = Plan(load_experiment(*_config(args.config)))
     logging.getLogger("ssl_collapse").setLevel(logging.ERROR)  # of the trainings on noise
     images = {}
     for name, pair in counts(plan, _given(args.images)).items():
@@ -70,19 +90,35 @@ def main(args: argparse.Namespace) -> None:
             raise UserError(f"dataset {name}: how many images? --images {name}=TRAIN:VAL")
         images[name] = pair
     device = choose_device(args.device)
-    known: dict[str, Network] = {}
-    networks = {}
-    for name in plan.experiment.runs:
-        spec = PretrainSpec.from_spec(json.dumps(plan.pretrain(name, 0) | {"start_epoch": 0}))
-        keys = ("backbone", "method", "batch_size", "optimizer", "crop", "augmentation")
-        key = spec.model_copy(update={"epochs": 1}).model_dump_json(include=set(keys))
-        if key not in known:
-            known[key] = measure(spec, device)
-        networks[name] = known[key]
-    lines = estimate(plan, images, networks, decoding_rate())
-    print(table(lines))
+    specs = {name: _recipe(plan, name) for name in plan.experiment.runs}
+    different = {_cost(spec): spec for spec in specs.values()}
+    seconds = ENOUGH / len(different)
+    known = {cost: measure(spec, device, seconds) for cost, spec in different.items()}
+    networks = {name: known[_cost(spec)] for name, spec in specs.items()}
+    rates = Rates(decoding_rate(), product_rate(np.float32), product_rate(np.float64))
+    print(trainings_table(plan, images, networks) + "\n")
+    print(table(estimate(plan, images, networks, rates)))
     where = "one GPU" if device.type == "cuda" else "one core"
     print(f"\nhours of {where}; measured here on noise, within about a third of the truth")
+
+
+def _config(path: Path | None) -> tuple[dict[str, Any], list[Path]]:
+    if path is None:
+        return IMAGENET, []
+    try:
+        return yaml.safe_load(path.read_text("utf-8")), [path]
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def _recipe(plan: Plan, run: str) -> PretrainSpec:
+    return PretrainSpec.from_spec(json.dumps(plan.pretrain(run, 0) | {"start_epoch": 0}))
+
+
+def _cost(spec: PretrainSpec) -> str:
+    """What decides how long a step takes."""
+    keys = {"backbone", "method", "batch_size", "optimizer", "crop", "augmentation", "precision"}
+    return spec.model_dump_json(include=keys)
 
 
 def _given(words: list[str]) -> dict[str, tuple[int, int]]:
@@ -96,27 +132,45 @@ def _given(words: list[str]) -> dict[str, tuple[int, int]]:
     return given
 
 
-def measure(spec: PretrainSpec, device: torch.device) -> Network:
+def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
     """Seconds of a training step and images per second forward, of the network of a recipe."""
-    with tempfile.TemporaryDirectory() as folder:
-        images = noise(Path(folder), spec.crop, spec.batch_size)
-        seconds, parameters = 0.0, 0
-        for part in ("sizing", "counted"):  # the first two steps show how many make a measurement
-            steps = max(2, min(50, round(ENOUGH / seconds))) if part == "counted" else 2
+    with tempfile.TemporaryDirectory() as place:
+        folder, full = Path(place), spec.batch_size
+        images = noise(folder, spec.crop, full if device.type == "cuda" else FEW)
+        teacher = _teacher(folder, spec) if spec.method.name == "distillation" else None
+
+        def seconds(batch: int, steps: int) -> tuple[float, int]:
+            """Of a step; and the model's parameters."""
             keys = {"epochs": 1, "steps_per_epoch": steps, "schedule": "last", "share": 100.0}
             keys |= {"warmup_epochs": 0, "chunk_size": None, "n_rounds": 1, "n_warmup_steps": 0}
-            recipe = spec.model_copy(update=keys)
-            state = SavedState(Path(folder, part))
+            recipe = spec.model_copy(update=keys | {"batch_size": batch})
+            state = SavedState(folder / f"{batch}-{steps}-{time.monotonic_ns()}")
             state.checkpoints.mkdir(parents=True)
-            order = np.arange(len(images))
-            trainer = Trainer(recipe, images, order, Runtime(device, log_every=1000), state)
+            order, runtime = np.arange(len(images)), Runtime(device, log_every=1000)
+            trainer = Trainer(recipe, images, order, runtime, state, teacher=teacher)
             trainer.run()
-            seconds = max(trainer.progress.speed[0]["seconds"], 1e-3) / steps
-            parameters = sum(p.numel() for p in trainer.model.parameters())
+            taken = max(float(trainer.progress.speed[0]["seconds"]), 1e-3)
+            return taken / steps, sum(p.numel() for p in trainer.model.parameters())
+
+        many = len(images)
+        first, parameters = seconds(many, 1)  # shows how many make a measurement
+        steps = max(1, min(50, round(enough / first)))
+        step, _ = seconds(many, steps)
+        if full > many:  # a part that grows with the batch, and one, the optimiser's, that does not
+            growth = max(step - seconds(2, steps)[0], 0.0) / (many - 2)
+            step += growth * (full - many)
     backbone, dim = build_backbone(spec.backbone)
-    return Network(
-        seconds, forward_rate(backbone.to(device).eval(), spec.crop, device), parameters, dim
-    )
+    rate = forward_rate(backbone.to(device).eval(), spec.crop, device, enough / 2)
+    return Network(step, rate, parameters, dim)
+
+
+def _teacher(folder: Path, spec: PretrainSpec) -> Path:
+    """An encoder as large as the student's."""
+    backbone, dim = build_backbone(spec.backbone)
+    keys = {"arch": spec.backbone.arch, "backbone": json.dumps(spec.backbone.to_spec())}
+    path = folder / "teacher.safetensors"
+    save_encoder(path, backbone.state_dict(), keys | {"epoch": "0", "feature_dim": str(dim)})
+    return path
 
 
 def noise(folder: Path, side: int, count: int) -> PackedImages:
@@ -134,15 +188,31 @@ def noise(folder: Path, side: int, count: int) -> PackedImages:
 
 
 @torch.inference_mode()
-def forward_rate(backbone: torch.nn.Module, side: int, device: torch.device) -> float:
+def forward_rate(
+    backbone: torch.nn.Module, side: int, device: torch.device, enough: float
+) -> float:
     """Images per second that a backbone represents."""
-    batch, images, started = torch.randn(32, 3, side, side, device=device), 0, 0.0
-    while images < 64 or time.perf_counter() - started < ENOUGH / 2:
-        if images == 32:  # the first batch warms up
+    batch = torch.randn(32 if device.type == "cuda" else FEW, 3, side, side, device=device)
+    images, started = -len(batch), 0.0  # the first batch warms up
+    while images < len(batch) or time.perf_counter() - started < enough:
+        if images == 0:
             started = time.perf_counter()
         backbone(batch)[0].sum().item()
         images += len(batch)
-    return (images - 32) / (time.perf_counter() - started)
+    return images / (time.perf_counter() - started)
+
+
+def product_rate(dtype: type) -> float:
+    """Operations per second of a matrix product on one core."""
+    side = 1024
+    matrix: NDArray[Any] = np.random.default_rng(0).random((side, side)).astype(dtype)
+    count = 0
+    matrix @ matrix  # warms up
+    started = time.perf_counter()
+    while time.perf_counter() - started < 1:
+        matrix @ matrix
+        count += 1
+    return 2 * side**3 * count / (time.perf_counter() - started)
 
 
 def decoding_rate() -> float:

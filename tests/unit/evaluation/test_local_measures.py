@@ -90,7 +90,7 @@ def sums_of(rows: np.ndarray, labels: np.ndarray) -> tuple[ClassSums, Moments]:
     of, moments = ClassSums.empty(labels, rows.shape[1]), Moments.empty(rows.shape[1])
     assert of is not None
     of.add(rows, labels)
-    moments.add(rows)
+    moments.add(rows.astype(np.float64))
     return of, moments
 
 

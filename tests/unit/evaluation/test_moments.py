@@ -14,10 +14,11 @@ from ssl_collapse.evaluation.moments import (
     unit_rows,
 )
 from ssl_collapse.evaluation.spectrum import (
+    both_spectra,
     explained,
     gram_floor,
     rounding_floor,
-    singular_values,
+    singular_vectors,
 )
 
 NO_SAMPLE = np.array([], dtype=np.int64)
@@ -29,7 +30,7 @@ def chunks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 def moments_of(rows: np.ndarray) -> Moments:
     moments = Moments.empty(rows.shape[1])
-    moments.add(rows)
+    moments.add(rows.astype(np.float64))
     return moments
 
 
@@ -64,7 +65,7 @@ def test_singular_values_survive_a_large_mean(offset: float) -> None:
     spread = np.round(rng.standard_normal((3000, 40)) * np.linspace(1, 0.01, 40) * 2**20) / 2**20
     expected = scipy.linalg.svdvals(spread - spread.mean(axis=0))
     passed = accumulate(chunks(spread + offset, 700), 40, NO_SAMPLE)
-    np.testing.assert_allclose(singular_values(passed.raw.scatter), expected, rtol=1e-8)
+    np.testing.assert_allclose(both_spectra(passed.raw)[0], expected, rtol=1e-8)
 
 
 def test_a_mean_that_drifts_through_the_file_costs_nothing() -> None:
@@ -75,7 +76,7 @@ def test_a_mean_that_drifts_through_the_file_costs_nothing() -> None:
     passed = accumulate(chunks(rows, 500), 8, NO_SAMPLE)
     expected = scipy.linalg.svdvals(rows - rows.mean(axis=0))
     # eigenvalues carry an error of about eps sigma_1^2: relative to sigma = 40 it is large
-    got = singular_values(passed.raw.scatter)
+    got = both_spectra(passed.raw)[0]
     assert got[0] == pytest.approx(expected[0], rel=1e-12)
     np.testing.assert_allclose(got[1:], expected[1:], atol=gram_floor(got))
 
@@ -89,13 +90,26 @@ def test_normalised_uncentred_and_sampled_rows() -> None:
     passed = accumulate(chunks(rows, 200), 6, sample)
     assert passed.zero_rows == 1
     np.testing.assert_array_equal(passed.sample, rows[sample])
-    for moment, matrix in [
-        (passed.raw.uncentred(), rows),
-        (passed.unit.uncentred(), units),
-        (passed.unit.scatter, units - units.mean(axis=0, dtype=np.float64)),
-    ]:
-        expected = scipy.linalg.svdvals(matrix.astype(np.float64))
-        np.testing.assert_allclose(singular_values(moment), expected, rtol=1e-5)
+    for moments, matrix in [(passed.raw, rows.astype(np.float64)), (passed.unit, units)]:
+        centred = matrix - matrix.mean(axis=0, dtype=np.float64)
+        for got, whole in zip(both_spectra(moments), (centred, matrix), strict=True):
+            np.testing.assert_allclose(got, scipy.linalg.svdvals(whole), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "dim"), [(5, 1), (2, 3), (30, 40), (500, 40)])
+@pytest.mark.parametrize("mean", [0.0, -1e-6, 1.0, 1e3])
+def test_both_spectra_of_one_reduction(n: int, dim: int, mean: float) -> None:
+    rows = np.random.default_rng(0).standard_normal((n, dim)) / np.arange(1, dim + 1)
+    rows -= rows.mean(axis=0)
+    moments = Moments(n, np.full(dim, mean), rows.T @ rows)
+    for got, whole in zip(both_spectra(moments), (rows, rows + mean), strict=True):
+        exact = np.zeros(dim)
+        exact[: min(n, dim)] = scipy.linalg.svdvals(whole)
+        np.testing.assert_allclose(got, exact, atol=gram_floor(got))
+    sigma, vectors = singular_vectors(moments.scatter)
+    np.testing.assert_allclose(
+        np.sort(np.linalg.norm(rows @ vectors, axis=0))[::-1], sigma, atol=gram_floor(sigma)
+    )
 
 
 def test_threads_change_no_bit() -> None:
@@ -126,7 +140,7 @@ def test_unit_rows_of_any_scale() -> None:
 @pytest.mark.parametrize(("n", "dim", "rank"), [(2000, 64, 3), (5000, 256, 5), (40, 64, 39)])
 def test_gram_floor_lies_just_above_what_true_zeros_become(n: int, dim: int, rank: int) -> None:
     rows = low_rank(n, dim, rank)
-    sigma = singular_values(moments_of(rows).scatter)
+    sigma = both_spectra(moments_of(rows))[0]
     assert sigma[rank - 1] > gram_floor(sigma) > sigma[rank]
     assert sigma[rank] > gram_floor(sigma) / 20  # the floor is no gross exaggeration
     exact = scipy.linalg.svdvals(rows - rows.mean(axis=0))

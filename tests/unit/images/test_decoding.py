@@ -147,6 +147,23 @@ def test_damaged_exif_does_not_spoil_the_image() -> None:
     assert decode(data).shape == (4, 6, 3)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}, {"keep_rgb": True}],
+    ids=str,
+)
+def test_jpeg_files_have_pillows_pixels(mode: str, options: dict) -> None:
+    for height, width in ((33, 47), (1, 1), (120, 200)):
+        image = Image.fromarray(random_rgb(height, width)).convert(mode)
+        data = encode(image, "JPEG", **options)
+        expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        np.testing.assert_array_equal(decode(data), expected)
+        for damaged in (data[: len(data) // 2], data[:-2], data[:20]):
+            with pytest.raises(DecodeError):
+                decode(damaged)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP"])
 def test_truncated_files_are_refused(kind: str) -> None:
     data = encode(Image.fromarray(random_rgb(64, 64)), kind)

@@ -8,12 +8,13 @@ import pytest
 import yaml
 from toy import experiment
 
-from ssl_collapse.plan.estimate import Network, counts, estimate, table
+from ssl_collapse.plan.estimate import Network, Rates, counts, estimate, table, trainings_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 
 SCRIPT = Path(__file__).parents[3] / "workflow/scripts/estimate.py"
 NETWORK = Network(step_seconds=0.5, forward_per_second=100.0, parameters=1_000_000, dim=512)
+RATES = Rates(decode=1000.0, float32=1e10, float64=2e10)
 
 
 def plan_of(**defaults: object) -> Plan:
@@ -24,9 +25,9 @@ def plan_of(**defaults: object) -> Plan:
 
 def test_every_stage_by_hand():
     plan = plan_of(seeds=[0, 1], analyze=[0, "last"])
-    images = counts(plan, {})
+    images, metrics = counts(plan, {}), len(plan.experiment.evaluation.knn.metrics)
     assert images == {"cifar": (50_000, 10_000)}
-    lines = {li.stage: li for li in estimate(plan, images, {"iid": NETWORK}, 1000.0)}
+    lines = {li.stage: li for li in estimate(plan, images, {"iid": NETWORK}, RATES)}
     packing = lines["dataset, pack"]
     assert packing.hours == pytest.approx(2 * 60_000 / 1000 / 3600)
     assert packing.disk == pytest.approx(60_000 * 32 * 32 * 3 / 1e9)
@@ -40,6 +41,11 @@ def test_every_stage_by_hand():
     assert represent.jobs == 2 * 2 * 2  # seeds, epochs, splits
     assert represent.hours == pytest.approx(2 * 2 * 60_000 / 100 / 3600)
     assert represent.disk == pytest.approx(2 * 2 * 60_000 * 512 * 4 / 1e9)
+    # four points: two second moments of 2 operations, and as much again; every query with every row
+    assert lines["collapse"].hours == pytest.approx(4 * 4 * 50_000 * 512**2 / 2e10 / 3600)
+    assert lines["knn"].hours == pytest.approx(4 * metrics * 2 * 5e8 * 512 / 1e10 / 3600)
+    one = trainings_table(plan, images, {"iid": NETWORK}).splitlines()[1].split()
+    assert one == ["iid", "4", "500", "0.11"]  # 4 epochs of 200 steps of half a second
     assert "pretrain" in table(list(lines.values())) and "all" in table(list(lines.values()))
 
 

@@ -1,7 +1,9 @@
 """Random resized crops."""
 
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 from torchvision.transforms import RandomResizedCrop
 
 from ssl_collapse.views.crops import Crops, cut, draw_crops
@@ -47,3 +49,31 @@ def test_cut_takes_the_box_and_mirrors_it():
     np.testing.assert_array_equal(plain, image[1:3, 1:3])
     mirrored = cut(image, Crops(**box, flip=np.array([True])), 0, 2)
     np.testing.assert_array_equal(mirrored, image[1:3, 2:0:-1])
+
+
+@pytest.mark.parametrize("shape", [(97, 97), (375, 500), (1200, 100), (1500, 2000)])
+@pytest.mark.parametrize("size", [8, 96, 224])
+def test_large_images_are_cut_as_pillow_does_to_one_level(shape: tuple[int, int], size: int):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    image[: shape[0] // 2] //= 32  # dark and smooth as well
+    crops = draw(*shape, n=3)
+    for i in range(3):
+        rows, columns = (
+            slice(start[i], start[i] + length[i])
+            for start, length in ((crops.top, crops.height), (crops.left, crops.width))
+        )
+        piece = Image.fromarray(image[rows, columns])
+        expected = np.asarray(piece.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
+        if crops.flip[i]:
+            expected = expected[:, ::-1]
+        assert np.abs(cut(image, crops, i, size) - expected).max() <= 1
+
+
+def test_small_images_are_cut_by_pillow():
+    image = np.random.default_rng(0).integers(0, 256, (96, 400, 3), dtype=np.uint8)
+    box = {name: np.array([side]) for name, side in (("height", 70), ("width", 90))}
+    crops = Crops(top=np.array([20]), left=np.array([300]), **box, flip=np.array([False]))
+    piece = Image.fromarray(image[20:90, 300:390])
+    expected = np.asarray(piece.resize((64, 64), Image.Resampling.BILINEAR))
+    assert (cut(image, crops, 0, 64) == expected).all()

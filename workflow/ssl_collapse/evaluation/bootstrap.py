@@ -33,7 +33,7 @@ def auc_interval(
     if m < FEWEST_ROWS or resamples < 2:
         return None
     shares = (rows @ vectors) ** 2  # (m, D): of each row in each eigenvalue
-    values = np.array([_auc_of(half @ shares) for half in _halves(m, resamples, seed)])
+    values = np.array([_auc_of(part) for part in _halves(m, resamples, seed) @ shares])
     kept = m // 2
     error = float(values.std(ddof=1)) * np.sqrt(kept / (m - kept) * m / n)
     margin = NORMAL_975 * float(error)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
@@ -38,12 +37,15 @@ class ClassSums:
 
     def add(self, rows: FloatArray, labels: IntArray) -> None:
         """Take in `rows` (n, D) and their `labels` (n,)."""
-        n, classes = len(rows), len(self.count)
-        number = self.number[labels]
-        one_hot = csr_matrix((np.ones(n), (number, np.arange(n))), shape=(classes, n))
-        self.count += np.bincount(number, minlength=classes)
-        self.total += one_hot @ rows  # in float64
-        self.squares += one_hot @ np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        number, classes = self.number[labels], len(self.count)
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        self.squares += np.bincount(number, squares, classes)
+        count = np.bincount(number, minlength=classes)
+        self.count += count
+        order, end = np.argsort(number, kind="stable"), np.cumsum(count)
+        for one in np.flatnonzero(count):
+            own = rows[order[end[one] - count[one] : end[one]]]
+            self.total[one] += own.sum(axis=0, dtype=np.float64)
 
     @property
     def means(self) -> Float64Array:

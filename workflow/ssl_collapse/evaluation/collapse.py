@@ -16,7 +16,7 @@ from ssl_collapse.evaluation.measures.registry import MEASURES, conventions
 from ssl_collapse.evaluation.measures.spectral import auc
 from ssl_collapse.evaluation.moments import PassResult, accumulate, rows_per_chunk
 from ssl_collapse.evaluation.result_format import FORMAT_VERSION
-from ssl_collapse.evaluation.spectrum import explained, singular_values, singular_vectors
+from ssl_collapse.evaluation.spectrum import both_spectra, explained, singular_vectors
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
@@ -67,7 +67,8 @@ def measure_collapse(
                 f"{representations.path}: all rows are equal to within the rounding of "
                 f"{representations.dtype}; there is no spread to measure (total collapse)"
             )
-        values = list(pool.map(lambda measure: measure.value(measured), MEASURES))
+        # from the last on: those of the spectrum wait for the interval, which has just begun
+        values = list(pool.map(lambda measure: measure.value(measured), MEASURES[::-1]))[::-1]
     content = {
         "format_version": FORMAT_VERSION,
         **{measure.name: value for measure, value in zip(MEASURES, values, strict=True)},
@@ -125,14 +126,14 @@ def _measured(
     """What to measure: the rows as they are, and L2-normalised."""
     raw, unit = passed.raw, passed.unit
     centred = pool.submit(singular_vectors, raw.scatter)  # the longest first
-    others = pool.map(singular_values, (raw.uncentred(), unit.scatter, unit.uncentred()))
+    others = pool.map(both_spectra, (raw, unit))
     distances = pool.submit(squared_distances, passed.sample - raw.mean)
     sigma, vectors = centred.result()
     rows, settings = passed.sample - raw.mean, (spec.bootstrap_resamples, spec.seed)
     interval = pool.submit(
         lambda: auc_interval(rows, vectors, raw.n, auc(sigma), *settings) if sigma[0] else None
     )
-    uncentred, sigma_l2, uncentred_l2 = others
+    (_, uncentred), (sigma_l2, uncentred_l2) = others
     as_is = Measured(
         moments=raw,
         sigma=sigma,

@@ -36,15 +36,14 @@ class Moments:
         """Moments of no rows of `dim` dimensions."""
         return cls(0, np.zeros(dim), np.zeros((dim, dim)))
 
-    def add(self, rows: FloatArray) -> None:
-        """Take in `rows` (n, D)."""
+    def add(self, rows: Float64Array) -> None:
+        """Take in `rows` (n, D), which are overwritten."""
         if len(rows) == 0:
             return
-        centred = rows.astype(np.float64)
-        mean = centred.mean(axis=0)
-        centred -= mean
+        mean = rows.mean(axis=0)
+        rows -= mean
         # numpy passes A.T @ A to SYRK: half the work of a general product
-        self.merge(Moments(len(rows), mean, centred.T @ centred))
+        self.merge(Moments(len(rows), mean, rows.T @ rows))
 
     def merge(self, other: "Moments") -> None:
         """Take in the rows behind `other`, whose scatter is overwritten."""
@@ -75,13 +74,50 @@ def total(parts: Iterable[Moments], dim: int) -> Moments:
 
 def unit_rows(rows: FloatArray) -> Float64Array:
     """Rows (n, D) divided by their Euclidean norm, in float64; a row of zeros stays zero."""
-    if rows.dtype == np.float64:
-        # dividing by the largest entry first keeps the squares within range
-        largest = np.abs(rows).max(axis=1, keepdims=True)
-        rows = rows / np.where(largest > 0, largest, 1.0)
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
-    units: Float64Array = rows / np.where(norms > 0, norms, 1.0)
+    units = rows.astype(np.float64)
+    _normalise(units, rows.dtype == np.float64)
     return units
+
+
+def _normalise(rows: Float64Array, wide: bool) -> None:
+    """Divide rows by their norms; wide: their squares may leave the range of float64."""
+    if wide:
+        rows /= _divisors(np.abs(rows).max(axis=1))
+    rows /= _divisors(np.sqrt(np.einsum("ij,ij->i", rows, rows)))
+
+
+def _divisors(sizes: Float64Array) -> Float64Array:
+    return np.where(sizes > 0, sizes, 1.0)[:, None]
+
+
+@dataclass
+class Adder:
+    """Moments of parts of chunks, and the memory in which each part is squared."""
+
+    moments: Moments
+    work: Float64Array
+
+    @classmethod
+    def empty(cls, dim: int) -> "Adder":
+        """Of no rows yet."""
+        return cls(Moments.empty(dim), np.empty((0, dim)))
+
+    def add(self, rows: FloatArray) -> None:
+        """Take in `rows` (n, D)."""
+        self.moments.add(self._float64(rows))
+
+    def add_unit(self, rows: FloatArray) -> int:
+        """Add the normalised rows and return how many of them are zero."""
+        work = self._float64(rows)
+        _normalise(work, rows.dtype == np.float64)
+        self.moments.add(work)
+        return int((~rows.any(axis=1)).sum())
+
+    def _float64(self, rows: FloatArray) -> Float64Array:
+        if len(rows) > len(self.work):
+            self.work = np.empty(rows.shape)
+        np.copyto(self.work[: len(rows)], rows)
+        return self.work[: len(rows)]
 
 
 @dataclass
@@ -118,7 +154,7 @@ def accumulate(
     a chunk, never one sum, so their number changes no bit of the result, provided that the linear
     algebra library itself uses one thread.
     """
-    raw, unit = ([Moments.empty(dim) for _ in range(PARTS)] for _ in range(2))
+    raw, unit = ([Adder.empty(dim) for _ in range(PARTS)] for _ in range(2))
     classes = None if labels is None else ClassSums.empty(labels, dim)
     sampled = np.zeros((len(sample), dim))
     zero_rows = start = 0
@@ -128,19 +164,14 @@ def accumulate(
             following = pool.submit(next, chunks, None)  # read while this one is added
             stop = start + len(chunk)
             parts = np.array_split(chunk, PARTS)
-            jobs = [pool.submit(Moments.add, *pair) for pair in zip(raw, parts, strict=True)]
+            jobs = [pool.submit(Adder.add, *pair) for pair in zip(raw, parts, strict=True)]
             if classes is not None and labels is not None:
                 jobs.append(pool.submit(classes.add, chunk, labels[start:stop]))
-            zero_rows += sum(pool.map(_add_unit, unit, parts))
+            zero_rows += sum(pool.map(Adder.add_unit, unit, parts))
             first, last = np.searchsorted(sample, (start, stop))
             sampled[first:last] = chunk[sample[first:last] - start]
             for job in jobs:
                 job.result()
             start = stop
-    return PassResult(total(raw, dim), total(unit, dim), zero_rows, sampled, classes)
-
-
-def _add_unit(moments: Moments, rows: FloatArray) -> int:
-    """Add the normalised rows and return how many of them are zero."""
-    moments.add(unit_rows(rows))
-    return int((~rows.any(axis=1)).sum())
+    whole, units = (total((part.moments for part in parts), dim) for parts in (raw, unit))
+    return PassResult(whole, units, zero_rows, sampled, classes)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigvalsh_tridiagonal, lapack
 
 from ssl_collapse.evaluation.moments import Moments
 from ssl_collapse.representations.rounding import rounding_norm
@@ -15,21 +16,40 @@ Float64Array = NDArray[np.float64]
 GRAM_ROUNDING = 8.0
 
 
-def singular_values(second_moment: NDArray[np.floating[Any]]) -> Float64Array:
-    """Singular values (D,) of an N x D matrix from its second moment A^T A (D, D), largest first.
-
-    All D values, also if N < D, where D - N of them are zero up to rounding. The square roots of
-    the eigenvalues; negative ones, which are rounding, become 0.
-    """
-    return _roots(np.linalg.eigvalsh(second_moment))
-
-
 def singular_vectors(
     second_moment: NDArray[np.floating[Any]],
 ) -> tuple[Float64Array, Float64Array]:
-    """`singular_values`, and the right singular vectors as the columns of (D, D), in any order."""
+    """Singular values (D,) of an N x D matrix A, largest first, and right singular vectors.
+
+    From the second moment A^T A (D, D). All D values, also if N < D, where D - N of them are zero
+    up to rounding: the square roots of the eigenvalues; negative ones, which are rounding, become
+    0. The vectors are the columns of (D, D), in any order.
+    """
     eigenvalues, vectors = np.linalg.eigh(second_moment)
     return _roots(eigenvalues), vectors
+
+
+def both_spectra(moments: Moments) -> tuple[Float64Array, Float64Array]:
+    """Singular values (D,) of the centred rows, and of the rows as they are, largest first.
+
+    Both for little more than one: S, the scatter, is reflected so that the mean m lies along the
+    first axis, which the reduction of the reflected S to a tridiagonal T leaves where it is. Then
+    S + n m m^T has the eigenvalues of T with n norm(m)^2 added to its first entry.
+    """
+    scatter, norm = moments.scatter, float(np.linalg.norm(moments.mean))
+    if norm > 0:
+        # Householder's reflection I - 2 u u^T takes the mean to the first axis
+        u = moments.mean / norm
+        u[0] += np.copysign(1.0, u[0])
+        u /= np.linalg.norm(u)
+        image = scatter @ u
+        image -= (u @ image) * u
+        scatter = scatter - 2 * (np.outer(u, image) + np.outer(image, u))
+    work = int(lapack.dsytrd_lwork(len(scatter), lower=1)[0])
+    _, diagonal, beside, _, _ = lapack.dsytrd(scatter.T, lower=1, lwork=work)
+    centred = eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf")
+    diagonal[0] += moments.n * norm**2
+    return _roots(centred), _roots(eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf"))
 
 
 def _roots(eigenvalues: NDArray[np.floating[Any]]) -> Float64Array:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
+from simplejpeg import decode_jpeg
 
 RGB = npt.NDArray[np.uint8]
 
@@ -40,6 +41,12 @@ def decode(data: bytes) -> RGB:
     Raises DecodeError for damaged, truncated, oversized or unsupported files.
     """
     image, orientation = _open(io.BytesIO(data))
+    if image.format == "JPEG" and image.mode in ("RGB", "L") and orientation not in _ORIENTATIONS:
+        try:  # the same pixels in half the time
+            pixels: RGB = decode_jpeg(data, fastdct=False, fastupsample=False)
+            return pixels
+        except ValueError:  # Pillow says what is wrong, or puts up with it
+            pass
     try:
         upright = _to_rgb(image)
         if orientation in _ORIENTATIONS:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.plan.runs import Point
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.views.schedule import steps_per_epoch
@@ -14,7 +15,6 @@ KNOWN = {
     "cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), "stl10": (5_000, 8_000),
 }  # fmt: skip
 RATIO = 4 / 3  # of the longer to the shorter side of a photograph
-FLOPS = 3e10  # float32 and float64 products on one CPU core, about
 JPEG_BYTES = 0.25  # per pixel, at quality 90
 
 
@@ -32,6 +32,15 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Rates:
+    """What one process does in a second: images decoded, operations of matrix products."""
+
+    decode: float
+    float32: float
+    float64: float
+
+
+@dataclass(frozen=True)
 class Line:
     """One stage: how many jobs, their hours in all, GB that they leave, GB of memory of one."""
 
@@ -43,17 +52,18 @@ class Line:
 
 
 def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int] | None]:
-    """(training, validation) images of every dataset: as given, or known by its name; else None."""
+    """(training, validation) images of every dataset: as given, or as known; else None."""
     found: dict[str, tuple[int, int] | None] = {}
     for name in plan.used_datasets():
-        source = plan.experiment.datasets[name].source
+        dataset = plan.experiment.datasets[name]
+        source = dataset.source
         kind = str(getattr(source, "kind", ""))
-        known = KNOWN.get(kind)
+        known = KNOWN.get(kind, KNOWN.get(name))
         if kind == "textures":
             known = (source.known_train_images() or 0, int(source.recipe()["val_images"]))
         elif kind == "stl10" and not source.labelled:
             known = (100_000, 8_000)
-        found[name] = given.get(name, known)
+        found[name] = given.get(name, known if dataset.subset is None else None)
     return found
 
 
@@ -61,25 +71,23 @@ def estimate(
     plan: Plan,
     images: Mapping[str, tuple[int, int]],
     networks: Mapping[str, Network],
-    decode_per_second: float,
+    rates: Rates,
 ) -> list[Line]:
     """A line for each stage that takes time or room.
 
     Args:
         images: (training, validation) images of every dataset.
         networks: by run.
-        decode_per_second: images that one process decodes and resizes.
     """
     points = plan.points
     trainings = {(point.run, point.seed): point for point in points}
     pairs = {name: sum(pair) for name, pair in images.items()}
     probes = list(plan.probes.values())
     lines = [
-        _packing(plan, images, decode_per_second),
+        _packing(plan, images, rates.decode),
         _training(plan, images, networks, list(trainings.values())),
         _representing(plan, pairs, networks, points),
-        _collapse(plan, images, networks, points),
-        _knn(plan, images, networks, points),
+        *_products(plan, images, networks, points, rates),
     ]
     if any(probe.mode == "full" for probe in probes):
         lines.append(_probing(plan, images, networks, points))
@@ -107,9 +115,7 @@ def _training(
     seconds, size, most = 0.0, 0.0, 0.0
     for point in trainings:
         run, network = plan.run(point.run), networks[point.run]
-        first = run.start.epoch if run.start else 0
-        steps = steps_per_epoch(run, images[run.dataset][0]) * (run.epochs - first)
-        seconds += steps * network.step_seconds
+        seconds += _steps(run, images) * network.step_seconds
         kept = sum(run.has_checkpoint(epoch) for epoch in range(run.epochs + 1))
         state = 2 if run.optimizer != "adamw" else 3  # weights, and what the optimiser remembers
         size += kept * state * 4 * network.parameters
@@ -128,25 +134,21 @@ def _representing(
     return Line("represent", 2 * len(points), seconds / 3600, size / 1e9, 2)
 
 
-def _collapse(
+def _products(
     plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
-    points: list[Point],
-) -> Line:  # fmt: skip
-    # 2 n D^2 operations for the second moment, as many again for the other measures
-    work = sum(4 * images[plan.evaluated_on(p.run)][0] * networks[p.run].dim ** 2 for p in points)
-    return Line("collapse", len(points), work / FLOPS / 3600, 0, 2)
-
-
-def _knn(
-    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
-    points: list[Point],
-) -> Line:  # fmt: skip
-    work = 0.0
+    points: list[Point], rates: Rates,
+) -> list[Line]:  # fmt: skip
+    """Measures of collapse and k-NN: their time is that of matrix products."""
+    moments = search = 0.0
+    metrics = len(plan.experiment.evaluation.knn.metrics)
     for point in points:
-        train, val = images[plan.evaluated_on(point.run)]
-        metrics = len(plan.experiment.evaluation.knn.metrics)
-        work += metrics * 2 * train * val * networks[point.run].dim
-    return Line("knn", len(points), work / FLOPS / 3600, 0, 4)
+        (train, val), dim = images[plan.evaluated_on(point.run)], networks[point.run].dim
+        moments += 4 * train * dim**2  # two second moments, as much again for all that follows
+        search += metrics * 2 * train * val * dim
+    return [
+        Line("collapse", len(points), moments / rates.float64 / 3600, 0, 2),
+        Line("knn", len(points), search / rates.float32 / 3600, 0, 4),
+    ]
 
 
 def _probing(
@@ -161,6 +163,24 @@ def _probing(
                 rate = networks[point.run].forward_per_second
                 seconds += (probe.epochs * train + val) / rate
     return Line("probe", len(points), seconds / 3600, 0, 4)
+
+
+def _steps(run: RunConfig, images: Mapping[str, tuple[int, int]]) -> int:
+    first = run.start.epoch if run.start else 0
+    return steps_per_epoch(run, images[run.dataset][0]) * (run.epochs - first)
+
+
+def trainings_table(
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network]
+) -> str:
+    """A line for each run: what one of its trainings takes."""
+    rows: list[tuple[Any, ...]] = [("one training of", "epochs", "images/s", "hours")]
+    for name, run in plan.experiment.runs.items():
+        seconds = networks[name].step_seconds
+        hours = _steps(run, images) * seconds / 3600
+        rows.append((name, run.epochs, _short(run.batch_size / seconds), _short(hours)))
+    width = max(len(row[0]) for row in rows)
+    return "\n".join(f"{a:<{width}}{b:>8}{c:>12}{d:>12}" for a, b, c, d in rows)
 
 
 def table(lines: list[Line]) -> str:

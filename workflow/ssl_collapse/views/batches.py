@@ -50,11 +50,13 @@ class CroppedViews(Dataset[Any]):
         own = range(len(rows))[self.part]
         images = {i: self.images.image(int(rows[i])) for i in own}
         rng, size = self._rng(_CROPS, step), self.spec.crop
-        pieces = []
-        for view in self.spec.augmentation.of_views:
+        views = self.spec.augmentation.of_views
+        pieces = np.empty((len(views), len(own), 3, size, size), np.uint8)
+        for view, out in zip(views, pieces, strict=True):
             crops = draw_crops(shapes, view.min_scale, view.flip_probability, rng)
-            pieces += [cut(image, crops, i, size) for i, image in images.items()]
-        return torch.from_numpy(np.stack(pieces).transpose(0, 3, 1, 2).copy())
+            for piece, (i, image) in zip(out, images.items(), strict=True):
+                piece[:] = cut(image, crops, i, size).transpose(2, 0, 1)
+        return torch.from_numpy(pieces).flatten(end_dim=1)
 
     def _rng(self, stream: int, step: int) -> np.random.Generator:
         return np.random.default_rng([self.spec.seed, stream, self.epoch, step])

@@ -45,8 +45,10 @@ def uniformity(units: FloatArray, t: float = 2.0) -> float:
     m = len(units)
     if m < 2:
         raise ValueError(f"uniformity needs two rows or more, there is {m}")
-    pairs = squared_distances(units.astype(np.float64))[np.triu_indices(m, k=1)]
-    return float(np.log(np.mean(np.exp(-t * pairs))))
+    near = squared_distances(units.astype(np.float64))
+    np.exp(np.multiply(near, -t, out=near), out=near)
+    np.fill_diagonal(near, 0.0)
+    return float(np.log(near.sum() / (m * (m - 1))))
 
 
 MEASURES = (
