@@ -11,12 +11,12 @@ from statistics import median
 from typing import Any
 
 from ssl_collapse.config.summary import TRAINING_FOLDER
-from ssl_collapse.plan.estimate import FLOPS, Network, counts, estimate
+from ssl_collapse.plan.estimate import Network, Rates, counts, estimate
 from ssl_collapse.plan.specs import Plan
 
 START = 3.5  # seconds until a job's Python has loaded torch
-GPU_FLOPS = 2e13  # of trainings, about
-DECODED = 100.0  # photographs per second and process, about
+CPU_FLOPS, GPU_FLOPS = 3e10, 2e13  # per second, of trainings, about
+RATES = Rates(100.0, 3e10, 1.5e10)  # of one process, about: photographs, matrix products
 # Multiply-adds (in 10^9) of one image of 224 px.
 GIGA = {
     "resnet18": 1.8, "resnet34": 3.7, "resnet50": 4.1, "resnet101": 7.8, "resnet152": 11.5,
@@ -45,10 +45,10 @@ def duration(
     if len(known) < len(images) or not known:
         return None
     rates = speeds(plan, results)
-    rate = median(rates.values()) if rates else (GPU_FLOPS if gpus else FLOPS)
+    rate = median(rates.values()) if rates else (GPU_FLOPS if gpus else CPU_FLOPS)
     networks = {run: network(plan, run, rates.get(run, rate)) for run in _runs(plan)}
     work = 0.0
-    for line in estimate(plan, known, networks, DECODED):
+    for line in estimate(plan, known, networks, RATES):
         wanted = sum(jobs.get(rule.strip(), 0) for rule in line.stage.split(","))
         at_once = min(gpus or parallel, parallel) if line.stage == "pretrain" else parallel
         work += 3600 * line.hours * min(wanted / max(line.jobs, 1), 1) / at_once
