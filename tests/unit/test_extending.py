@@ -194,7 +194,7 @@ def test_only_the_stages_that_the_page_names_have_other_code(extended: Path):
         if code_digest(copy, extended / "workflow", existing) != before:
             others.append(script.stem)
     # those that measure, and what follows from them
-    assert others == ["audit", "collapse", "import_spectrum", "report", "summarize"]
+    assert others == ["audit", "collapse", "import_spectrum", "report", "so_far", "summarize"]
     new = ("ssl_collapse.models.methods.mymethod",)
     pretrain = extended / "workflow/scripts/pretrain.py"
     library = extended / "workflow"
