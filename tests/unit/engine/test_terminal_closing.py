@@ -40,7 +40,7 @@ def course(**happened: object) -> Course:
 
 
 def test_the_table_has_means_and_intervals_of_the_last_epoch(tmp_path: Path):
-    """AUC .75, t(1) s / sqrt 2 = 12.706 x .0707 / 1.414 = .635, cut at .5 and 1; none for one seed."""
+    """AUC .75, t(1) s / sqrt 2 = 12.706 x .0707 / 1.414 = .635, cut at .5 and 1; one seed: none."""
     (tmp_path / "summary.csv").write_text(SUMMARY)
     head, iid, single = runs_table(tmp_path / "summary.csv").splitlines()
     assert head.split("  ")[0] == "run" and "AUC" in head and "accuracy" in head
