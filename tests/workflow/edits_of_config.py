@@ -322,6 +322,9 @@ RUNTIME = each(
         "scratch": "$TMPDIR",
         "store": "elsewhere",
         "store_trust": "everyone",
+        "tensorboard": "elsewhere",
+        "mlflow": "elsewhere",
+        "wandb": "elsewhere",
     },
     NOTHING,
 )
