@@ -323,8 +323,6 @@ RUNTIME = each(
         "store": "elsewhere",
         "store_trust": "everyone",
         "tensorboard": "elsewhere",
-        "mlflow": "elsewhere",
-        "wandb": "elsewhere",
     },
     NOTHING,
 )

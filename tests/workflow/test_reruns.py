@@ -127,4 +127,6 @@ def test_every_key_of_the_config_is_edited():
     named = {re.sub(r"^(runs|datasets|figures)\.[^.]+", r"\1", k) for e in EDITS for k in e.keys}
     edited = {key.replace("defaults.", "runs.") for key in named}
     parents = {key.rpartition(".")[0] for key in keys}  # edited by their own keys
-    assert sorted(keys - edited - parents) == []
+    # Refused before planning where their packages are not installed; otherwise as `tensorboard`.
+    refused = {"runtime.mlflow", "runtime.wandb"}
+    assert sorted(keys - edited - parents - refused) == []
