@@ -56,10 +56,21 @@ def strike(folder: Path, config: Path, rng: random.Random) -> bool:
         running.terminate()
     else:
         os.killpg(running.pid, signal.SIGTERM if victim == "term" else signal.SIGINT)
-    running.wait(PATIENCE)
+    end(running)
     if victim in ("snakemake", "all"):
         snakemake(folder, "--unlock", config=config)
     return True
+
+
+def end(running: subprocess.Popen[str]) -> None:
+    """Wait until it ends. A Ctrl-C while it plans may be lost: asyncio cancels a task that ends
+    before it is told. A person types it again.
+    """
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        running.wait(PATIENCE / 4)
+    if running.poll() is None:
+        os.killpg(running.pid, signal.SIGINT)
+        running.wait(PATIENCE)
 
 
 def scripts_of(session: int) -> list[int]:
