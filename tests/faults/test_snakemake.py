@@ -62,7 +62,7 @@ def strike(folder: Path, config: Path, rng: random.Random) -> bool:
     return True
 
 
-def end(running: subprocess.Popen[str]) -> None:
+def end(running: "subprocess.Popen[bytes]") -> None:
     """Wait until it ends. A Ctrl-C while it plans may be lost: asyncio cancels a task that ends
     before it is told. A person types it again.
     """
