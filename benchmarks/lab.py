@@ -20,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/cluster"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from nothing_to_do import copy_sources, experiment
 from slurm import PATH, Slurm, cannot_run
