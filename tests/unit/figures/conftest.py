@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ssl_collapse.figures import claims
+
 RunRows = Callable[..., pd.DataFrame]
 DEFAULTS: dict[str, Any] = {
     "epoch": 20, "final": True, "dataset": "toy", "method": "simsiam", "arch": "resnet",
@@ -57,3 +59,30 @@ def write_spectrum(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def two_seeds_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For verdicts on what can be worked out by hand."""
+    monkeypatch.setattr(claims, "FEWEST", 2)
+
+
+@pytest.fixture
+def sweep(run_rows) -> pd.DataFrame:
+    runs = {
+        "s1": run_rows("s1", share=1.0, auc=[0.70, 0.71], knn_cosine_k20=[0.40, 0.42]),
+        "s10": run_rows("s10", share=10.0, auc=[0.75, 0.76], knn_cosine_k20=[0.38, 0.43]),
+        "s100": run_rows("s100", share=100.0, auc=[0.80, 0.81], knn_cosine_k20=[0.41, 0.40]),
+    }
+    return pd.concat([rows.assign(chance=0.1) for rows in runs.values()], ignore_index=True)
+
+
+@pytest.fixture
+def schedules(run_rows) -> pd.DataFrame:
+    start = {"start_run": "single", "start_epoch": 8}
+    runs = [
+        run_rows("iid", auc=[0.80, 0.81], knn_cosine_k20=[0.30, 0.31]),
+        run_rows("single", auc=[0.60, 0.61], knn_cosine_k20=[0.40, 0.41], schedule="current"),
+        run_rows("hybrid", auc=[0.75, 0.76], knn_cosine_k20=[0.60, 0.61], **start),
+    ]
+    return pd.concat(runs, ignore_index=True)
