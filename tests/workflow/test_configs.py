@@ -58,7 +58,8 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     imported = {line.split("|")[-1].strip() for line in answer.stderr.splitlines() if "|" in line}
     # Snakemake itself imports pandas and Pillow; planning must not add what takes seconds.
     assert "ssl_collapse.config.reading.load" in imported
-    assert not imported & {"torch", "torchvision", "h5py", "faiss", "matplotlib"}
+    heavy = {"torch", "torchvision", "h5py", "faiss", "matplotlib", "scipy.stats", "scipy.linalg"}
+    assert not imported & heavy
 
 
 def test_snakemake_itself_refuses_what_is_no_mapping(tmp_path: Path):

@@ -1,10 +1,11 @@
 """Singular values from a second moment, and the floor below which they are rounding noise."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+import scipy  # whose modules are imported when they are used: planning reads this file
 from numpy.typing import NDArray
-from scipy.linalg import eigvalsh_tridiagonal, lapack
 
 from ssl_collapse.evaluation.moments import Moments
 from ssl_collapse.representations.rounding import rounding_norm
@@ -45,11 +46,13 @@ def both_spectra(moments: Moments) -> tuple[Float64Array, Float64Array]:
         image = scatter @ u
         image -= (u @ image) * u
         scatter = scatter - 2 * (np.outer(u, image) + np.outer(image, u))
+    lapack = scipy.linalg.lapack
     work = int(lapack.dsytrd_lwork(len(scatter), lower=1)[0])
     _, diagonal, beside, _, _ = lapack.dsytrd(scatter.T, lower=1, lwork=work)
-    centred = eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf")
+    of_tridiagonal = partial(scipy.linalg.eigvalsh_tridiagonal, e=beside, lapack_driver="sterf")
+    centred = of_tridiagonal(diagonal)
     diagonal[0] += moments.n * norm**2
-    return _roots(centred), _roots(eigvalsh_tridiagonal(diagonal, beside, lapack_driver="sterf"))
+    return _roots(centred), _roots(of_tridiagonal(diagonal))
 
 
 def _roots(eigenvalues: NDArray[np.floating[Any]]) -> Float64Array:

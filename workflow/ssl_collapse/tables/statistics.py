@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose modules are imported when they are used: planning reads this file
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 LEVEL = 0.95  # of every interval in the figures and the report
 
@@ -55,7 +55,7 @@ def t_band(
     if n == 1:
         missing = np.full_like(mean, np.nan)
         return mean, missing, missing.copy()
-    half = stats.t.ppf((1 + level) / 2, n - 1) * samples.std(axis=0, ddof=1) / math.sqrt(n)
+    half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * samples.std(axis=0, ddof=1) / math.sqrt(n)
     return mean, mean - half, mean + half
 
 
@@ -92,7 +92,7 @@ def welch_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interv
     freedom = sum(parts) ** 2 / sum(
         part**2 / (v.size - 1) for part, v in zip(parts, (left, right), strict=True)
     )
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * error
+    half = float(scipy.stats.t.ppf((1 + level) / 2, freedom)) * error
     return Interval(difference, difference - half, difference + half, n)
 
 
@@ -110,9 +110,9 @@ def log_slope(shares: Sequence[float], values: Sequence[float], level: float = L
     distinct = np.unique(x).size
     if distinct < 2:
         return Interval(math.nan, math.nan, math.nan, x.size)
-    fit = stats.linregress(x, y)
+    fit = scipy.stats.linregress(x, y)
     slope = float(fit.slope)
     if distinct == x.size or x.size < 3 or fit.stderr == 0:
         return Interval(slope, math.nan, math.nan, x.size)
-    half = float(stats.t.ppf((1 + level) / 2, x.size - 2) * fit.stderr)
+    half = float(scipy.stats.t.ppf((1 + level) / 2, x.size - 2) * fit.stderr)
     return Interval(slope, slope - half, slope + half, x.size)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy  # whose modules are imported when they are used: planning reads this file
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
