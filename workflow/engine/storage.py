@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from ssl_collapse.provenance.content import Look, Looks, State
 from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, path_of, read_sidecar
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import remove
+from ssl_collapse.runtime.files import atomic_path, remove
 from ssl_collapse.runtime.mirror import FINISHED
 from ssl_collapse.runtime.objects import Objects, objects_at
 
@@ -100,9 +100,10 @@ class Storage:
     def fetch(self, path: Path) -> None:
         """Put what is stored beside results, sidecar or companion, to its local place, if any."""
         try:
-            before = path.read_bytes() if path.exists() else None
-            if before != self.objects.read(str(self.name(path))):  # keeps its date if it can
-                self.objects.get(str(self.name(path)), path)
+            stored = self.objects.read(str(self.name(path)))
+            if not path.exists() or path.read_bytes() != stored:  # keeps its date if it can
+                with atomic_path(path) as temporary:
+                    temporary.write_bytes(stored)
         except OSError:
             path.unlink(missing_ok=True)
 

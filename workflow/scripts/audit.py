@@ -35,7 +35,7 @@ from ssl_collapse.representations.extraction import (
     represent,
     something_represented,
 )
-from ssl_collapse.runtime.command_line import positive
+from ssl_collapse.runtime.command_line import add_threads, positive
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import file_sha256, json_text
@@ -210,13 +210,7 @@ def make_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: a GPU if there is one",
     )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="default: all cores",
-    )
+    add_threads(parser)
     return parser
 
 

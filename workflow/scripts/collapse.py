@@ -17,7 +17,7 @@ from ssl_collapse.evaluation.baseline import beside_baseline
 from ssl_collapse.evaluation.collapse import measure_collapse, spectrum_table
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations
-from ssl_collapse.runtime.command_line import parsed, positive
+from ssl_collapse.runtime.command_line import add_threads, parsed
 from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
@@ -98,13 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="also measure an isotropic Gaussian; default: where --json is not given",
     )
     parser.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="default: all cores",
-    )
+    add_threads(parser)
     return parser
 
 

@@ -1,7 +1,6 @@
 """Classify representations by their nearest neighbours, for every k."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
 from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend
 from ssl_collapse.provenance.job import run
 from ssl_collapse.representations.file import open_representations, with_targets
-from ssl_collapse.runtime.command_line import parsed, positive
+from ssl_collapse.runtime.command_line import add_threads, parsed
 from ssl_collapse.runtime.files import json_text
 from ssl_collapse.runtime.outputs import beside, check_outputs, write_all
 
@@ -114,13 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--device", choices=("cpu", "cuda", "auto"), default="cpu", help="default: cpu"
     )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="default: all cores",
-    )
+    add_threads(parser)
     return parser
 
 

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from ssl_collapse.config.evaluation import Metric
 from ssl_collapse.evaluation.knn import total_variance
 from ssl_collapse.evaluation.neighbors import comparable, find_neighbors
-from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend
+from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend, kernel_of
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
 
@@ -229,3 +229,11 @@ def test_total_variance() -> None:
 def test_squares_beyond_float64_are_named() -> None:
     with pytest.raises(UserError, match="so large that their squares overflow"):
         total_variance(file(random(10, 3).astype(np.float64) * 1e200))
+
+
+def test_the_kernel_follows_the_flags() -> None:
+    avx512 = "flags\t\t: fma avx2 avx512f avx512bw avx512dq avx512vl avx512cd\n"
+    assert kernel_of("processor : 0\n" + avx512) == "SkylakeX"
+    assert kernel_of("flags : sse2 avx2 fma\n") == "Haswell"
+    assert kernel_of("flags : sse2\n") is None
+    assert kernel_of("Features : asimd\n") is None

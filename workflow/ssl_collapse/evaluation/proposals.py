@@ -30,8 +30,7 @@ def load_faiss() -> Any:
     The PyPI wheel brings OpenBLAS 0.3.15, which does not know newer CPUs and falls back to SSE3.
     """
     cpuinfo = Path("/proc/cpuinfo")
-    flags = set(cpuinfo.read_text(encoding="utf-8").split()) if cpuinfo.exists() else set()
-    kernel = next((name for name, needed in KERNELS.items() if needed <= flags), None)
+    kernel = kernel_of(cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else None
     if kernel is None or "OPENBLAS_CORETYPE" in os.environ:
         return import_module("faiss")
     os.environ["OPENBLAS_CORETYPE"] = kernel
@@ -39,6 +38,12 @@ def load_faiss() -> Any:
         return import_module("faiss")
     finally:
         del os.environ["OPENBLAS_CORETYPE"]  # no business of other libraries and processes
+
+
+def kernel_of(cpuinfo: str) -> str | None:
+    """The best kernel that a CPU with these flags can run; None for what OpenBLAS itself takes."""
+    flags = set(cpuinfo.split())
+    return next((name for name, needed in KERNELS.items() if needed <= flags), None)
 
 
 @dataclass(frozen=True)

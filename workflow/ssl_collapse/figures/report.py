@@ -48,10 +48,10 @@ def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False
     partial: make it of what is there, and say what is not yet. Otherwise what is missing raises
     UserError.
     """
-    absent = _absent(spec, sources) if partial else []
     figures = [entry(png, sources.page) for png in sources.figures if not partial or _drawn(png)]
     datasets = [dataset_sentence(p) for p in sources.datasets if not partial or p.exists()]
     summary = read_summary(sources.summary) if not partial or sources.summary.exists() else None
+    absent = _absent(spec, sources, summary) if partial else []
     if summary is not None and partial:
         known = [run for run in spec.runs if _has_rows(summary, run)]
         spec = spec.model_copy(update={"runs": known})
@@ -129,13 +129,12 @@ def _has_rows(summary: pd.DataFrame, run: str) -> bool:
     return bool((summary["final"] & (summary["run"] == run)).any())
 
 
-def _absent(spec: ReportSpec, sources: Sources) -> list[str]:
+def _absent(spec: ReportSpec, sources: Sources, summary: pd.DataFrame | None) -> list[str]:
     """What is not there yet: a sentence each."""
     found = [f"The figure {png.stem} is not drawn yet." for png in sources.figures
              if not _drawn(png)]  # fmt: skip
-    if not sources.summary.exists():
+    if summary is None:
         return [*found, "There is no table of runs yet: not all of them are measured."]
-    summary = read_summary(sources.summary)
     without = [run for run in spec.runs if not _has_rows(summary, run)]
     return [*found, *(f"The run {run} is not in the table yet." for run in without)]
 

@@ -68,6 +68,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """The option `--threads` of the scripts that people call."""
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="default: all cores",
+    )
+
+
 def is_full(error: BaseException | None) -> bool:
     """Whether an error, or the one that it came of, says that no more can be written."""
     if error is None:
