@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -54,7 +54,7 @@ class SavedState:
 
         UserError if another process still holds it after PATIENCE.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        _make(self.folder)
         lock = FileLock(self.folder / "lock")
         try:
             lock.acquire(timeout=PATIENCE)
@@ -127,5 +127,14 @@ class SavedState:
         self._mirror.finish()
         shutil.rmtree(self.folder)
         for parent in list(self.folder.parents)[:2]:
-            if parent.name and parent.name != "state" and not any(parent.iterdir()):
-                parent.rmdir()
+            if parent.name and parent.name != "state":
+                with suppress(OSError):  # others lie in it, or one that ended has removed it
+                    parent.rmdir()
+
+
+def _make(folder: Path) -> None:
+    """Make a state's folder while others that end remove the empty ones above it."""
+    for _ in range(100):
+        with suppress(FileNotFoundError):
+            return folder.mkdir(parents=True, exist_ok=True)
+    return folder.mkdir(parents=True, exist_ok=True)
