@@ -106,6 +106,15 @@ def tight_clusters() -> np.ndarray:
     return random(4, 12, seed=2)[np.arange(2000) % 4] + 1e-6 * random(2000, 12).astype(float)
 
 
+def shell() -> np.ndarray:
+    # every tenth row lies 1 from the first, but for 1e-8: float32 cannot tell in which block the
+    # nearest are, and proposes all of them, since there are few in each
+    rows = 5 * random(2000, 12).astype(float)
+    directions = rows[10::10] / np.linalg.norm(rows[10::10], axis=1, keepdims=True)
+    rows[10::10] = rows[0] + directions * (1 + 1e-8 * random(199, 1).astype(float))
+    return rows
+
+
 def some_longer(factor: float) -> np.ndarray:
     # the squared length of the longest is beyond float32, and moves the mean far from the others
     return random(2000, 12) * np.where(np.arange(2000) % 97 == 7, factor, 1.0)[:, None]
@@ -120,13 +129,19 @@ def some_longer(factor: float) -> np.ndarray:
         random(2000, 12) + np.float32(1e3),
         random(2000, 12) + np.float32(1e5),
         tight_clusters(),
-        *(some_longer(factor).astype(np.float32) for factor in (1e3, 1e18, 1e25)),
+        shell(),
+        *(some_longer(factor).astype(np.float32) for factor in (1e3, 1e18, 3e18, 1e25)),
     ],
-    ids=["nearly parallel", "collapsed", "clusters", "longer", "long", "beyond float32"],
+    ids=[
+        *("nearly parallel", "collapsed", "clusters", "shell"),
+        *("longer", "long", "nearly beyond float32", "beyond float32"),
+    ],
 )
 def test_hard_rows_against_float64(backend: Backend, metric: Metric, rows: np.ndarray) -> None:
-    index, _ = search(rows, rows[:40], metric, 25, backend)
-    np.testing.assert_array_equal(index, exact_order(rows, rows[:40], metric, 25))
+    expected = exact_order(rows, rows[:40], metric, 25)
+    for block in (2000, 300):
+        index, _ = search(rows, rows[:40], metric, 25, backend, block_rows=block)
+        np.testing.assert_array_equal(index, expected)
 
 
 def exact_order(train: np.ndarray, val: np.ndarray, metric: Metric, k: int) -> np.ndarray:

@@ -28,6 +28,7 @@ STEP_ENTRIES = 2**16  # held in float64 at a time: half a MiB, which stays in th
 CENTRE_ROWS = 4096
 # Float32 knows a squared distance to this fraction of the squared lengths, and no better than LEAST
 RESOLUTION, LEAST = 1e-5, 1e-30
+LARGEST = 1e37  # squared length, so that no inner product leaves float32
 SAME_DIRECTION = 1e-24  # closer on the unit sphere, two rows are multiples of each other
 
 
@@ -68,40 +69,33 @@ def find_neighbors(
     with ThreadPoolExecutor(backend.threads) as pool:
         head = _Rows(next(train.chunks(CENTRE_ROWS)), metric, np.zeros(train.dim), pool)
         centre, start = head.exact(slice(None)).mean(axis=0), 0
-        for piece in queries.chunks(query_rows or max(QUERY_ENTRIES // train.dim, 1)):
-            asked = _Rows(piece, metric, centre, pool)
-            asked.rough[:, -1] = 1.0
-            numbers = np.arange(start, start + len(piece))
-            found = Neighbors(start, np.empty((len(piece), 0), np.int64), np.empty((len(piece), 0)))
-            first = 0
+        for stored in queries.chunks(query_rows or max(QUERY_ENTRIES // train.dim, 1)):
+            piece = _Rows(stored, metric, centre, pool)
+            piece.rough[:, -1] = 1.0
+            shape, first = (len(stored), k), 0
+            found = Neighbors(start, np.full(shape, -1), np.full(shape, np.inf))
             for rows in train.chunks(block_rows or max(BLOCK_ENTRIES // train.dim, 1)):
                 block = _Rows(rows, metric, centre, pool)
-                itself = numbers - first if exclude_self else np.full(len(piece), -1)
-                near, far = _nearest(asked, block, itself, k, backend, pool)
-                # ties stand in order of row numbers, which a stable sort keeps
-                near, far = np.hstack([found.index, near + first]), np.hstack([found.squared, far])
-                order = np.argsort(far, axis=1, kind="stable")[:, :k]
-                near, far = np.take_along_axis(near, order, 1), np.take_along_axis(far, order, 1)
-                found = Neighbors(start, near, far)
+                _improve(found, piece, block, first, exclude_self, backend, pool)
                 first += len(rows)
             yield found
-            start += len(piece)
+            start += len(stored)
 
 
 class _Rows:
     """Rows x (n, D) in the space of the metric, and `rough` (n, D + 1) float32 for the search.
 
-    With c the centre, rough rows are x - c and then -|x - c|^2 / 2; `lengths` are |x - c|^2. With 1
-    in that last place of a query q, the inner product is |q - c|^2 / 2 - |q - x|^2 / 2: the largest
-    is the nearest.
+    With c the centre, rough rows are x - c and then -|x - c|^2 / 2; `lengths` float32 (n,) are
+    |x - c|^2. With 1 in that last place of a query q, the inner product is
+    |q - c|^2 / 2 - |q - x|^2 / 2: the largest is the nearest.
     """
 
     def __init__(
         self, stored: FloatArray, metric: Metric, centre: Float64Array, pool: ThreadPoolExecutor
     ) -> None:
         self.stored, self.cosine = stored, metric == "cosine"
-        self.factors, self.lengths = np.ones(len(stored)), np.empty(len(stored))
-        self.rough = np.empty((len(stored), stored.shape[1] + 1), dtype=np.float32)
+        self.factors, self.lengths = np.ones(len(stored)), np.empty(len(stored), np.float32)
+        self.rough = np.empty((len(stored), stored.shape[1] + 1), np.float32)
         step = max(STEP_ENTRIES // stored.shape[1], 1)
 
         def fill(start: int) -> None:
@@ -110,13 +104,14 @@ class _Rows:
                 self.factors[part] = _factors(stored[part])
             moved = self.exact(part)
             moved -= centre
-            self.lengths[part] = np.vecdot(moved, moved)
-            with np.errstate(over="ignore"):  # infinite, which `_nearest` looks after
+            with np.errstate(over="ignore"):  # a row beyond float32 is not searched for
                 self.rough[part, :-1] = moved
-                # a row of zeros is as far as one at a right angle
-                self.rough[part, -1] = (self.lengths[part] + (self.factors[part] == 0)) / -2
+                # a row of zeros is as far from a row as one at a right angle
+                self.lengths[part] = np.vecdot(moved, moved) + (self.factors[part] == 0)
 
         list(pool.map(fill, range(0, len(stored), step)))
+        self.rough[:, -1] = self.lengths / -2
+        self.lengths[self.lengths > LARGEST] = np.inf
 
     def exact(self, chosen: slice | IntArray) -> Float64Array:
         """Rows (m, D) in float64."""
@@ -126,51 +121,58 @@ class _Rows:
 
     def squared_to(self, query: Float64Array, chosen: IntArray) -> Float64Array:
         """Comparable squared distances (m,) of the rows `chosen` (m,) to a query (D,)."""
-        step = max(STEP_ENTRIES // len(query), 1)
-        parts = (self.exact(chosen[i : i + step]) for i in range(0, len(chosen), step))
-        squared = np.concatenate([np.vecdot(apart := part - query, apart) for part in parts])
+        squared, step = np.empty(len(chosen)), max(STEP_ENTRIES // len(query), 1)
+        for start in range(0, len(chosen), step):
+            apart = self.exact(chosen[start : start + step])
+            apart -= query
+            squared[start : start + step] = np.vecdot(apart, apart)
         if self.cosine:
             squared[squared < SAME_DIRECTION] = 0.0
             squared[(self.factors[chosen] == 0) | (not query.any())] = 2.0
         return comparable(squared)
 
 
-def _nearest(
+def _improve(
+    found: Neighbors,
     queries: _Rows,
     block: _Rows,
-    itself: IntArray,
-    k: int,
+    first: int,
+    exclude_self: bool,
     backend: Backend,
     pool: ThreadPoolExecutor,
-) -> tuple[IntArray, Float64Array]:
-    """The k rows of the block nearest to each query, all if it has fewer, and their distances.
-
-    `itself` (q,) are the rows that the queries must not find.
-    """
-    n, count = len(block.stored), k + 16 + k // 16
-    attempts = [np.broadcast_to(np.arange(n), (len(itself), n))]
-    if count < n and np.isfinite(block.rough[:, -1]).all():  # else a length is beyond float32
-        attempts.insert(0, np.sort(backend.propose(queries.rough, block.rough, count), axis=1))
-    index = np.empty((len(itself), min(k, n)), dtype=np.int64)
-    squared = np.empty(index.shape)
+) -> None:
+    """Take the rows first, first + 1, ... of the block among the found where they are nearer."""
+    n, k = len(block.stored), found.index.shape[1]
+    count, proposed = k + 16 + k // 16, None
+    if count < n and np.isfinite(block.lengths).all():
+        proposed = backend.propose(queries.rough, block.rough, count)
 
     def measure(query: int) -> None:
-        row = queries.exact(slice(query, query + 1))[0]
-        for numbers in attempts:
-            chosen = numbers[query]
-            found = block.squared_to(row, chosen)
-            edge = found.max()
-            found[chosen == itself[query]] = np.inf
-            order = np.argsort(found, kind="stable")[:k]
-            # a row that was not proposed may be as near as the last proposal but for rounding
-            rounding = RESOLUTION * (queries.lengths[query] + edge) + LEAST
-            if found[order[-1]] < edge - rounding:
+        row, length = queries.exact(slice(query, query + 1))[0], queries.lengths[query]
+        index, squared = found.index[query].copy(), found.squared[query].copy()
+        attempts = [(np.arange(n), np.inf)]
+        if proposed is not None:
+            far = length - 2.0 * proposed[0][query].astype(np.float64)
+            near = far <= _reach(squared[-1], length)
+            attempts.insert(0, (np.sort(proposed[1][query, near]), far[-1]))
+        for chosen, edge in attempts:  # beyond the edge lie the rows that were not chosen
+            numbers, far = chosen + first, block.squared_to(row, chosen)
+            if exclude_self:
+                far[numbers == found.start + query] = np.inf
+            # ties stand in order of row numbers, which a stable sort keeps
+            numbers, far = np.concatenate([index, numbers]), np.concatenate([squared, far])
+            order = np.argsort(far, kind="stable")[:k]
+            found.index[query], found.squared[query] = numbers[order], far[order]
+            if _reach(far[order[-1]], length) < edge:
                 break
-        index[query], squared[query] = chosen[order], found[order]
 
-    parts = np.array_split(np.arange(len(itself)), 4 * backend.threads)
+    parts = np.array_split(np.arange(len(found.index)), 4 * backend.threads)
     list(pool.map(lambda part: list(map(measure, part)), parts))
-    return index, squared
+
+
+def _reach(squared: float, length: float) -> float:
+    """The most that float32 may give for a squared distance to a query of squared `length`."""
+    return squared + RESOLUTION * (length + squared) + LEAST
 
 
 def comparable(squared: Float64Array) -> Float64Array:

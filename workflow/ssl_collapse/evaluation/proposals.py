@@ -1,10 +1,11 @@
 """The float32 searches that propose neighbours: FAISS on the CPU, torch on a GPU.
 
-Both find the numbers (q, count) of the rows with the largest inner products, in any order;
-`threads` are for the work around it, too.
+Both give the largest inner products, float32 (q, count), the largest first, and the numbers of
+their rows; `threads` are for the work around it, too.
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
-IntArray = NDArray[np.int64]
+Proposals = tuple[Float32Array, NDArray[np.int64]]
 
 PIECE_ENTRIES = 2**27  # inner products held on a GPU at a time
 # OpenBLAS's names for its kernels, best first, and the flags of a CPU that can run them
@@ -48,17 +49,22 @@ def kernel_of(cpuinfo: str) -> str | None:
 
 @dataclass(frozen=True)
 class CpuBackend:
-    """FAISS."""
+    """FAISS, the queries divided among threads: with its own, the threads of its products and of
+    its selection wait for each other at every 1,024 rows.
+    """
 
     threads: int = 1
     faiss: Any = field(default_factory=load_faiss)
 
-    def propose(self, queries: Float32Array, rows: Float32Array, count: int) -> IntArray:
+    def propose(self, queries: Float32Array, rows: Float32Array, count: int) -> Proposals:
         """The search."""
-        self.faiss.omp_set_num_threads(self.threads)
-        inner = self.faiss.METRIC_INNER_PRODUCT
-        numbers: IntArray = self.faiss.knn(queries, rows, count, inner)[1]
-        return numbers
+        # by products also where queries are few, unless there are less than about four
+        self.faiss.cvar.distance_compute_blas_threshold = 4 * rows.shape[1]
+        inner, parts = self.faiss.METRIC_INNER_PRODUCT, np.array_split(queries, 2 * self.threads)
+        with ThreadPoolExecutor(self.threads, "", self.faiss.omp_set_num_threads, (1,)) as pool:
+            found = list(pool.map(lambda part: self.faiss.knn(part, rows, count, inner), parts))
+        products, numbers = (np.concatenate(one) for one in zip(*found, strict=True))
+        return products, numbers
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,17 @@ class TorchBackend:
     device: Any
     threads: int = 1
 
-    def propose(self, queries: Float32Array, rows: Float32Array, count: int) -> IntArray:
+    def propose(self, queries: Float32Array, rows: Float32Array, count: int) -> Proposals:
         """The search."""
         import torch
 
         block = torch.from_numpy(rows).to(self.device)
         found = [
-            (piece.to(self.device) @ block.T).topk(count, dim=1).indices.cpu()
+            (piece.to(self.device) @ block.T).topk(count, dim=1)
             for piece in torch.split(torch.from_numpy(queries), max(PIECE_ENTRIES // len(rows), 1))
         ]
-        numbers: IntArray = torch.cat(found).numpy()
-        return numbers
+        products, numbers = (torch.cat(one).cpu().numpy() for one in zip(*found, strict=True))
+        return products, numbers
 
 
 Backend = CpuBackend | TorchBackend
