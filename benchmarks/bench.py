@@ -101,9 +101,10 @@ RATES = {"syrk64": 16384 * 1024**2, "gemm32": 2 * 4096**3}  # operations
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds and peak MiB of one case, one entry per repeat."""
+    """Seconds, CPU seconds and peak MiB of one case, one entry per repeat."""
 
     seconds: list[float]
+    cpu: list[float]
     peak: list[float]
 
 
@@ -115,13 +116,14 @@ class Bench:
 
     def alternate(self, cases: Sequence[tuple[str, Sequence[str]]]) -> list[Measured]:
         """Run the cases in turn, every other time in reverse order."""
-        measured = [Measured([], []) for _ in cases]
+        measured = [Measured([], [], []) for _ in cases]
         for repeat in range(self.repeats):
             numbers = range(len(cases))
             for i in numbers if repeat % 2 == 0 else reversed(numbers):
                 case, arguments = cases[i]
                 result = self.run(case, [*arguments, "--save", str(self.result(i))])
                 measured[i].seconds.append(result["seconds"])
+                measured[i].cpu.append(result["cpu"])
                 measured[i].peak.append(result["peak_mib"])
         return measured
 
@@ -164,7 +166,6 @@ class Bench:
         """One line of the table."""
         files = self.arguments(it.n, it.dim, it.queries, it.k)
         ours, other = self.alternate([(it.ours, files), (it.other, files)])
-        ratios = sorted(b / a for a, b in zip(ours.seconds, other.seconds, strict=True))
         share = ""
         if it.ceiling:
             least = it.operations / rates[it.ceiling]
@@ -174,7 +175,8 @@ class Bench:
             it.size,
             f"{median(ours.seconds):.2f}",
             f"{median(other.seconds):.2f}",
-            f"**{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+            f"**{_ratio(ours.seconds, other.seconds)}**",
+            _ratio(ours.cpu, other.cpu),
             it.target,
             f"{median(ours.peak):,.0f}",
             f"{median(other.peak):,.0f}",
@@ -211,8 +213,14 @@ class Bench:
         ]
 
 
+def _ratio(ours: Sequence[float], other: Sequence[float]) -> str:
+    """The median of other / ours with its range."""
+    ratios = sorted(b / a for a, b in zip(ours, other, strict=True))
+    return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+
+
 COMPARED = (
-    *("ours / other", "size", "ours s", "other s", "ratio (range)", "target"),
+    *("ours / other", "size", "ours s", "other s", "ratio (range)", "of CPU seconds", "target"),
     *("ours MiB", "other MiB", "of ceiling", "difference"),
 )
 GROWN = ("case", "size", "s", "s, ten times", "ratio", "MiB", "MiB, ten times")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.config.evaluation import Metric
-from ssl_collapse.evaluation.proposals import Backend
+from ssl_collapse.evaluation.proposals import Backend, Proposals
 from ssl_collapse.representations.file import Representations
 
 FloatArray = NDArray[np.floating[Any]]
@@ -73,7 +73,7 @@ def find_neighbors(
             piece = _Rows(stored, metric, centre, pool)
             piece.rough[:, -1] = 1.0
             shape, first = (len(stored), k), 0
-            found = Neighbors(start, np.full(shape, -1), np.full(shape, np.inf))
+            found = Neighbors(start, np.full(shape, -1), np.full(shape, np.nan))
             for rows in train.chunks(block_rows or max(BLOCK_ENTRIES // train.dim, 1)):
                 block = _Rows(rows, metric, centre, pool)
                 _improve(found, piece, block, first, exclude_self, backend, pool)
@@ -143,23 +143,24 @@ def _improve(
 ) -> None:
     """Take the rows first, first + 1, ... of the block among the found where they are nearer."""
     n, k = len(block.stored), found.index.shape[1]
-    count, proposed = k + 16 + k // 16, None
+    count, all_rows = k + 16 + k // 16, np.arange(n)
+    proposed: Proposals | None = None
     if count < n and np.isfinite(block.lengths).all():
         proposed = backend.propose(queries.rough, block.rough, count)
 
     def measure(query: int) -> None:
         row, length = queries.exact(slice(query, query + 1))[0], queries.lengths[query]
         index, squared = found.index[query].copy(), found.squared[query].copy()
-        attempts = [(np.arange(n), np.inf)]
-        if proposed is not None:
+        attempts = [(all_rows, np.inf)]
+        if proposed is not None and length < np.inf:
             far = length - 2.0 * proposed[0][query].astype(np.float64)
-            near = far <= _reach(squared[-1], length)
+            near = ~(far > _reach(squared[-1], length))
             attempts.insert(0, (np.sort(proposed[1][query, near]), far[-1]))
         for chosen, edge in attempts:  # beyond the edge lie the rows that were not chosen
             numbers, far = chosen + first, block.squared_to(row, chosen)
             if exclude_self:
-                far[numbers == found.start + query] = np.inf
-            # ties stand in order of row numbers, which a stable sort keeps
+                far[numbers == found.start + query] = np.nan
+            # no row is NaN, which sorts last; ties stand in order of row numbers, which stays
             numbers, far = np.concatenate([index, numbers]), np.concatenate([squared, far])
             order = np.argsort(far, kind="stable")[:k]
             found.index[query], found.squared[query] = numbers[order], far[order]
