@@ -200,6 +200,12 @@ def test_doubles_keep_their_digits_and_their_range(metric: Metric) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_distances_beyond_float64_are_ties() -> None:
+    index, squared = search(random(50, 3), np.full((1, 3), 1e200), "l2", 3, BACKENDS[0])
+    assert index.tolist() == [[0, 1, 2]] and np.isinf(squared).all()
+
+
 def test_distances_equal_on_paper_are_ties() -> None:
     # 0.1 + 0.2 and 0.3 differ in the last digit of float64, 1 and 1 + 1e-9 do not tie
     first, second = comparable(np.array([0.1 + 0.2, 0.3]))
