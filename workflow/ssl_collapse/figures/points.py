@@ -259,15 +259,17 @@ def chance_sentence(table: pd.DataFrame) -> str:
 
 def untrained_sentence(table: pd.DataFrame) -> str:
     """What the network before training has, if the table holds it."""
-    levels = table[(table["statistic"] == "untrained") & table["label"].isna()]
-    if levels.empty:
+    drawn = table[table["statistic"] == "untrained"]
+    if drawn.empty:
         return ""
+    levels = drawn[drawn["label"].isna()]  # the others are curves
     values = "; ".join(
         f"{shown.name} {' and '.join(map(shown.number, group['value']))}"
         for column, group in levels.groupby("quantity", sort=False)
         for shown in [quantity(str(column))]
     )
-    return f"Dash-dotted: the network before training, mean over runs and seeds ({values})."
+    text = "Dash-dotted: the network before training, mean over runs and seeds"
+    return f"{text} ({values})." if values else f"{text}."
 
 
 def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
