@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.terminal.closing import closing
+from engine.terminal.closing_table import closing_table
 from engine.terminal.course import Course, Job
 from engine.terminal.opening import opening
-from engine.terminal.closing_table import closing_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
