@@ -46,7 +46,7 @@ def caption(
         "the largest.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
-        "Upright: each network before training, mean over seeds."
+        "Open circles: each network before training, mean over seeds."
         if (numbers["statistic"] == "untrained").any()
         else "",
         schedules.steps_sentence(rows),

@@ -23,7 +23,9 @@ from ssl_collapse.figures.inputs import (
 )
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
+    DARK,
     GREY,
+    MARKERS,
     RED,
     categorical,
     dashes,
@@ -46,7 +48,7 @@ _CURVES = {
     "cumulative": ("Explained singular values", "Explained(j) of eq. 2"),
 }
 _AUC = quantity("auc")
-Looks = Mapping[str, tuple[str, Any]]  # label of a run -> colour and dashes of its line
+Looks = Mapping[str, dict[str, Any]]  # label of a run -> how its line looks
 
 
 def read(
@@ -167,8 +169,14 @@ def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
 
 def _unordered(means: pd.DataFrame) -> Looks:
     """The lines differ by more than their hue, since the runs have no order."""
-    kinds = zip(categorical(len(means)), dashes(len(means)), strict=True)
-    return dict(zip(means["label"], kinds, strict=True))
+    kinds = zip(means["label"], categorical(len(means)), dashes(len(means)), strict=True)
+    return {
+        label: {
+            "color": color, "linestyle": dash, "marker": MARKERS[i % len(MARKERS)],
+            "markevery": (0.02 * (i % 6), 0.12), "markersize": 3.5,
+        }
+        for i, (label, color, dash) in enumerate(kinds)
+    }  # fmt: skip
 
 
 def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
@@ -176,7 +184,7 @@ def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
     shares = sorted({share for part in curves for share in part["share"]})
     colors = dict(zip(shares, sequential(len(shares)), strict=True))
     return {
-        label: (colors[share], dash)
+        label: {"color": colors[share], "linestyle": dash}
         for dash, part in zip(dashes(len(curves)), curves, strict=True)
         for share, label in sorted(zip(part["share"], part["label"], strict=True))
     }
@@ -185,7 +193,13 @@ def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
 def _legend(spec: SpectraFigure, figure: Figure, title: str | None) -> None:
     found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
     last = dict(zip(*figure.axes[-1].get_legend_handles_labels()[::-1], strict=True))
-    of_panel = ("mean", "one seed", "95 % interval", "untrained")  # said in the caption
+    of_panel = (
+        "mean",
+        "mean, 95 % interval",
+        "one seed",
+        "95 % interval",
+        "untrained",
+    )  # said in the caption
     found.update({label: last[label] for label in last if label not in of_panel})
     place: dict[str, Any] = {"loc": "outside right center"}
     if spec.auc is False and spec.width != "column":  # in the place of the fourth panel
@@ -203,21 +217,19 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) ->
     dims = whole.groupby("label")["index"].max().astype("float64")
     alike = dims.nunique() < 2
     unit = dims * 0 + 1 if alike else dims
-    for label, (color, dash) in looks.items():
+    for label, look in looks.items():
         curve = curves[curves["label"] == label]
         x = curve["index"].to_numpy(dtype=np.float64) / unit.get(label, 1)
         axes.fill_between(
-            x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
-        )
-        axes.plot(
-            x, curve["value"], color=color, linestyle=dash, label=label_text(label),
-            gid=f"mean {label}",
+            x, curve["low"], curve["high"],
+            color=look["color"], alpha=BAND_ALPHA, linewidth=0, gid="band",
         )  # fmt: skip
+        axes.plot(x, curve["value"], label=label_text(label), gid=f"mean {label}", **look)
     for start, curve in points.of(numbers, panel, "untrained").groupby("label"):
         x = curve["index"].to_numpy(dtype=np.float64) / unit[start]
         axes.plot(
             x, curve["value"], points.LEVELS["untrained"],
-            color=GREY, linewidth=1.2, label="untrained", gid="untrained",
+            color=DARK, linewidth=1.0, label="untrained", gid="untrained",
         )  # fmt: skip
     flat = points.of(numbers, panel, "flat")
     if curves.empty:
@@ -226,7 +238,8 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) ->
         axes.set(xticks=[], yticks=[])
     elif len(flat):
         x = flat["index"].to_numpy(dtype=np.float64) / unit.max()
-        axes.plot(x, flat["value"], "--", color=GREY, linewidth=1.2, label="flat", gid="flat")
+        line = {"color": DARK, "linestyle": (0, (1, 3)), "linewidth": 1.0}
+        axes.plot(x, flat["value"], label="flat", gid="flat", **line)
     else:
         axes.set_yscale("log")
     axes.set_xlabel("Index of the singular value" + ("" if alike else " / dimensions"))
@@ -243,7 +256,9 @@ def _draw_auc(axes: Axes, numbers: pd.DataFrame, looks: Looks, sweep: bool) -> N
     position = {label: i for i, label in enumerate(looks)}
     seeds = seeds.assign(position=seeds["label"].map(position) + 0.18)
     for mean in points.means(numbers, "auc"):
-        points.draw_run(axes, mean, seeds, position[mean.label], looks[mean.label][0], across="y")
+        points.draw_run(
+            axes, mean, seeds, position[mean.label], looks[mean.label]["color"], across="y"
+        )
     points.draw_untrained(axes, numbers, "auc", "y")
     points.draw_diverged(axes, seeds, "position", "y")
     axes.set_xticks(range(len(position)), [*map(label_text, position)], rotation=30, ha="right")
