@@ -238,7 +238,7 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) ->
         axes.set(xticks=[], yticks=[])
     elif len(flat):
         x = flat["index"].to_numpy(dtype=np.float64) / unit.max()
-        line = {"color": DARK, "linestyle": (0, (1, 3)), "linewidth": 1.0}
+        line: dict[str, Any] = {"color": DARK, "linestyle": (0, (1, 3)), "linewidth": 1.0}
         axes.plot(x, flat["value"], label="flat", gid="flat", **line)
     else:
         axes.set_yscale("log")
