@@ -72,6 +72,8 @@ def main(args: argparse.Namespace) -> None:
     folder = args.out or Path(f"audit-{args.checkpoint.name}")
     outputs = folder / "audit.json", folder / "audit.html"
     check_outputs(*outputs)
+    if args.images_at_most < 2:
+        raise UserError("--images-at-most 1: a spread needs two images or more")
     sample = sample_images(args.images, args.images_at_most, args.seed)
     published = _published(args.published)
     foreign = read_foreign(args.checkpoint, _backbone(args.backbone))
@@ -109,8 +111,12 @@ def _backbone(text: str | None) -> Any:
         return None
     try:
         return backbone_of(yaml.safe_load(text))
-    except (ValidationError, yaml.YAMLError, AttributeError, TypeError) as error:
-        raise UserError(f"--backbone: {error}") from None
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+    except (yaml.YAMLError, AttributeError, TypeError) as error:
+        reason = str(error)
+    example = "'{arch: timm:vit_small_patch16_224}'"
+    raise UserError(f"--backbone {text}: {reason}; for example {example} (docs/CONFIG.md)")
 
 
 def _prepared(
@@ -121,6 +127,9 @@ def _prepared(
     given = {key: getattr(args, key) for key in ("resize", "crop", "mean", "std")}
     said = {**({"crop": own_size} if own_size else {}), **foreign.preprocessing.known()}
     said |= {key: value for key, value in given.items() if value is not None}
+    for key, least in (("mean", 0.0), ("std", 1e-6)):
+        if not all(least <= value <= 1 for value in given[key] or ()):
+            raise UserError(f"--{key} {given[key]}: parts of 1, not of 255, and a std above 0")
     prepared = {**USUAL, **said}
     prepared.setdefault("resize", round(prepared["crop"] * 256 / 224))
     if prepared["crop"] > prepared["resize"]:
@@ -146,13 +155,18 @@ def _untrained(foreign: ForeignEncoder, seed: int) -> nn.Module:
 def _represented(
     module: nn.Module, images: ImageFiles, prepared: dict[str, Any], args: argparse.Namespace
 ) -> NDArray[np.float32] | str:
-    """Representations (N, D), or why there is nothing to measure."""
+    """Representations (N, D), or why there is nothing to measure; UserError for NaN in them."""
     spec = RepresentSpec.from_spec(json.dumps(prepared))
     device = choose_device(args.device)
     module = module.to(memory_format=torch.channels_last)  # a quarter faster on the CPU
-    blocks = represent(module, images, spec, device, 128, threads=args.threads)
+    rows = np.concatenate(list(represent(module, images, spec, device, 128, threads=args.threads)))
+    if not np.isfinite(rows).all():  # of a diverged training, or half a file: no verdict
+        raise UserError(
+            f"{args.checkpoint}: its representations hold NaN or infinity, so nothing can be said "
+            "of collapse: the training diverged (take an earlier checkpoint), or it is damaged"
+        )
     try:
-        return np.concatenate(list(something_represented(blocks)))
+        return np.concatenate(list(something_represented([rows])))
     except FailedEncoderError as error:
         return str(error)
 

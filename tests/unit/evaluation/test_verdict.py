@@ -46,6 +46,9 @@ def test_few_directions_are_no_collapse_where_random_weights_have_no_more():
     assert judge(49, 100, 50, None).why.endswith("it was not training that lost them.")
     assert judge(49, 100, 9, (47, 51)).why.endswith("Its interval reaches into not collapsed.")
     assert "fewer images than dimensions" in judge(49, 100, 9, None, few_rows=True).why
+    # of 10 images a flat spectrum has rank 9 at most, and rank 1 is more than 5 % of that
+    assert "no collapse but a total one" in judge(1, 9, 9, None).why
+    assert "no collapse but a total one" not in judge(1, 21, 9, None).why
 
 
 def test_spectrum_and_directions_by_hand():

@@ -108,6 +108,13 @@ def test_published_curves_and_equal_bytes(tmp_path: Path, images: Path):
     assert pages[0] == pages[1] and b"--published FOLDER" not in pages[0]
 
 
+def diverged(folder: Path, images: Path) -> list[Any]:
+    state = torchvision.models.resnet18().state_dict()
+    state["layer4.1.bn2.running_var"][0] = torch.nan
+    torch.save(state, folder / "nan.pth")
+    return [folder / "nan.pth", images, "--resize", 32, "--crop", 32]
+
+
 def broken_image(folder: Path, images: Path) -> list[Any]:
     for number in range(3):
         Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / f"{number}.png")
@@ -122,7 +129,14 @@ def broken_image(folder: Path, images: Path) -> list[Any]:
         (lambda folder, images: [SCRIPT, images], r"audit\.py: not a readable checkpoint"),
         (lambda folder, images: [folder / "encoder.pth", folder / "none"], "none: is no folder"),
         (broken_image, r"1\.png: not an image"),
+        (diverged, r"nan\.pth: its representations hold NaN .* diverged"),
+        (lambda folder, images: [folder / "encoder.pth", images, "--std", 0, 0, 0], "--std"),
+        (lambda folder, images: [folder / "encoder.pth", images, "--mean", 124, 116, 104],
+         "--mean .* not of 255"),
+        (lambda folder, images: [folder / "encoder.pth", images, "--images-at-most", 1], "two"),
         (lambda folder, images: [folder / "encoder.pth", images, "--backbone", "a"], "--backbone"),
+        (lambda folder, images: [folder / "encoder.pth", images, "--backbone", "{arch: timm:no}"],
+         r"^--backbone {arch: timm:no}: Value error, timm has no model 'no'[^\n]*$"),
         (lambda folder, images: [folder / "encoder.pth", images, "--published", folder], "svd.pt"),
         (lambda folder, images: [folder / "encoder.pth", images, "--crop", 300, "--resize", 9],
          "--crop 300 is larger than --resize 9"),

@@ -227,6 +227,17 @@ def test_a_large_input_is_read_once_whatever_reads_it(
 
 
 # --- prune, and words -----------------------------------------------------------------------------
+def test_prune_beside_another_prune(done: StubWorkflow, monkeypatch: pytest.MonkeyPatch):
+    """The other removes everything just when the first entry was looked at."""
+    store = done.store
+    monkeypatch.setattr(
+        "ssl_collapse.provenance.prune._digests",
+        lambda entry: {str(shutil.rmtree(path)) for path in store.iterdir()},
+    )
+    pruned = prune(store, [], 0)
+    assert (pruned.kept, pruned.dropped) == (0, 0)
+
+
 def test_prune_drops_what_no_result_links(done: StubWorkflow):
     store = done.store
     assert prune(store, [], 0).dropped == 0  # all are linked, though no folder is named

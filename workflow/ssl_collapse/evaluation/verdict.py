@@ -80,6 +80,8 @@ def judge(
         why += (
             " There are fewer images than dimensions: the share of flat is overstated; take more."
         )
+    if OF_FLAT_COLLAPSED * flat < 1:  # the least effective rank is 1
+        why += " So few images can show no collapse but a total one."
     if others:
         why += f" Its interval reaches into {' and '.join(sorted(others))}."
     return Verdict(word, of_flat, of_untrained, why)

@@ -81,7 +81,8 @@ def draw(content: Mapping[str, Any], published: Spectra) -> Figure:
         panels[1].set_ylabel("Explained(j) of eq. 2")
         for axes in panels:
             axes.set_xlabel("Index of the singular value / dimensions")
-        panels[1].legend(loc="lower right", fontsize=8)
+        if panels[1].lines:  # none where neither side told images apart
+            panels[1].legend(loc="lower right", fontsize=8)
     return figure
 
 

@@ -1,5 +1,6 @@
 """What the store holds and no result is any more, dropped."""
 
+import glob
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -39,19 +40,25 @@ def prune(store: Path, results: Iterable[Path], keep_days: float) -> Pruned:
     """
     current = {content for folder in results for content in _contents(folder)}
     kept, dropped, known = [], [], set(current)
-    for entry in store.glob(f"??/{_KEY}/{os.getuid()}"):
-        size = sum(file.stat().st_size for file in files_of(entry / "out"))
-        digests = _digests(entry)
-        recent = time.time() - entry.stat().st_mtime < keep_days * DAY
-        if recent or _is_linked(entry) or (digests and digests <= current):
-            kept.append(size)
-            known |= {entry.parent.name, *digests}
-        else:
-            drop(entry)
-            dropped.append(size)
+    for entry in _there(store, f"??/{_KEY}/{os.getuid()}"):
+        with suppress(FileNotFoundError):  # a job, or another prune, has just removed it
+            size = sum(file.stat().st_size for file in files_of(entry / "out"))
+            digests = _digests(entry)
+            recent = time.time() - entry.stat().st_mtime < keep_days * DAY
+            if recent or _is_linked(entry) or (digests and digests <= current):
+                kept.append(size)
+                known |= {entry.parent.name, *digests}
+            else:
+                drop(entry)
+                dropped.append(size)
     _forget_names(store, known)
     _clear(store)
     return Pruned(len(kept), sum(kept), len(dropped), sum(dropped))
+
+
+def _there(store: Path, pattern: str) -> list[Path]:
+    """What matches; unlike `Path.glob` without error where folders vanish meanwhile."""
+    return [store / name for name in glob.glob(pattern, root_dir=store)]  # noqa: PTH207
 
 
 def _contents(folder: Path) -> Iterator[str]:
@@ -76,14 +83,15 @@ def _is_linked(entry: Path) -> bool:
 
 def _forget_names(store: Path, known: set[str]) -> None:
     """Drop our other names of keys: of entries, or of packed images, that are there no more."""
-    for note in store.glob(f"notes/??/{_KEY}/{os.getuid()}"):
-        if not known & {note.parent.name, note.read_text("ascii")}:
-            note.unlink()
+    for note in _there(store, f"notes/??/{_KEY}/{os.getuid()}"):
+        with suppress(FileNotFoundError):
+            if not known & {note.parent.name, note.read_text("ascii")}:
+                note.unlink()
 
 
 def _clear(store: Path) -> None:
     """Remove empty folders, and what processes of ours that died have left there."""
-    for left in [*store.glob("??/*/.*.tmp"), *store.glob("notes/??/*/.*.tmp")]:
+    for left in [*_there(store, "??/*/.*.tmp"), *_there(store, "notes/??/*/.*.tmp")]:
         with suppress(OSError):
             status = left.lstat()
             if status.st_uid == os.getuid() and (
@@ -91,6 +99,6 @@ def _clear(store: Path) -> None:
             ):
                 remove(left)
     for pattern in ("??/*", "??", "notes/??/*", "notes/??", "notes"):
-        for folder in store.glob(pattern):
+        for folder in _there(store, pattern):
             with suppress(OSError):
                 folder.rmdir()

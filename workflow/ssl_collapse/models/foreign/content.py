@@ -50,7 +50,12 @@ def read_content(path: Path) -> dict[str, Any]:
     except Exception as error:
         if blocking := _blocking(path, error):
             raise UserError(_needs_more(path, blocking)) from None
-        raise UserError(f"{path}: not a readable checkpoint ({first_line(error)})") from None
+        reason = first_line(error)
+        if reason.startswith("Weights only load failed"):  # goes on to advise to read it unsafely
+            reason = (
+                "no file of torch.save: perhaps a web page, a git-lfs pointer or another pickle"
+            )
+        raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: holds a {type(content).__name__}, and no tensors by name")
     return dict(content)

@@ -170,7 +170,7 @@ def _left_to_heads(module: nn.Module, config: StrictModel, tensors: Tensors) -> 
 
 
 def _problems(tensors: Tensors, expected: Tensors) -> Iterator[str]:
-    """What is missing, unmatched or of another shape, one line for each kind."""
+    """What is missing, unmatched, or of another shape or type, one line for each kind."""
     untracked = _untracked(tensors, expected)
     missing = [name for name in expected if name not in tensors and name not in untracked]
     shapes = [
@@ -179,7 +179,15 @@ def _problems(tensors: Tensors, expected: Tensors) -> Iterator[str]:
         if name in tensors and tensors[name].shape != tensor.shape
     ]
     unmatched = [name for name in tensors if name not in expected]
-    kinds = {"missing": missing, "not of it": unmatched, "of another shape": shapes}
+    types = [  # quantized, or complex: as floating-point numbers they would mean something else
+        f"{name} {tensors[name].dtype}"
+        for name, tensor in expected.items()
+        if name in tensors and tensor.is_floating_point() and not tensors[name].is_floating_point()
+    ]
+    kinds = {
+        "missing": missing, "not of it": unmatched, "of another shape": shapes,
+        "not of floating-point numbers": types,
+    }  # fmt: skip
     for kind, some in kinds.items():
         if some:
             more = f", and {len(some) - _SHOWN} more" if len(some) > _SHOWN else ""
