@@ -52,12 +52,19 @@ def test_the_baseline_and_settings() -> None:
     assert found["auc_low"] is None and abs(found["auc"] - found["baseline"]["auc"]) < 0.05
 
 
+def test_classes_that_no_voter_has_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    knn(X, Y, X[:4], [0, 7, 1, 7], k_max=1)
+    assert "2 of 4 rows count as wrong: no row of train_X" in caplog.text
+    assert "class 7" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: measure(X[0]), r"X: 'representations' has shape \(8,\)"),
         (lambda: measure([[1.0], [1.0, 2.0]]), "X: no array"),
         (lambda: measure(X.astype(int)), "X: .*dtype int"),
+        (lambda: measure(np.ma.masked_greater(X, 2)), "X: is a masked array"),
         (lambda: measure(X, alpha=1), "settings: .*\n.*alpha"),
         (lambda: knn(X, Y[:5]), r"train_X, train_y: 'targets' has shape \(5,\)"),
         (lambda: knn(X, Y, X), "both val_X and val_y"),

@@ -1,5 +1,6 @@
 """k-NN classification of one representation file by another: every k, two metrics, two votes."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from ssl_collapse.evaluation.proposals import Backend
 from ssl_collapse.evaluation.result_format import FORMAT_VERSION
 from ssl_collapse.representations.file import Representations
 from ssl_collapse.runtime.errors import UserError
+
+logger = logging.getLogger("ssl_collapse")
 
 FloatArray = NDArray[np.floating[Any]]
 Float64Array = NDArray[np.float64]
@@ -128,7 +131,13 @@ def _check(train: Representations, val: Representations) -> None:
             f"{val.path}: has {val.dim} dimensions, but {train.path} has {train.dim}; "
             "both must come from the same encoder"
         )
-    train.labels(), val.labels()
+    votes, asked = train.labels(), val.labels()
+    lost = asked[~np.isin(asked, votes)]
+    if len(lost):
+        logger.warning(
+            "%s: %d of %d rows count as wrong: no row of %s has their class (first: class %d)",
+            *(val.path, len(lost), len(asked), train.path, lost[0]),
+        )
     stated = [file.num_classes for file in (train, val) if "num_classes" in file.attrs]
     if len(set(stated)) == 2:
         raise UserError(

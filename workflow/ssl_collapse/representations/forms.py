@@ -168,6 +168,8 @@ def of(rows: Any, name: str) -> Stored:
     """An array or tensor that is there already; UserError names it where it is neither."""
     if hasattr(rows, "detach"):
         return _of_tensor(rows.detach())
+    if np.ma.isMaskedArray(rows):
+        raise UserError(f"{name}: is a masked array; give the rows that count, without a mask")
     try:
         return in_memory(np.asarray(rows))
     except (TypeError, ValueError) as error:  # rows of different lengths
