@@ -39,7 +39,7 @@ from ssl_collapse.runtime.gpus import has_gpu
 from ssl_collapse.runtime.trackers import require_packages
 
 # A plan is some hundred objects per job, all of which stay: every 700 new ones, as is Python's
-# default, the collector would look for garbage among them, a fifth of the time of planning.
+# default, the collector would look for garbage among them, a quarter of the time of planning.
 YOUNG = 100_000
 
 
