@@ -292,20 +292,29 @@ EVALUATION = [
     put("no probe", {"evaluation.probe": None}, Jobs(probe=None).below("summarize")),
 ]  # fmt: skip
 
+# Shares and schedules judge claims, whose intervals take the number of all that are judged; spectra
+# have the panel of the AUC where no other figure has it.
+JUDGING = below("figure shares", "figure schedules")
 FIGURE_EDITS = [
-    *each("figures.spectra", {"title": "Other words", "runs": ["iid"], "epoch": 4,
-                              "show_title": False, "width": "column", "font_size": 9,
-                              "font_family": "DejaVu Serif", "letters": False},
+    *each("figures.spectra", {"title": "Other words", "show_title": False, "width": "column",
+                              "font_size": 9, "font_family": "DejaVu Serif", "letters": False},
           below("figure spectra")),
-    *each("figures.shares", {"kind": "schedules", "accuracy": "knn_l2_k20", "measure": "rankme",
+    *each("figures.spectra", {"runs": ["current"], "claims": 2}, below("figure spectra")),
+    *each("figures.spectra", {"auc": True, "epoch": 4}, below("figure *")),
+    *each("figures.shares", {"accuracy": "knn_l2_k20", "claims": 3,
                              "runs": [{"name": "iid", "label": "all of it"}, "shares"]},
           below("figure shares")),
-    *each("figures.schedules", {"title": REMOVED, "accuracy": "knn_l2_k20", "measure": "rankme"},
+    put("figures.shares.kind", {"figures.shares.kind": "schedules"}, JUDGING),
+    put("figures.shares.measure", {"figures.shares.measure": "rankme"}, below("figure *")),
+    *each("figures.schedules", {"title": REMOVED, "accuracy": "knn_l2_k20", "measure": "rankme",
+                                "claims": 9},
           below("figure schedules")),
     put("a new figure", {"figures.new": {"kind": "shares", "runs": ["iid"]}},
         Jobs(figures=(*FIGURES, "new")).below("figure new")),
+    put("a new figure that judges", {"figures.new": {"kind": "sizes", "runs": ["iid", "last"]}},
+        Jobs(figures=(*FIGURES, "new")).below("figure new") | JUDGING),
     put("a removed figure", {"figures.shares": REMOVED},
-        Jobs(figures=("spectra", "schedules")).below("report")),
+        Jobs(figures=("spectra", "schedules")).below("figure *")),
     rewrite("figures in another order (of the page)", in_order("figures", "schedules"), REPORT),
 ]  # fmt: skip
 

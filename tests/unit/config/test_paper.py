@@ -30,6 +30,7 @@ HYBRIDS = {f"h{e}": {"start": {"run": "current", "epoch": e}} for e in (1, 2)}
             },
         ),
         ({"iid": {}, "big": {"backbone": BIG}}, {"sizes": ["iid", "big"]}),
+        ({"big": {"backbone": BIG}, "iid": {}}, {"sizes": ["iid", "big"]}),  # the smallest first
         ({"iid": {}, "other": {"backbone": BIG, "base_lr": 1.0}}, {}),  # differ in two things
         ({"iid": {"analyze": [0, "last"]}}, {"dynamics": ["iid"]}),
         (
@@ -47,4 +48,20 @@ def test_the_figures_that_runs_allow(runs: dict[str, Any], figures: dict[str, li
     assert report["figures"] == list(figures)
     assert [line.partition(":")[0] for line in report.get("missing", [])] == [
         name for name in WANTED if name not in figures
+    ]
+
+
+def test_shares_have_a_curve_for_each_backbone_that_was_swept_alike():
+    runs = {
+        "iid": {},
+        "half": {"share": 50},
+        "big": {"backbone": BIG},
+        "big-half": {"backbone": BIG, "share": 50},
+        "wide": {"backbone": {**BIG, "width": 16}},  # at one share alone
+        "other": {"base_lr": 1.0, "share": 50},
+    }
+    config = experiment(runs=runs, figures="paper", defaults={"epochs": 3, "batch_size": 8})
+    shares = load_experiment(config).figures["shares"]
+    assert [(run.name, run.curve) for run in shares.runs] == [
+        *(("iid", "width 4"), ("half", "width 4"), ("big", "width 8"), ("big-half", "width 8"))
     ]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.terminal.closing import closing
+from engine.terminal.closing_table import closing_table
 from engine.terminal.course import Course, Job
 from engine.terminal.opening import opening
-from engine.terminal.runs_table import runs_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
@@ -42,7 +42,7 @@ def course(**happened: object) -> Course:
 def test_the_table_has_means_and_intervals_of_the_last_epoch(tmp_path: Path):
     """AUC .75, t(1) s / sqrt 2 = 12.706 x .0707 / 1.414 = .635, cut at .5 and 1; one seed: none."""
     (tmp_path / "summary.csv").write_text(SUMMARY)
-    head, iid, single = runs_table(tmp_path / "summary.csv").splitlines()
+    head, iid, single = closing_table(tmp_path / "summary.csv").splitlines()
     assert head.split("  ")[0] == "run" and "AUC" in head and "accuracy" in head
     assert "0.750 [0.500, 1.000]" in iid and "97.0 % [71.6, 100.0]" in iid
     assert single.split() == ["single", "2,", "1", "diverged", "0.750", "50.0", "%"]

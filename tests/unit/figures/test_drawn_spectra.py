@@ -111,6 +111,28 @@ def test_spectra_of_schedules_are_compared_by_name(schedules, write_spectrum) ->
     assert "single-pass training collapses less than multi-epoch training shows" in caption
 
 
+def test_without_the_auc_three_panels_and_the_legend_in_the_fourth_place(
+    sweep: pd.DataFrame, write_spectrum
+) -> None:
+    sigma = {"s1": [4.0, 3, 2, 1], "s10": [6.0, 2, 1, 1], "s100": [9.5, 0.3, 0.1, 0.1]}
+    paths = [write_spectrum(run, seed, sigma[run]) for run in ALL for seed in (0, 1)]
+    paths.append(write_spectrum("s1", 2, [1.0, 1, 1, 1], epoch=0))
+    before = sweep[sweep["run"] == "s1"][:1].assign(seed=2, epoch=0, final=False)
+    rows = pd.concat([sweep, before], ignore_index=True)
+    spec = parse_figure(SPECTRA.replace("{", '{"auc": false, ', 1))
+    table, figure, caption = make(spec, rows, paths)
+    assert [axes.get_visible() for axes in figure.axes] == [True, True, True, False]
+    assert set(table["panel"]) == {"singular_value", "normalized", "cumulative"}
+    assert texts(figure) == ["1 %", "10 %", "100 %", "untrained", "flat"]
+    figure.canvas.draw()
+    legend, place = figure.legends[0].get_window_extent(), figure.axes[3].get_window_extent()
+    assert place.x0 < legend.x0 < legend.x1 < place.x1 and place.y0 < legend.y0 < place.y1
+    # cumulative .4 .7 .9 1; .6 .8 .9 1; .95
+    assert "lies in the first: 1 % 3 of 4; 10 % 3 of 4; 100 % 1 of 4." in caption
+    assert "Not drawn: its mean over j, the AUC" in caption and "claim" not in caption
+    assert "(d)" not in caption and "Dash-dotted: the network before training" in caption
+
+
 def test_seeds_of_different_width_are_refused(run_rows, write_spectrum) -> None:
     paths = [write_spectrum("a", 0, [2.0, 1.0]), write_spectrum("a", 1, [2.0, 1.0, 0.5])]
     spec = parse_figure('{"kind": "spectra", "runs": ["a"]}')

@@ -41,9 +41,21 @@ def test_hybrids_stand_at_their_switching_epoch_between_both_ends(hybrids: pd.Da
     assert list(figure.axes[0].get_xticks()) == [0, 8, 20]
 
 
+def test_hybrids_stand_above_the_network_before_training(hybrids: pd.DataFrame):
+    before = hybrids[hybrids["run"] != "h8"].assign(epoch=0, final=False, auc=0.9)
+    rows = pd.concat([hybrids, before], ignore_index=True)
+    table, figure, caption = make(spec_of("switches", ["iid", "one", "h8"]), rows, [])
+    # iid at .30 to .33 and one at .40 to .43: .365 in the mean
+    for axes, level in zip(figure.axes, (0.365, 0.9), strict=True):
+        (line,) = [line for line in axes.lines if line.get_gid() == "untrained"]
+        assert line.get_ydata()[0] == pytest.approx(level)
+    assert (table["statistic"] == "untrained").sum() == 2
+    assert "network before training" in caption and "36.5 %" in caption
+
+
 def test_sizes_judge_the_largest_against_the_smallest(hybrids: pd.DataFrame):
     rows = hybrids.assign(auc=[0.80, 0.81, 0.82, 0.83] + [0.75] * 4 + [0.6, 0.61, 0.62, 0.63])
-    _, figure, caption = make(spec_of("sizes", ["iid", "one", "h8"]), rows, [])
+    _, figure, caption = make(spec_of("sizes", ["iid", "one", "h8"], claims=2), rows, [])
     claim = "AUC: the claim that the largest model collapses less than the smallest shows"
     assert claim in caption and "(h8 minus iid: -0.200 [" in caption and "at 97.5 %" in caption
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["iid", "one", "h8"]

@@ -72,37 +72,46 @@ class TwoPanels(AnyFigure):
     """Column of summary.csv that holds a label-free measure."""
 
 
-class SpectraFigure(AnyFigure):
+class Judging(AnyFigure):
+    """What judges claims of the paper in its caption."""
+
+    claims: Annotated[Annotated[int, Field(ge=1)] | None, Neutral(None)] = None
+    """For how many comparisons verdicts are corrected; null: those of all the config's figures."""
+
+
+class SpectraFigure(Judging):
     """The four panels of the paper's Figure 3, at one epoch of every run."""
 
     kind: Literal["spectra"]
     """`spectra`: the four panels of the paper's Figure 3."""
     epoch: Literal["last"] | Annotated[int, Field(ge=0)] = "last"
     """Finished epochs at which the runs are compared."""
+    auc: Annotated[bool | None, Neutral(None)] = None
+    """Whether (d), the AUC, is drawn; null: where no other figure has that of the same runs."""
 
 
-class SharesFigure(TwoPanels):
+class SharesFigure(TwoPanels, Judging):
     """Accuracy and a label-free measure against the share of data, at the end of every run."""
 
     kind: Literal["shares"]
     """`shares`: accuracy and a label-free measure against the share of data."""
 
 
-class SchedulesFigure(TwoPanels):
+class SchedulesFigure(TwoPanels, Judging):
     """Accuracy and a label-free measure of each data schedule, at the end of every run."""
 
     kind: Literal["schedules"]
     """`schedules`: accuracy and a label-free measure of each data schedule."""
 
 
-class SwitchesFigure(TwoPanels):
+class SwitchesFigure(TwoPanels, Judging):
     """Accuracy and a label-free measure of hybrids against the epoch at which they switched."""
 
     kind: Literal["switches"]
     """`switches`: hybrids by switching epoch; iid stands at 0, their start at its last epoch."""
 
 
-class SizesFigure(TwoPanels):
+class SizesFigure(TwoPanels, Judging):
     """Accuracy and a label-free measure of models, from the smallest to the largest."""
 
     kind: Literal["sizes"]

@@ -32,7 +32,8 @@ def paper_figures(runs: Mapping[str, Any]) -> dict[str, Figure]:
     """The figures that these trainings (by name, in the config's order) allow, by name."""
     scratch = {name: run for name, run in runs.items() if run.start is None}
     iid = {name: run for name, run in scratch.items() if run.schedule == "iid"}
-    shares = _alike({n: r for n, r in scratch.items() if r.schedule in ("iid", "last")}, _DATA)
+    swept = {n: r for n, r in scratch.items() if r.schedule in ("iid", "last")}
+    shares = _alike(swept, _DATA)
     whole = [n for n in scratch if scratch[n].schedule in ("iid", "current", "accumulate")]
     schedules = _alike({name: scratch[name] for name in whole}, _DATA)
     hybrids = [n for n, r in runs.items() if r.start and r.start.run in schedules]
@@ -45,10 +46,10 @@ def paper_figures(runs: Mapping[str, Any]) -> dict[str, Figure]:
     analysed = [name for name, run in runs.items() if len(run.analyzed_epochs()) > 1]
     taken = {
         "spectra": shares,
-        "shares": shares,
+        "shares": _curves(swept, shares),
         "schedules": [*schedules, *hybrids] if schedules else [],
         "switches": switches,
-        "sizes": _alike(iid, {"backbone"}),
+        "sizes": sorted(_alike(iid, {"backbone"}), key=lambda name: _size(iid[name])),
         "methods": methods if len(methods) > 1 else [],
         "dynamics": analysed[:10],
         "forecast": single if len(single) >= FEWEST_RUNS else [],
@@ -74,6 +75,33 @@ def _alike(runs: Mapping[str, Any], but: set[str]) -> list[str]:
     group = _most(keys)
     distinct = {_key(runs[name], set()) for name in group}
     return group if len(distinct) > 1 else []
+
+
+def _curves(runs: Mapping[str, Any], sweep: list[str]) -> list[Any]:
+    """The sweep over data; with a curve for each backbone where others were swept alike."""
+    but = {*_DATA, "backbone"}
+    found: dict[str, list[str]] = {}
+    for name, run in runs.items():
+        if sweep and _key(run, but) == _key(runs[sweep[0]], but):
+            found.setdefault(json.dumps(run.backbone.to_spec()), []).append(name)
+    backbones = {text: names for text, names in found.items() if len(names) > 1}
+    if len(backbones) < 2:
+        return sweep
+    specs = [json.loads(text) for text in backbones]
+    keys = [k for k in dict.fromkeys(k for spec in specs for k in spec)
+            if any(spec.get(k) != specs[0].get(k) for spec in specs)]  # fmt: skip
+    return [
+        {"name": name, "curve": ", ".join(f"{k} {spec[k]}" for k in keys if k in spec)}
+        for spec, names in zip(specs, backbones.values(), strict=True)
+        for name in names
+    ]
+
+
+def _size(run: Any) -> list[float]:
+    """What orders models by size, as far as their config tells: its numbers, key by key."""
+    numbers = [[v] if isinstance(v, int) else v for v in run.backbone.to_spec().values()]
+    digits = "".join(filter(str.isdigit, run.backbone.arch))  # of resnet34
+    return [float(digits or 0), *(float(sum(v)) for v in numbers if isinstance(v, list))]
 
 
 def _key(run: Any, but: set[str]) -> str:

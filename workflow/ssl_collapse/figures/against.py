@@ -1,5 +1,7 @@
 """Panels of a quantity against a number of the run: means, bands and seeds, a curve or several."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,10 +13,12 @@ from ssl_collapse.figures.theme import (
     BAND_ALPHA,
     MARKERS,
     categorical,
+    dashes,
     label_text,
     letter,
     new_panels,
     style,
+    wrapped,
 )
 from ssl_collapse.tables.columns import quantity
 
@@ -26,8 +30,9 @@ def draw_panels(
     with style(spec):
         figure, panels = new_panels(spec, title, 2)
         for axes, panel, color in zip(panels, points.PANELS, categorical(2), strict=True):
-            draw_against(axes, numbers, panel, along, color)
+            draw_against(axes, numbers, panel, along, None if "curve" in numbers else color)
             axes.set_xlabel(label)
+            axes.set_ylabel(wrapped(axes.get_ylabel(), spec))
         letter(spec, panels)
         points.legend_below(figure)
     return figure
@@ -38,19 +43,20 @@ def draw_against(
 ) -> None:
     """Points per seed, mean line and band of a panel against the column `along`.
 
-    A curve for each name in the column `curve`, where there is one; `color` is that of a single
-    one. Shares are on a logarithmic axis.
+    A curve for each name in the column `curve`, where there is one; with a `color` all have that,
+    and differ by marks and dashes alone. Shares are on a logarithmic axis.
     """
     means = points.of(numbers, panel, "mean").sort_values(along)
     seeds = points.of(numbers, panel, "seed")
     names = list(dict.fromkeys(means["curve"])) if "curve" in means else [None]
     if along == "share":
         axes.set_xscale("log")
-    colors = [color] if color and len(names) == 1 else categorical(len(names))
+    colors = [color] * len(names) if color else categorical(len(names))
     markers = ["D"] if len(names) == 1 else MARKERS
-    for name, paint, marker in zip(names, colors, markers, strict=False):
+    for name, paint, marker, dash in zip(names, colors, markers, dashes(len(names)), strict=False):
         of = [part if name is None else part[part["curve"] == name] for part in (means, seeds)]
-        _draw_curve(axes, of[0], of[1], along, paint, marker, name)
+        look = {"color": paint, "marker": marker, "linestyle": dash}
+        _draw_curve(axes, of[0], of[1], along, look, name)
     points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
     points.draw_untrained(axes, numbers, panel, "y")
     points.draw_diverged(axes, seeds, along, "y")
@@ -63,16 +69,17 @@ def draw_against(
 
 
 def _draw_curve(
-    axes: Axes, means: pd.DataFrame, seeds: pd.DataFrame, along: str, color: str, marker: str,
+    axes: Axes, means: pd.DataFrame, seeds: pd.DataFrame, along: str, look: dict[str, Any],
     name: str | None,
 ) -> None:  # fmt: skip
+    color = look["color"]
     if means["low"].notna().any():
         axes.fill_between(
             means[along], means["low"], means["high"],
             color=color, alpha=BAND_ALPHA, linewidth=0, label="95 % interval", gid="band",
         )  # fmt: skip
     label = "mean" if name is None else label_text(name)
-    axes.plot(means[along], means["value"], color=color, marker=marker, label=label, gid="mean")
+    axes.plot(means[along], means["value"], label=label, gid="mean", **look)
     axes.scatter(
         seeds[along], seeds["value"], s=16, color=color, alpha=0.55, zorder=4,
         edgecolors="none", label="one seed", gid="seed",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ssl_collapse.config.figures import Judging
 from ssl_collapse.tables.columns import Quantity
 from ssl_collapse.tables.statistics import LEVEL, Interval, log_slope, welch_difference
 
@@ -15,9 +16,19 @@ FEWEST = 4  # seeds: an effect that three had shown was gone on four fresh ones
 
 
 def level(claims: int) -> float:
-    """Of the interval of each of several claims that are judged together (Bonferroni): that none
-    shows by chance is to be as sure as for a single one."""
+    """Of the interval of each of several comparisons that are judged together (Bonferroni): that
+    none shows by chance is to be as sure as for a single one."""
     return 1 - (1 - LEVEL) / claims
+
+
+def page_sentence(spec: Judging) -> str:
+    """For how many comparisons the verdicts of a caption are corrected, if for more than one."""
+    if not spec.claims or spec.claims == 1:
+        return ""
+    return (
+        f"The figures of this page judge claims by {spec.claims} comparisons, so the interval of "
+        f"each is at {100 * level(spec.claims):.3g} % (Bonferroni: 1 - 0.05 / {spec.claims})."
+    )
 
 
 class Verdict(Enum):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,9 +94,14 @@ def draw(spec: CurvesFigure, numbers: pd.DataFrame) -> Figure:
             axes.set_ylabel(wrapped(quantity(column).axis_label, spec))
             axes.set_xlabel("Epoch")
         letter(spec, panels)
-        handles, names = panels[0].get_legend_handles_labels()
+        used = dict(
+            pair
+            for axes in panels
+            for pair in zip(*axes.get_legend_handles_labels()[::-1], strict=True)
+        )
         columns = 2 if spec.width == "column" else 4
-        figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)
+        place: dict[str, Any] = {"loc": "outside lower center", "ncols": columns}
+        figure.legend(list(used.values()), list(used), frameon=False, **place)
     return figure
 
 
@@ -111,7 +117,7 @@ def _panel(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
         )
         axes.plot(
             x, curve["value"], color=color, linestyle=dash, label=label_text(label),
-            marker=marker if len(x) <= 12 else None, markersize=4, gid=f"mean {label}",
+            marker=marker, markevery=max(1, len(x) // 8), markersize=4, gid=f"mean {label}",
         )  # fmt: skip
     points.draw_chance(axes, numbers[numbers["statistic"] == "chance"], "y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -130,6 +136,7 @@ def caption(
         f"{'; '.join(quantity(column).name for column in spec.columns)}; by epoch"
         + (" (0: before training)." if (means["epoch"] == 0).any() else "."),
         f"Means over {seeds[-1]} seeds with 95 % t-intervals." if seeds[-1] > 1 else "One seed.",
+        points.chance_sentence(numbers),
     ]
     ends = []
     for column, panel in means.groupby("panel", sort=False):

@@ -14,6 +14,7 @@ from ssl_collapse.config.figures import ForecastFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.inputs import require_numbers
 from ssl_collapse.figures.theme import (
+    DARK,
     GREY,
     MARKERS,
     categorical,
@@ -120,19 +121,19 @@ def draw(spec: ForecastFigure, numbers: pd.DataFrame) -> Figure:
 def _draw_forecasts(axes: Axes, numbers: pd.DataFrame, spec: ForecastFigure) -> None:
     seeds = points.of(numbers, "forecast", "seed")
     labels: Sequence[str] = list(dict.fromkeys(seeds["label"]))
-    for label, color, marker in zip(
-        labels, categorical(len(labels)), MARKERS * len(labels), strict=False
-    ):
+    for i, (label, color) in enumerate(zip(labels, categorical(len(labels)), strict=True)):
         own = seeds[seeds["label"] == label]
+        again = i // len(MARKERS) % 2  # the same mark, but open
         axes.scatter(
-            own["forecast"], own["value"], s=22, color=color, marker=marker, alpha=0.8,
-            edgecolors="none", label=label_text(label), gid="seed",
+            own["forecast"], own["value"], s=22, marker=MARKERS[i % len(MARKERS)], alpha=0.8,
+            facecolors="none" if again else color, edgecolors=color if again else "none",
+            label=label_text(label), gid="seed",
         )  # fmt: skip
     ends = [
         seeds[["forecast", "value"]].to_numpy().min(),
         seeds[["forecast", "value"]].to_numpy().max(),
     ]
-    axes.plot(ends, ends, "--", color=GREY, linewidth=1.2, label="as forecast", gid="identity")
+    axes.plot(ends, ends, "--", color=DARK, linewidth=1.0, label="as forecast", gid="identity")
     axes.set_xlabel("Forecast, without labels, in %")
     axes.set_ylabel(wrapped(quantity(spec.accuracy).axis_label, spec))
     for axis in (axes.xaxis, axes.yaxis):

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from ssl_collapse.config.figures import TwoPanels
 from ssl_collapse.figures.inputs import failures, require_numbers
-from ssl_collapse.figures.theme import BAND_ALPHA, GREY, RED
+from ssl_collapse.figures.theme import BAND_ALPHA, DARK, GREY, RED
 from ssl_collapse.tables.columns import quantity
 from ssl_collapse.tables.statistics import Interval, t_interval
 
@@ -182,7 +182,7 @@ def draw_chance(axes: Axes, levels: pd.DataFrame, across: str, name: str = "chan
     """A line at the level of guessing (or another of LEVELS), with its name."""
     line = axes.axhline if across == "y" else axes.axvline
     for value in levels["value"]:
-        line(value, color=GREY, linestyle=LEVELS[name], linewidth=1.2, label=name, gid=name)
+        line(value, color=DARK, linestyle=LEVELS[name], linewidth=1.0, label=name, gid=name)
 
 
 def draw_untrained(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> None:
@@ -193,8 +193,8 @@ def draw_untrained(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> 
 def draw_starts(axes: Axes, levels: pd.DataFrame, positions: Mapping[str, float]) -> None:
     """A mark at what each run's own network has before training; positions: by run."""
     axes.scatter(
-        levels["value"], levels["run"].map(positions), marker="|", s=90, color=GREY, zorder=3,
-        label="before training", gid="untrained",
+        levels["value"], levels["run"].map(positions), s=30, facecolors="none", edgecolors=DARK,
+        zorder=3, label="before training", gid="untrained",
     )  # fmt: skip
 
 
@@ -202,8 +202,14 @@ _MARKS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "D", "linestyle": "-"},
     "mean, 95 % interval": {"marker": "D", "linestyle": "-"},
     "one seed": {"marker": "o", "linestyle": "none", "markersize": 4.5, "alpha": 0.7},
-    **{name: {"linestyle": dashes, "linewidth": 1.2} for name, dashes in LEVELS.items()},
-    "before training": {"marker": "|", "linestyle": "none", "markersize": 9},
+    **{n: {"linestyle": d, "linewidth": 1.0, "color": DARK} for n, d in LEVELS.items()},
+    "before training": {
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": 5.5,
+        "color": DARK,
+        "markerfacecolor": "none",
+    },
     "diverged": {"marker": "x", "linestyle": "none", "color": RED, "markeredgewidth": 2},
 }
 
@@ -259,15 +265,17 @@ def chance_sentence(table: pd.DataFrame) -> str:
 
 def untrained_sentence(table: pd.DataFrame) -> str:
     """What the network before training has, if the table holds it."""
-    levels = table[(table["statistic"] == "untrained") & table["label"].isna()]
-    if levels.empty:
+    drawn = table[table["statistic"] == "untrained"]
+    if drawn.empty:
         return ""
+    levels = drawn[drawn["label"].isna()]  # the others are curves
     values = "; ".join(
         f"{shown.name} {' and '.join(map(shown.number, group['value']))}"
         for column, group in levels.groupby("quantity", sort=False)
         for shown in [quantity(str(column))]
     )
-    return f"Dash-dotted: the network before training, mean over runs and seeds ({values})."
+    text = "Dash-dotted: the network before training, mean over runs and seeds"
+    return f"{text} ({values})." if values else f"{text}."
 
 
 def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ from ssl_collapse.figures.claims import Told, told
 from ssl_collapse.figures.entries import Entry, entry, paragraphs, relative_link
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.page import render
-from ssl_collapse.figures.runs_table import measure_notes, run_table
+from ssl_collapse.figures.report_table import measure_notes, run_table
 from ssl_collapse.figures.what_ran import WhatRan, measurements, recipe_tables
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity

@@ -7,7 +7,12 @@ from matplotlib.ticker import PercentFormatter
 
 from ssl_collapse.config.figures import SchedulesFigure, TwoPanels
 from ssl_collapse.figures import points
-from ssl_collapse.figures.claims import hybrid_claim, schedule_roles, single_pass_claim
+from ssl_collapse.figures.claims import (
+    hybrid_claim,
+    page_sentence,
+    schedule_roles,
+    single_pass_claim,
+)
 from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.figures.theme import categorical, label_text, letter, new_panels, style
 from ssl_collapse.tables.columns import quantity
@@ -71,11 +76,12 @@ def caption(
         steps_sentence(rows),
     ]
     means = means_sentences(spec, numbers)
-    claims = 3  # the hybrid is compared with two runs
+    claims = spec.claims or 1
     found = [
         single_pass_claim(rows, measure, claims),
         hybrid_claim(rows, accuracy, claims),
         _missing_roles(rows),
+        page_sentence(spec),
     ]
     return points.caption_text(
         spec.title or TITLE, shown, means, found, points.remarks(numbers, rows)

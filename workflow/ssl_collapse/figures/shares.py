@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from ssl_collapse.config.figures import SharesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.against import draw_panels
-from ssl_collapse.figures.claims import share_claim
+from ssl_collapse.figures.claims import page_sentence, share_claim
 from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.tables.columns import quantity
 
@@ -46,10 +46,10 @@ def caption(
     curves = [("", rows)]
     if "curve" in rows:
         curves = [(str(name), part) for name, part in rows.groupby("curve", sort=False)]
-    claims = 2 * len(curves)
-    found = []
+    claims, found = spec.claims or 1, []
     for name, part in curves:
         told = share_claim(part, measure, measure.collapse, claims)
         told += " " + share_claim(part, accuracy, -1, claims)
         found.append(f"{name}: {told}" if name else told)
+    found.append(page_sentence(spec))
     return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ssl_collapse.config.figures import SizesFigure
 from ssl_collapse.figures import points, schedules
-from ssl_collapse.figures.claims import comparison_claim
+from ssl_collapse.figures.claims import comparison_claim, page_sentence
 from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.tables.columns import quantity
 
@@ -34,18 +34,19 @@ def caption(
     """Title line, the means, and whether the largest collapses less than the smallest."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     runs = list(dict.fromkeys(rows["run"]))
-    ends, found = (runs[-1], runs[0]), []
+    ends, found, claims = (runs[-1], runs[0]), [], spec.claims or 1
     if len(runs) > 1 and measure.collapse:
         claim = "that the largest model collapses less than the smallest"
-        found.append(comparison_claim(rows, claim, ends, (measure, -measure.collapse), claims=2))
+        found.append(comparison_claim(rows, claim, ends, (measure, -measure.collapse), claims))
         claim = "that it is more accurate"
-        found.append(comparison_claim(rows, claim, ends, (accuracy, +1), claims=2))
+        found.append(comparison_claim(rows, claim, ends, (accuracy, +1), claims))
+    found.append(page_sentence(spec))
     shown = [
         f"{accuracy.name}, and {measure.name}, at the end of training, from the smallest model to "
         "the largest.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
-        "Upright: each network before training, mean over seeds."
+        "Open circles: each network before training, mean over seeds."
         if (numbers["statistic"] == "untrained").any()
         else "",
         schedules.steps_sentence(rows),

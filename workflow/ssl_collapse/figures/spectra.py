@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.against import draw_against
-from ssl_collapse.figures.claims import share_claim, single_pass_claim
+from ssl_collapse.figures.claims import page_sentence, share_claim, single_pass_claim
 from ssl_collapse.figures.inputs import (
     Key,
     own_shares,
@@ -23,7 +23,9 @@ from ssl_collapse.figures.inputs import (
 )
 from ssl_collapse.figures.theme import (
     BAND_ALPHA,
+    DARK,
     GREY,
+    MARKERS,
     RED,
     categorical,
     dashes,
@@ -38,6 +40,7 @@ from ssl_collapse.tables.columns import quantity
 from ssl_collapse.tables.statistics import log_t_band, t_band
 
 TITLE = "Spectrum of the representations"
+MOST = 0.9  # of the sum of the singular values, which a caption counts
 # panel: its title and the label of its vertical axis
 _CURVES = {
     "singular_value": ("Singular values", "Singular value"),
@@ -45,7 +48,7 @@ _CURVES = {
     "cumulative": ("Explained singular values", "Explained(j) of eq. 2"),
 }
 _AUC = quantity("auc")
-Looks = Mapping[str, tuple[str, Any]]  # label of a run -> colour and dashes of its line
+Looks = Mapping[str, dict[str, Any]]  # label of a run -> how its line looks
 
 
 def read(
@@ -72,7 +75,7 @@ def table(
     spectra: Mapping[Key, pd.DataFrame],
     before: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The plotted numbers: `points.point_table` for the AUC, and mean curves with their bands.
+    """The plotted numbers: mean curves with their bands, and `points.point_table` for the AUC.
 
     rows, spectra: of the plotted runs; `spectra` by run, seed and epoch, for `keys(rows)`. Curves
     have one row per index (from 1); a run of which every seed has diverged has none. A singular
@@ -97,7 +100,8 @@ def table(
         dimension = max(part["index"].max() for part in parts if len(part))
         flat = pd.DataFrame({"index": [1, dimension], "value": [1 / dimension, 1.0]})
         parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
-    parts.append(points.point_table(rows, {"auc": "auc"}, untrained=before))
+    if spec.auc is not False:
+        parts.append(points.point_table(rows, {"auc": "auc"}, untrained=before))
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
     named = [*points.COLUMNS[:6], *(["curve"] if "curve" in rows else [])]
     columns = [*named, "index", *points.COLUMNS[6:]]
@@ -140,13 +144,14 @@ def _curve(run: str, panel: str, seeds: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
-    """Four panels, one line per run; runs of a data sweep take their colours in order.
+    """Panels with one line per run; runs of a data sweep take their colours in order.
 
     Several sweeps, each a `curve`, have colours by share and dashes by curve.
     """
     with style(spec):
-        figure, panels = new_panels(spec, TITLE, 4)
-        means = points.of(numbers, "auc", "mean")
+        figure, panels = new_panels(spec, TITLE, 3 if spec.auc is False else 4)
+        means = points.of(numbers, _AUC.column if spec.auc is not False else "cumulative", "mean")
+        means = means.drop_duplicates("run")
         curves = [part for _, part in means.groupby("curve", sort=False)] if (
             "curve" in means
         ) else [means]  # fmt: skip
@@ -155,12 +160,8 @@ def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
         for axes, panel in zip(panels, _CURVES, strict=False):
             _draw_curves(axes, numbers, panel, looks)
             axes.set_title(_CURVES[panel][0])
-        if sweep:
-            draw_against(panels[3], numbers, "auc", "share", GREY)
-            panels[3].set_xlabel("Share of the training images (%)")
-        else:
-            _draw_auc(panels[3], numbers, {label: color for label, (color, _) in looks.items()})
-        panels[3].set_title("AUC" + (" against the share of data" if sweep else ""))
+        if spec.auc is not False:
+            _draw_auc(panels[3], numbers, looks, sweep)
         letter(spec, panels, always=True)
         _legend(spec, figure, "Share of data" if sweep else None)
     return figure
@@ -168,8 +169,14 @@ def draw(spec: SpectraFigure, numbers: pd.DataFrame) -> Figure:
 
 def _unordered(means: pd.DataFrame) -> Looks:
     """The lines differ by more than their hue, since the runs have no order."""
-    kinds = zip(categorical(len(means)), dashes(len(means)), strict=True)
-    return dict(zip(means["label"], kinds, strict=True))
+    kinds = zip(means["label"], categorical(len(means)), dashes(len(means)), strict=True)
+    return {
+        label: {
+            "color": color, "linestyle": dash, "marker": MARKERS[i % len(MARKERS)],
+            "markevery": (0.02 * (i % 6), 0.12), "markersize": 3.5,
+        }
+        for i, (label, color, dash) in enumerate(kinds)
+    }  # fmt: skip
 
 
 def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
@@ -177,7 +184,7 @@ def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
     shares = sorted({share for part in curves for share in part["share"]})
     colors = dict(zip(shares, sequential(len(shares)), strict=True))
     return {
-        label: (colors[share], dash)
+        label: {"color": colors[share], "linestyle": dash}
         for dash, part in zip(dashes(len(curves)), curves, strict=True)
         for share, label in sorted(zip(part["share"], part["label"], strict=True))
     }
@@ -185,11 +192,20 @@ def _sweeps(curves: Sequence[pd.DataFrame]) -> Looks:
 
 def _legend(spec: SpectraFigure, figure: Figure, title: str | None) -> None:
     found = dict(zip(*figure.axes[2].get_legend_handles_labels()[::-1], strict=True))
-    last = dict(zip(*figure.axes[3].get_legend_handles_labels()[::-1], strict=True))
-    of_panel = ("mean", "one seed", "95 % interval", "untrained")  # said in the caption
+    last = dict(zip(*figure.axes[-1].get_legend_handles_labels()[::-1], strict=True))
+    of_panel = (
+        "mean",
+        "mean, 95 % interval",
+        "one seed",
+        "95 % interval",
+        "untrained",
+    )  # said in the caption
     found.update({label: last[label] for label in last if label not in of_panel})
     place: dict[str, Any] = {"loc": "outside right center"}
-    if spec.width:  # no room beside the panels
+    if spec.auc is False and spec.width != "column":  # in the place of the fourth panel
+        middle = {"bbox_to_anchor": (0.5, 0.5), "bbox_transform": figure.axes[3].transAxes}
+        place = {"loc": "center", **middle}
+    elif spec.width:  # no room beside the panels
         place = {"loc": "outside lower center", "ncols": 2 if spec.width == "column" else 4}
     figure.legend(list(found.values()), list(found), frameon=False, title=title, **place)
 
@@ -201,21 +217,19 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) ->
     dims = whole.groupby("label")["index"].max().astype("float64")
     alike = dims.nunique() < 2
     unit = dims * 0 + 1 if alike else dims
-    for label, (color, dash) in looks.items():
+    for label, look in looks.items():
         curve = curves[curves["label"] == label]
         x = curve["index"].to_numpy(dtype=np.float64) / unit.get(label, 1)
         axes.fill_between(
-            x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
-        )
-        axes.plot(
-            x, curve["value"], color=color, linestyle=dash, label=label_text(label),
-            gid=f"mean {label}",
+            x, curve["low"], curve["high"],
+            color=look["color"], alpha=BAND_ALPHA, linewidth=0, gid="band",
         )  # fmt: skip
+        axes.plot(x, curve["value"], label=label_text(label), gid=f"mean {label}", **look)
     for start, curve in points.of(numbers, panel, "untrained").groupby("label"):
         x = curve["index"].to_numpy(dtype=np.float64) / unit[start]
         axes.plot(
             x, curve["value"], points.LEVELS["untrained"],
-            color=GREY, linewidth=1.2, label="untrained", gid="untrained",
+            color=DARK, linewidth=1.0, label="untrained", gid="untrained",
         )  # fmt: skip
     flat = points.of(numbers, panel, "flat")
     if curves.empty:
@@ -224,19 +238,27 @@ def _draw_curves(axes: Axes, numbers: pd.DataFrame, panel: str, looks: Looks) ->
         axes.set(xticks=[], yticks=[])
     elif len(flat):
         x = flat["index"].to_numpy(dtype=np.float64) / unit.max()
-        axes.plot(x, flat["value"], "--", color=GREY, linewidth=1.2, label="flat", gid="flat")
+        line: dict[str, Any] = {"color": DARK, "linestyle": (0, (1, 3)), "linewidth": 1.0}
+        axes.plot(x, flat["value"], label="flat", gid="flat", **line)
     else:
         axes.set_yscale("log")
     axes.set_xlabel("Index of the singular value" + ("" if alike else " / dimensions"))
     axes.set_ylabel(_CURVES[panel][1])
 
 
-def _draw_auc(axes: Axes, numbers: pd.DataFrame, colors: Mapping[str, str]) -> None:
+def _draw_auc(axes: Axes, numbers: pd.DataFrame, looks: Looks, sweep: bool) -> None:
+    axes.set_title("AUC" + (" against the share of data" if sweep else ""))
+    if sweep:
+        draw_against(axes, numbers, "auc", "share", GREY)
+        axes.set_xlabel("Share of the training images (%)")
+        return
     seeds = points.of(numbers, "auc", "seed")
-    position = {label: i for i, label in enumerate(colors)}
+    position = {label: i for i, label in enumerate(looks)}
     seeds = seeds.assign(position=seeds["label"].map(position) + 0.18)
     for mean in points.means(numbers, "auc"):
-        points.draw_run(axes, mean, seeds, position[mean.label], colors[mean.label], across="y")
+        points.draw_run(
+            axes, mean, seeds, position[mean.label], looks[mean.label]["color"], across="y"
+        )
     points.draw_untrained(axes, numbers, "auc", "y")
     points.draw_diverged(axes, seeds, "position", "y")
     axes.set_xticks(range(len(position)), [*map(label_text, position)], rotation=30, ha="right")
@@ -256,34 +278,53 @@ def caption(
     when = f"at epoch {epochs[0]}" if len(epochs) == 1 else "at each run's last epoch"
     if rows["schedule"].isna().all() and epochs == [1]:  # files, of a training elsewhere
         when = "as their files hold them"
-    banded = (points.of(numbers, "auc", "mean")["seeds"] > 1).any()
+    with_auc = spec.auc is not False
+    seeds = numbers.loc[numbers["statistic"] == "mean", "seeds"].max()
+    auc = "its mean over j, the AUC (0.5 for a flat spectrum, towards 1 as it collapses)"
     shown = [
         f"Centred representations of the training images {when}: (a) singular values, "
         "(b) divided by the largest, (c) their cumulative share, explained(j) of eq. 2, "
-        "with the line of a flat spectrum, (d) its mean over j, the AUC "
-        "(0.5 for a flat spectrum, towards 1 as it collapses).",
-        points.seeds_sentence(numbers),
+        "with the line of a flat spectrum" + (f", (d) {auc}." if with_auc else "."),
+        points.seeds_sentence(numbers) if with_auc else f"Not drawn: {auc}.",
         points.untrained_sentence(numbers),
-        "Bands: 95 % t-intervals over the seeds at every index, on the logarithm in (a) and (b)."
-        if banded
+        f"Bands: 95 % t-intervals over up to {seeds} seeds at every index, on the logarithm in (a) "
+        "and (b)."
+        if seeds > 1
         else "",
         _cut(numbers),
         _noise_sentence(rows, spectra),
         _left_out(rows),
     ]
+    if not with_auc:
+        return points.caption_text(spec.title or TITLE, shown, [_most_of_the_sum(numbers)])
     found = [
         f"AUC: {points.numbers(numbers, 'auc')}.",
-        *_claims(rows),
+        *_claims(rows, spec.claims or 1),
+        page_sentence(spec),
     ]
     return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))
 
 
-def _claims(rows: pd.DataFrame) -> list[str]:
+def _claims(rows: pd.DataFrame, claims: int) -> list[str]:
     if "curve" not in rows:
-        found = share_claim(rows, _AUC, +1) if own_shares(rows) else single_pass_claim(rows, _AUC)
-        return [found]
+        if own_shares(rows):
+            return [share_claim(rows, _AUC, +1, claims)]
+        return [single_pass_claim(rows, _AUC, claims)]
     curves = [(name, part) for name, part in rows.groupby("curve", sort=False) if own_shares(part)]
-    return [f"{name}: {share_claim(part, _AUC, +1, len(curves))}" for name, part in curves]
+    return [f"{name}: {share_claim(part, _AUC, +1, claims)}" for name, part in curves]
+
+
+def _most_of_the_sum(numbers: pd.DataFrame) -> str:
+    curves = points.of(numbers, "cumulative", "mean").groupby("label", sort=False)
+    first = [
+        f"{label} {int(curve.loc[curve['value'] >= MOST, 'index'].min())} of {len(curve)}"
+        for label, curve in curves
+    ]
+    if not first:
+        return ""
+    return (
+        f"{100 * MOST:g} % of the sum of the singular values lies in the first: {'; '.join(first)}."
+    )
 
 
 def _cut(numbers: pd.DataFrame) -> str:

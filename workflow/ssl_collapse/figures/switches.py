@@ -6,15 +6,19 @@ from matplotlib.figure import Figure
 from ssl_collapse.config.figures import SwitchesFigure
 from ssl_collapse.figures import points
 from ssl_collapse.figures.against import draw_panels
-from ssl_collapse.figures.claims import comparison_claim
+from ssl_collapse.figures.claims import comparison_claim, page_sentence
+from ssl_collapse.figures.inputs import with_untrained
 from ssl_collapse.tables.columns import quantity
 
 TITLE = "Hybrids by switching epoch"
+read = with_untrained
 
 
-def table(spec: SwitchesFigure, rows: pd.DataFrame) -> pd.DataFrame:
+def table(
+    spec: SwitchesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`), by `switch`, the epoch (see `switch_of`)."""
-    return points.two_panels(spec, rows.assign(switch=switch_of(rows)), along="switch")
+    return points.two_panels(spec, rows.assign(switch=switch_of(rows)), untrained, "switch")
 
 
 def switch_of(rows: pd.DataFrame) -> "pd.Series[int]":
@@ -30,7 +34,12 @@ def draw(spec: SwitchesFigure, numbers: pd.DataFrame) -> Figure:
     return draw_panels(spec, numbers, TITLE, "switch", "Epoch of the switch to all data")
 
 
-def caption(spec: SwitchesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
+def caption(
+    spec: SwitchesFigure,
+    numbers: pd.DataFrame,
+    rows: pd.DataFrame,
+    untrained: pd.DataFrame | None = None,
+) -> str:
     """Title line, then what is shown and whether each hybrid beats both ends."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     switch = dict(zip(rows["run"], switch_of(rows), strict=True))
@@ -42,6 +51,7 @@ def caption(spec: SwitchesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> 
         "multi-epoch training, the last epoch a single pass.",
         points.seeds_sentence(numbers),
         points.chance_sentence(numbers),
+        points.untrained_sentence(numbers),
     ]
     found = [
         comparison_claim(
@@ -49,9 +59,10 @@ def caption(spec: SwitchesFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> 
             f"that the switch at epoch {switch[run]} beats {end}",
             (run, end),
             (accuracy, +1),
-            claims=len(hybrids) * len(ends),
+            spec.claims or 1,
         )
         for run in hybrids
         for end in ends
     ]
+    found.append(page_sentence(spec))
     return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))

@@ -26,6 +26,7 @@ LETTERS_PER_INCH = 8.0  # of a title of 12 pt
 LONGEST = 40  # letters of a label that are drawn
 BAND_ALPHA = 0.18
 GREY = "#6b6b6b"
+DARK = "#222222"  # thin lines that runs are held against: darker than any run in grey
 RED = "#c1121f"  # only for warnings: not in the palettes
 _RC: dict[Any, Any] = {
     "axes.titleweight": "bold",
@@ -71,7 +72,9 @@ def categorical(n: int) -> list[str]:
 
 # Beside their colours, so that runs differ in grey, too.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1)))
+DASHES: tuple[Any, ...] = (
+    "-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2, 1, 1.2)), (0, (10, 1.5))
+)  # fmt: skip
 
 
 def dashes(n: int) -> list[Any]:
@@ -81,8 +84,8 @@ def dashes(n: int) -> list[Any]:
 
 def sequential(n: int) -> list[str]:
     """n colours from light to dark for an ordered quantity; none too pale for white paper."""
-    positions = np.linspace(0.15, 1.0, n) if n > 1 else np.array([0.7])
-    palette = sns.color_palette("flare", as_cmap=True)
+    positions = np.linspace(0.22, 0.92, n) if n > 1 else np.array([0.6])
+    palette = sns.color_palette("rocket_r", as_cmap=True)  # evenly darker, in grey as well
     return [to_hex(palette(position)) for position in positions]
 
 
@@ -137,8 +140,8 @@ def literal(text: str) -> str:
 
 
 def wrapped(label: str, spec: AnyFigure) -> str:
-    """The label of an axis in lines that are no longer than a panel."""
-    return textwrap.fill(label, 26 if spec.width else 40)
+    """The label of an axis in lines that are no longer than a panel; "k = 20" stays together."""
+    return textwrap.fill(label.replace(" = ", "\u00a0=\u00a0"), 29 if spec.width else 40)
 
 
 def label_text(label: str) -> str:

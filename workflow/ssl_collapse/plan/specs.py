@@ -12,6 +12,7 @@ from ssl_collapse.config.figures import ReportSpec
 from ssl_collapse.config.paper import missing_figures, paper_figures
 from ssl_collapse.config.pretrain import Augmentation, PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
+from ssl_collapse.plan.page import on_page
 from ssl_collapse.plan.paths import PROJECTOR
 from ssl_collapse.plan.runs import Point, Runs, file_digest, teacher_of
 
@@ -202,8 +203,8 @@ class Plan(Runs):
         ).to_spec()
 
     def figure(self, name: str) -> dict[str, Any]:
-        """One figure, its runs written out."""
-        return self.experiment.figures[name].to_spec()
+        """One figure, its runs written out, with what it owes to the others of its page."""
+        return on_page(self.experiment, name).to_spec()
 
     def report(self) -> dict[str, Any]:
         """Heading, description and runs of the report."""

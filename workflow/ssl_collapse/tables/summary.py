@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.evaluation.accuracies import KNN
 from ssl_collapse.evaluation.measures.registry import PROJECTOR_PREFIX
 from ssl_collapse.evaluation.result_format import check_format
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.views.schedule import images_used, last_share, steps_per_epoch
+from ssl_collapse.tables.shares import share
+from ssl_collapse.views.schedule import steps_per_epoch
 
 # What a recipe says of a run, in the order of the columns
 OF_RECIPE = (
@@ -146,17 +146,6 @@ def _plan_columns(row: SummaryRow, datasets: Mapping[str, Mapping[str, Any]]) ->
         "steps": recipe.epochs * steps_per_epoch(recipe, train_images),
         "batch_size": recipe.batch_size,
     }
-
-
-def share(recipe: Recipe, start_epoch: int = 0) -> float:
-    """Percent of the data that the epochs from `start_epoch` on show, by the recipe alone.
-
-    No count of images is in it: a fifth of 1,281,167 of them is 20 %, and not 20.00003 %.
-    """
-    if recipe.schedule == "last":
-        return float(100 * last_share(recipe))
-    parts = recipe.epochs // recipe.n_rounds  # a round shows one of these per epoch
-    return 100 * images_used(recipe, parts, start_epoch) / parts
 
 
 def _train_images(name: str, dataset: Mapping[str, Any]) -> int:

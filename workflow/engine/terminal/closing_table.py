@@ -13,7 +13,7 @@ from ssl_collapse.tables.statistics import t_interval
 COLUMNS = ("auc", "knn_cosine_k20", "probe_top1_last", "probe_cached_top1_last")
 
 
-def runs_table(summary: Path) -> str:
+def closing_table(summary: Path) -> str:
     """Mean and 95 % interval over the seeds of AUC and accuracy of every run, at its last epoch."""
     table = read_summary(summary)
     shown = [quantity(name) for name in COLUMNS if name in table and table[name].notna().any()]
