@@ -20,12 +20,13 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/cluster"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
-from nothing_to_do import copy_sources, experiment
+from nothing_to_do import copy_sources, experiment, timed
 from slurm import PATH, Slurm, cannot_run
+from snakemake_runs import start
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "scancel", "sacct", "sacctmgr", "sshare", "sinfo")
+PROFILE = ["--profile", "profiles/slurm"]
 SITE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "40"]
 STAGE = '''\
 """Make the outputs up."""
@@ -100,29 +101,16 @@ def count_calls(slurm: Slurm) -> None:
 
 def plan(folder: Path) -> str:
     """Jobs of a dry run, and what it took."""
-    begin, before = time.perf_counter(), os.times()
-    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
-    command += ["--dry-run", "--quiet", "rules", "--nolock"]
-    printed = subprocess.check_output(command, cwd=folder, text=True, stderr=subprocess.STDOUT)
-    seconds, after = time.perf_counter() - begin, os.times()
-    cpu = sum(after[2:4]) - sum(before[2:4])
+    options = ["--dry-run", "--quiet", "rules", "--nolock"]
+    printed, (cpu, seconds) = timed(folder, *PROFILE, *options)
     (jobs,) = set(re.findall(r"^total +(\d+)", printed, re.M))
     return f"{jobs} jobs in {seconds:.0f} s ({cpu:.0f} s of a core)"
 
 
 def submit(folder: Path, slurm: Slurm, minutes: float) -> None:
     """Run for some minutes from the first submission on, and kill Snakemake."""
-    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *SITE]
-    begin = time.perf_counter()
-    with (folder / "snakemake.out").open("wb") as out:
-        run = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=slurm.environment,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
+    begin, snakefile = time.perf_counter(), folder / "Snakefile"
+    run = start(folder, *PROFILE, *SITE, environment=slurm.environment, snakefile=snakefile)
     while not slurm.ask("squeue", "-h", "--states=all"):
         assert run.poll() is None, (folder / "snakemake.out").read_text()[-3000:]
         time.sleep(1)

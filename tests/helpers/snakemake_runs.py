@@ -1,4 +1,4 @@
-"""The one launcher of Snakemake for all tests, and the one reader of what its dry runs print."""
+"""The one launcher of Snakemake for tests and benchmarks, and the reader of its dry runs."""
 
 import os
 import re
@@ -60,15 +60,15 @@ def succeed(folder: Path, *arguments: str, **files: Path | None) -> str:
 def start(
     folder: Path,
     *arguments: str,
-    config: Path | None = None,
     environment: Mapping[str, str] = os.environ,
+    **files: Path | None,
 ) -> "subprocess.Popen[bytes]":
     """Start this workflow in a session of its own; what it prints is added to snakemake.out."""
     # setpriv, on Linux: it does not outlive a test run that is killed
     leash = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with (folder / "snakemake.out").open("ab") as out:
         return subprocess.Popen(
-            [*leash, *command(folder, *arguments, config=config)],
+            [*leash, *command(folder, *arguments, **files)],
             cwd=folder,
             env=environment,
             stdout=out,

@@ -12,6 +12,7 @@ jobs of this workflow it asks the judge instead, who looks at what is recorded b
 - `DAG.check_and_touch_output`: after a job its outputs get no new date, by which they would all be
   read again, and their dates are not compared.
 - `input_changed`, `code_changed`, `software_stack_changed`, `incomplete`: never.
+- `Job.conda_env_spec`: asked for every job of a plan, and known without writing its params.
 - `Job.restart_times`: how often a failed job is tried again, more often where it made progress.
 - `_IOFile.store_in_storage`, `retrieve_from_storage`: what lies beside a result goes with it.
 
@@ -90,11 +91,13 @@ def _install() -> None:
     for name in ("has_metadata", "has_outdated_metadata", "params_changed", "incomplete", *_SILENT):
         if not hasattr(PersistenceBase, name):
             raise unknown_version(f"PersistenceBase.{name}")
-    if not hasattr(Job, "output_mintime"):
-        raise unknown_version("Job.output_mintime")
+    for name in ("output_mintime", "conda_env_spec"):
+        if not hasattr(Job, name):
+            raise unknown_version(f"Job.{name}")
     if not hasattr(Reason, "is_provenance_triggered"):
         raise unknown_version("Reason.is_provenance_triggered")
     _replace_date()
+    _replace_environment()
     _replace_advice()
     _replace("has_metadata", lambda job: True)
     _replace("has_outdated_metadata", lambda job: False)
@@ -219,6 +222,17 @@ def _replace_date() -> None:
     Job.output_mintime = property(
         lambda job: end_of_time(job) if job.rule in _judges else theirs.__get__(job)
     )
+
+
+def _replace_environment() -> None:
+    theirs: Any = Job.conda_env_spec
+
+    def conda_env_spec(job: Any) -> Any:
+        if job.rule in _judges:
+            return job.rule.expand_conda_env(job.wildcards_dict)
+        return theirs.__get__(job)
+
+    Job.conda_env_spec = property(conda_env_spec)
 
 
 def _replace_advice() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from engine.stage import answered
 from ssl_collapse.plan.paths import fill
 from ssl_collapse.plan.results import SPLITS, Results
 from ssl_collapse.plan.runs import Point
@@ -14,29 +15,35 @@ class Inputs:
     def __init__(self, results: Results) -> None:
         self.results, self.plan, self.paths = results, results.plan, results.paths
 
+    @answered
     def images(self, wildcards: Any) -> list[str]:
         """The generated images of a dataset; a user's own are no result, and no input."""
         source = self.plan.experiment.datasets[wildcards.dataset].source
         return [] if source.users_own else [fill(self.paths.images, **wildcards)]
 
+    @answered
     def training_images(self, wildcards: Any) -> str:
         """The packed images that a run trains on."""
         return self.results.packed(self.plan.run(wildcards.run).dataset, "train")
 
+    @answered
     def ordering(self, wildcards: Any) -> str:
         """The order in which a seed of a run meets them."""
         dataset = self.plan.run(wildcards.run).dataset
         return fill(self.paths.ordering, dataset=dataset, seed=wildcards.seed)
 
+    @answered
     def start(self, wildcards: Any) -> str | list[str]:
         """The checkpoints of the run that a hybrid run starts from."""
         start = self.plan.run(wildcards.run).start
         return fill(self.paths.checkpoints, run=start.run, seed=wildcards.seed) if start else []
 
+    @answered
     def projector(self, wildcards: Any) -> str | list[str]:
         """The projector, where representations are those of its layer."""
         return fill(self.paths.projector, **wildcards) if wildcards.layer else []
 
+    @answered
     def viewed(self, wildcards: Any) -> str:
         """The packed images whose views are compared."""
         return self.results.packed(self.plan.evaluated_on(wildcards.run), "train")
@@ -49,15 +56,18 @@ class Inputs:
         """Where the file of an epoch of a run of checkpoints lies: no part of any spec."""
         return str(self.plan.checkpoint(wildcards.run, int(wildcards.epoch)))
 
+    @answered
     def teacher(self, wildcards: Any) -> str | list[str]:
         """The encoder that a run learns from."""
         teacher = self.plan.teacher(wildcards.run, int(wildcards.seed))
         return self.results.at(self.paths.encoder, teacher) if teacher else []
 
+    @answered
     def represented(self, wildcards: Any) -> str:
         """The packed images of a split whose representations are taken."""
         return self.results.packed(self.plan.evaluated_on(wildcards.run), wildcards.split)
 
+    @answered
     def probed(self, wildcards: Any) -> dict[str, str | list[str]]:
         """What a linear probe reads: representations, or in full mode the encoder and images."""
         if self.plan.probes[wildcards.probe].mode == "cached":
@@ -97,11 +107,13 @@ class Inputs:
         names = self.plan.used_datasets()
         return [fill(self.paths.description, dataset=name) for name in names]
 
+    @answered
     def spectra(self, wildcards: Any) -> list[str]:
         """The spectra that a figure draws."""
         points = self.plan.figure_points(wildcards.figure)
         return [self.results.at(self.paths.spectrum, point) for point in points]
 
+    @answered
     def trainings(self, wildcards: Any) -> list[str]:
         """The training.csv files that a figure draws."""
         points = self.plan.figure_trainings(wildcards.figure)

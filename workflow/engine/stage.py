@@ -150,7 +150,7 @@ class Stages:
         def ask(wildcards: Any, attempt: int) -> int:
             return amount * min(max(attempt - self.progress(KINDS[stage], wildcards), 1), 4)
 
-        return ask
+        return answered(ask)
 
     def request(
         self, stage: str, wildcards: Any, input: Iterable[str], output: Iterable[str]

@@ -86,6 +86,13 @@ def test_without_a_reason_nothing_runs_whatever_dates_and_params_say(miniature: 
     assert miniature.plan() == []
 
 
+def test_params_of_a_job_that_does_not_run_are_not_written(miniature: Miniature):
+    number = miniature.folder / "number"
+    number.unlink()  # which a param would read
+    assert miniature.plan() == []
+    number.write_text("1")
+
+
 def test_a_job_leaves_the_dates_of_its_outputs(miniature: Miniature):
     # Snakemake would touch them, and refuse one that is older than what it is made from
     path = miniature.folder / "Snakefile"

@@ -141,12 +141,13 @@ class Runs:
         figure = self.experiment.figures[name]
         if not isinstance(figure, SpectraFigure):
             return []
-        points = []
-        for run in (plotted.name for plotted in figure.runs):
-            epoch = self.last_epoch(run) if figure.epoch == "last" else figure.epoch
-            # epoch 0 is the baseline of every figure
-            points += [p for p in self.points if p.run == run and p.epoch in (0, epoch)]
-        return points
+        found: dict[str, list[Point]] = {plotted.name: [] for plotted in figure.runs}
+        last = figure.epoch == "last"
+        epochs = {run: self.last_epoch(run) if last else figure.epoch for run in found}
+        for point in self.points:  # epoch 0 is the baseline of every figure
+            if point.run in found and point.epoch in (0, epochs[point.run]):
+                found[point.run].append(point)
+        return [point for points in found.values() for point in points]
 
     def figure_trainings(self, name: str) -> list[Point]:
         """One point of each training whose training.csv a figure reads."""

@@ -13,6 +13,7 @@ import stat
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, path_of, read_sidecar
@@ -91,13 +92,14 @@ class Look:
 
     def content(self, everything: bool = False) -> str:
         """sha256 of the result, read only if it is not provably what its sidecar says."""
-        if not everything and self.sidecar is not None and self.is_unchanged():
+        if not everything and self.sidecar is not None and self.is_unchanged:
             return self.sidecar.sha256
         key = (self.result.absolute(), everything, *self.state.identity)
         if key not in _known:
             _known[key] = digest(self.result)
         return _known[key]
 
+    @cached_property
     def is_unchanged(self) -> bool:
         """Whether the result is what its sidecar says, as far as that shows without reading it."""
         if self.sidecar is None or self.state.bytes != self.sidecar.bytes:
@@ -110,7 +112,7 @@ class Look:
 
         Then its bytes need not be read again: after copying, say. In others' folders they are.
         """
-        if self.sidecar is None or self.is_unchanged():
+        if self.sidecar is None or self.is_unchanged:
             return
         if self.content() == self.sidecar.sha256 and look(self.result) == self.state:
             with suppress(OSError):

@@ -200,4 +200,4 @@ def drop(folder: Path) -> None:
 
 def _is_same(kept: Path, output: Path) -> bool:
     found = Look.at(output)
-    return found.is_unchanged() and found.state.identity == look(kept).identity
+    return found.is_unchanged and found.state.identity == look(kept).identity
