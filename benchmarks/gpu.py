@@ -22,9 +22,10 @@ from images import image_folder
 from training import HERE, Group, measure, print_table
 from training_case import MEAN, STD, dataset, encoder, parser, trainer
 
-from ssl_collapse.config.evaluation import ProbeSpec, RepresentSpec
+from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.evaluation.neighbors import find_neighbors
 from ssl_collapse.evaluation.probe_cached import CachedFeatures, probe_cached
+from ssl_collapse.evaluation.probe_images import ImageFeatures, probe_images
 from ssl_collapse.evaluation.proposals import CpuBackend, TorchBackend
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.representations.extraction import represent
@@ -124,6 +125,18 @@ class Checks:
         assert abs(tops[0] - tops[1]) < 0.02, tops
         return f"top-1 {tops[0]:.3f} and {tops[1]:.3f}"
 
+    def probe_on_images(self) -> str:
+        """so has the linear probe on images, within a twentieth"""
+        images = PackedImages(self.folder / "train.h5")
+        crop = 32 if self.device.type == "cuda" else 8
+        spec = FullProbeSpec(mode="full", epochs=1, batch_size=64, resize=64, crop=crop)
+        network, tops = encoder(self.args()), []
+        for device in (CPU, self.device):
+            source = ImageFeatures(network, 512, images, images, spec, device, workers=1)
+            tops.append(probe_images(source)["top1_last"])
+        assert abs(tops[0] - tops[1]) < 0.05, tops
+        return f"top-1 {tops[0]:.3f} and {tops[1]:.3f}"
+
     def locks(self) -> str:
         """a GPU that is held is not given twice"""
         ids = [name for parts in _list_gpus() for name in parts] or ["pretended"]
@@ -220,6 +233,7 @@ def main() -> int:
         for name, check in vars(Checks).items():
             if _is_check(name, check):
                 print(f"  - {check.__doc__}")
+        print("  - the MIG mode is what it was")
         print("and measure, with bf16 at batch 256, ours against the textbook and the ceiling:")
         for group in groups(rehearse=False):
             print(f"  - {group.name}: {group.arch} at {group.px} px: {' / '.join(group.cases)}")

@@ -10,11 +10,16 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of one core, as the stages; before numpy is imported
 
 import argparse
+import io
 import json
 import logging
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -22,6 +27,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.pretrain import PretrainSpec
@@ -42,9 +48,13 @@ from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.loop import Runtime, Trainer
+from ssl_collapse.views.batches import CroppedViews, load_views
+from ssl_collapse.views.schedule import epoch_batches
 
-ENOUGH = 30.0  # seconds of counted steps, over all networks
-FEW = 8  # images of a step on the CPU, where time grows as their number
+ENOUGH = 20.0  # seconds of counted steps, over all networks; one step at least is counted
+FEW = 6  # images of a step on the CPU, where time grows as their number
+STEPS = 50  # at most
+CPU = torch.device("cpu")
 IMAGENET = {
     "title": "ImageNet",
     "datasets": {
@@ -91,10 +101,7 @@ def main(args: argparse.Namespace) -> None:
         images[name] = pair
     device = choose_device(args.device)
     specs = {name: _recipe(plan, name) for name in plan.experiment.runs}
-    different = {_cost(spec): spec for spec in specs.values()}
-    seconds = ENOUGH / len(different)
-    known = {cost: measure(spec, device, seconds) for cost, spec in different.items()}
-    networks = {name: known[_cost(spec)] for name, spec in specs.items()}
+    networks = calibrated(specs, device)
     rates = Rates(decoding_rate(), product_rate(np.float32), product_rate(np.float64))
     print(trainings_table(plan, images, networks) + "\n")
     print(table(estimate(plan, images, networks, rates)))
@@ -115,6 +122,24 @@ def _recipe(plan: Plan, run: str) -> PretrainSpec:
     return PretrainSpec.from_spec(json.dumps(plan.pretrain(run, 0) | {"start_epoch": 0}))
 
 
+def calibrated(specs: Mapping[str, PretrainSpec], device: torch.device) -> dict[str, Network]:
+    """What the network of each recipe takes; what costs the same is measured once."""
+    different = {_cost(spec): spec for spec in specs.values()}
+    enough = ENOUGH / len(different)
+    steps = {cost: measure(spec, device, enough) for cost, spec in different.items()}
+    backbones = {_backbone(spec): spec for spec in different.values()}
+    forward = {key: forward_rate(spec, device, enough) for key, spec in backbones.items()}
+    networks = {}
+    for name, spec in specs.items():
+        rate, dim = forward[_backbone(spec)]
+        networks[name] = replace(steps[_cost(spec)], forward_per_second=rate, dim=dim)
+    return networks
+
+
+def _backbone(spec: PretrainSpec) -> str:
+    return spec.model_dump_json(include={"backbone", "crop"})
+
+
 def _cost(spec: PretrainSpec) -> str:
     """What decides how long a step takes."""
     keys = {"backbone", "method", "batch_size", "optimizer", "crop", "augmentation", "precision"}
@@ -133,35 +158,62 @@ def _given(words: list[str]) -> dict[str, tuple[int, int]]:
 
 
 def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
-    """Seconds of a training step and images per second forward, of the network of a recipe."""
+    """What a training step of a recipe takes; `forward_per_second` is still to be measured."""
+    full = spec.batch_size
+    many = full if device.type == "cuda" else min(FEW, full)
     with tempfile.TemporaryDirectory() as place:
-        folder, full = Path(place), spec.batch_size
-        images = noise(folder, spec.crop, full if device.type == "cuda" else FEW)
+        folder = Path(place)
+        images = noise(folder, spec.crop, many)
         teacher = _teacher(folder, spec) if spec.method.name == "distillation" else None
+        step = partial(_step, spec, images, device, enough, folder, teacher)
+        if many < full:  # a part grows with the batch, and one, the optimiser's, does not
+            few = step(2, warm=1)
+            more = step(many, warm=0)
+            seconds, memory = (
+                b + max(b - a, 0) / (many - 2) * (full - many)
+                for a, b in zip(few[:2], more[:2], strict=True)
+            )
+        else:
+            seconds, memory, _ = more = step(full, warm=1)
+    return Network(seconds, 0.0, more[2], 0, memory)
 
-        def seconds(batch: int, steps: int) -> tuple[float, int]:
-            """Of a step; and the model's parameters."""
-            keys = {"epochs": 1, "steps_per_epoch": steps, "schedule": "last", "share": 100.0}
-            keys |= {"warmup_epochs": 0, "chunk_size": None, "n_rounds": 1, "n_warmup_steps": 0}
-            recipe = spec.model_copy(update=keys | {"batch_size": batch})
-            state = SavedState(folder / f"{batch}-{steps}-{time.monotonic_ns()}")
-            state.checkpoints.mkdir(parents=True)
-            order, runtime = np.arange(len(images)), Runtime(device, log_every=1000)
-            trainer = Trainer(recipe, images, order, runtime, state, teacher=teacher)
-            trainer.run()
-            taken = max(float(trainer.progress.speed[0]["seconds"]), 1e-3)
-            return taken / steps, sum(p.numel() for p in trainer.model.parameters())
 
-        many = len(images)
-        first, parameters = seconds(many, 1)  # shows how many make a measurement
-        steps = max(1, min(50, round(enough / first)))
-        step, _ = seconds(many, steps)
-        if full > many:  # a part that grows with the batch, and one, the optimiser's, that does not
-            growth = max(step - seconds(2, steps)[0], 0.0) / (many - 2)
-            step += growth * (full - many)
-    backbone, dim = build_backbone(spec.backbone)
-    rate = forward_rate(backbone.to(device).eval(), spec.crop, device, enough / 2)
-    return Network(step, rate, parameters, dim)
+def _step(
+    spec: PretrainSpec, images: PackedImages, device: torch.device, enough: float, folder: Path,
+    teacher: Path | None, batch: int, warm: int,
+) -> tuple[float, float, int]:  # fmt: skip
+    """Seconds and bytes of a step with that batch, and the parameters of the model."""
+    keys = {"epochs": 1, "steps_per_epoch": STEPS, "schedule": "last", "share": 100.0}
+    keys |= {"warmup_epochs": 0, "chunk_size": None, "n_rounds": 1, "n_warmup_steps": 0}
+    recipe = spec.model_copy(update=keys | {"batch_size": batch})
+    order, state = np.arange(len(images)), SavedState(folder / str(batch))
+    trainer = Trainer(recipe, images, order, Runtime(device), state, teacher=teacher)
+    views = CroppedViews(images, epoch_batches(recipe, order, 0, spec.seed), recipe, 0)
+    kept: dict[int, int] = {}  # bytes that wait for the backward pass, by where they lie
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    ends = [_now(device)]
+    for batch_of_views in load_views(views, 0, 0, trainer.augmenter):
+        kept.clear()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            trainer._step(batch_of_views)
+        ends.append(_now(device))
+        if len(ends) > warm + 1 and ends[-1] - ends[0] > enough:
+            break
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    memory = sum(kept.values()) if device.type == "cpu" else torch.cuda.max_memory_allocated()
+    return median(np.diff(ends)[warm:]), memory, parameters
+
+
+def _now(device: torch.device) -> float:
+    """Seconds: of a core, which a busy machine does not stretch, or with a GPU of the clock."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def _teacher(folder: Path, spec: PretrainSpec) -> Path:
@@ -188,45 +240,39 @@ def noise(folder: Path, side: int, count: int) -> PackedImages:
 
 
 @torch.inference_mode()
-def forward_rate(
-    backbone: torch.nn.Module, side: int, device: torch.device, enough: float
-) -> float:
-    """Images per second that a backbone represents."""
-    batch = torch.randn(32 if device.type == "cuda" else FEW, 3, side, side, device=device)
-    images, started = -len(batch), 0.0  # the first batch warms up
-    while images < len(batch) or time.perf_counter() - started < enough:
-        if images == 0:
-            started = time.perf_counter()
-        backbone(batch)[0].sum().item()
-        images += len(batch)
-    return images / (time.perf_counter() - started)
+def forward_rate(spec: PretrainSpec, device: torch.device, enough: float) -> tuple[float, int]:
+    """Images per second that a backbone represents, and the dimensions of a representation."""
+    backbone, dim = build_backbone(spec.backbone)
+    backbone = backbone.to(device).to(memory_format=torch.channels_last).eval()
+    size = 32 if device.type == "cuda" else FEW
+    batch = torch.randn(size, 3, spec.crop, spec.crop, device=device)
+    return size * per_second(lambda: backbone(batch), device, enough), dim
+
+
+def per_second(work: Callable[[], object], device: torch.device, enough: float = 1.0) -> float:
+    """How often a second something is done, after a first time."""
+    work()
+    count, started = 0, _now(device)
+    while not count or _now(device) - started < enough:
+        work()
+        count += 1
+    return count / (_now(device) - started)
 
 
 def product_rate(dtype: type) -> float:
     """Operations per second of a matrix product on one core."""
     side = 1024
     matrix: NDArray[Any] = np.random.default_rng(0).random((side, side)).astype(dtype)
-    count = 0
-    matrix @ matrix  # warms up
-    started = time.perf_counter()
-    while time.perf_counter() - started < 1:
-        matrix @ matrix
-        count += 1
-    return 2 * side**3 * count / (time.perf_counter() - started)
+    return 2 * side**3 * per_second(lambda: matrix @ matrix, CPU)
 
 
 def decoding_rate() -> float:
     """Photographs of 500 x 375 pixels that one process decodes and resizes per second."""
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "photo.jpg")
-        small.resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
-        data, count, started = path.read_bytes(), 0, time.perf_counter()
-        while time.perf_counter() - started < 1:
-            resize_shorter_side(decode(data), 256)
-            count += 1
-        return count / (time.perf_counter() - started)
+    photo = io.BytesIO()
+    small.resize((500, 375), Image.Resampling.BICUBIC).save(photo, "JPEG", quality=90)
+    return per_second(lambda: resize_shorter_side(decode(photo.getvalue()), 256), CPU)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ example:
 """
 
 import argparse
+import csv
+import io
 import logging
 import os
 from pathlib import Path
@@ -17,6 +19,7 @@ from torchvision.datasets import imagenet as archives
 from ssl_collapse.images.class_folders import folder_name
 from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import remove, write_text
 
 logger = logging.getLogger("ssl_collapse")
 STEPS = """\
@@ -26,6 +29,12 @@ STEPS = """\
      ILSVRC2012_img_train.tar (138 GB), ILSVRC2012_img_val.tar (6.3 GB),
      ILSVRC2012_devkit_t12.tar.gz (2.5 MB)
   3. run this command again: it checks them (md5) and unpacks them, another 145 GB"""
+PLACES_STEPS = """\
+{root}: Places365 is not complete: {error}
+  1. get from {url} what is missing or damaged, and put it into {root}:
+     {archives}
+  2. remove {images} if it was not unpacked to its end
+  3. run this command again: it checks the archives (md5) and unpacks them"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,15 +52,19 @@ def main(args: argparse.Namespace) -> None:
         if (args.root / split).is_dir():
             logger.info("%s is there already", args.root / split)
             continue
-        partial = f"{split}.partial"  # of an unpacking that was interrupted
+        partial = args.root / f"{split}.partial"
+        remove(partial)  # of an unpacking that was interrupted
         make = imagenet if args.dataset == "imagenet" else places365
-        make(args.root, split, partial)
-        (args.root / partial).rename(args.root / split)
+        make(args.root, split, partial.name)
+        partial.rename(args.root / split)
         logger.info("%s made", args.root / split)
 
 
 def imagenet(root: Path, split: str, folder: str) -> None:
-    """ImageNet's images of one split in class folders; UserError with the steps to get them."""
+    """ImageNet's images of one split in class folders; UserError with the steps to get them.
+
+    What the classes of the folders are called goes into class_names.csv beside them.
+    """
     name = archives.ARCHIVE_META[split][0]
     try:
         if split == "train":
@@ -59,6 +72,7 @@ def imagenet(root: Path, split: str, folder: str) -> None:
         else:
             name = f"{name} or {archives.ARCHIVE_META['devkit'][0]}"
             archives.parse_devkit_archive(root)
+            _write_names(root / "class_names.csv", archives.load_meta_file(root)[0])
             archives.parse_val_archive(root, folder=folder)
     except RuntimeError as error:
         if "not present" not in str(error):
@@ -66,22 +80,41 @@ def imagenet(root: Path, split: str, folder: str) -> None:
         raise UserError(STEPS.format(root=root, name=name)) from None
 
 
+def _write_names(path: Path, names: dict[str, tuple[str, ...]]) -> None:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("folder", "names"))
+    writer.writerows((folder, ", ".join(names[folder])) for folder in sorted(names))
+    write_text(path, table.getvalue())
+
+
 def places365(root: Path, split: str, folder: str) -> None:
-    """The images of Places365 (standard, 256 px): links to the downloaded ones by class."""
-    known = root / "data_256_standard" if split == "train" else root / "val_256"
-    data = Places365(
-        root,
-        split="train-standard" if split == "train" else "val",
-        small=True,
-        download=not known.is_dir(),
-    )
+    """The images of one split of Places365: links to the downloaded ones by class."""
+    try:
+        _link_places(root, "train-standard" if split == "train" else "val", root / folder)
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        train, val = (Places365._IMAGES_META[name, True][0] for name in ("train-standard", "val"))
+        lists = Places365._DEVKIT_META["standard"][0]
+        text = PLACES_STEPS.format(
+            root=root,
+            error=error,
+            url=Places365._BASE_URL,
+            archives=f"{lists}, {train} (24 GB), {val} (0.5 GB)",
+            images=root / ("data_256_standard" if split == "train" else "val_256"),
+        )
+        raise UserError(text) from None
+
+
+def _link_places(root: Path, split: str, folder: Path) -> None:
+    # For torchvision archives that are there are "downloaded", too.
+    data = Places365(root, split=split, small=True, download=True)
     names = [folder_name(name.removeprefix("/")[2:]) for name in data.classes]
-    for name in names:
-        (root / folder / name).mkdir(parents=True, exist_ok=True)
+    for target in set(data.targets):
+        (folder / names[target]).mkdir(parents=True)
     for path, target in data.imgs:
-        place = root / folder / names[target] / Path(path).name
-        place.unlink(missing_ok=True)
-        os.link(path, place)
+        os.link(path, folder / names[target] / Path(path).name)
 
 
 if __name__ == "__main__":

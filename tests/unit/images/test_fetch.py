@@ -1,27 +1,16 @@
 """The published archives of ImageNet and Places365 as miniatures, made into class folders."""
 
-import io
-import tarfile
+import shutil
 from pathlib import Path
+from types import ModuleType
 
-import numpy as np
 import pytest
-import scipy.io
+import source_files
 from commands import run_script
-from torchvision.datasets import Places365
-from torchvision.datasets import imagenet as archives
-from torchvision.datasets.utils import calculate_md5
+
+from ssl_collapse.runtime.errors import UserError
 
 SCRIPTS = Path(__file__).parents[3] / "workflow/scripts"
-
-
-def tar(path: Path, files: dict[str, bytes], mode: str = "w") -> bytes:
-    with tarfile.open(path, mode) as file:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            file.addfile(info, io.BytesIO(content))
-    return path.read_bytes()
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -30,86 +19,55 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def fetch(monkeypatch: pytest.MonkeyPatch):
+def fetch(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(SCRIPTS))
     import fetch
 
     return fetch
 
 
-def test_imagenet(fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    classes = {
-        wnid: tar(tmp_path / f"{wnid}.tar", {f"{wnid}_1.JPEG": wnid.encode()})
-        for wnid in ("n01440764", "n02102040")
-    }
-    root = tmp_path / "imagenet"
-    root.mkdir()
-    names = {split: name for split, (name, _) in archives.ARCHIVE_META.items()}
-    tar(root / names["train"], {f"{wnid}.tar": content for wnid, content in classes.items()})
-    images = {f"ILSVRC2012_val_0000000{i}.JPEG": str(i).encode() for i in (1, 2)}
-    tar(root / names["val"], images)
-    kinds = [("ILSVRC2012_ID", "i4"), ("WNID", "O"), ("words", "O"), ("gloss", "O")]
-    synsets = np.array(
-        [(1, "n01440764", "tench, Tinca tinca", "", 0), (2, "n02102040", "spaniel", "", 0),
-         (3, "n00000001", "animal", "", 2)],
-        dtype=[*kinds, ("num_children", "i4")],
-    )  # fmt: skip
-    scipy.io.savemat(tmp_path / "meta.mat", {"synsets": synsets})
-    data = "ILSVRC2012_devkit_t12/data"
-    devkit = {
-        f"{data}/meta.mat": (tmp_path / "meta.mat").read_bytes(),
-        f"{data}/ILSVRC2012_validation_ground_truth.txt": b"2\n1\n",  # first the spaniel
-    }
-    tar(root / names["devkit"], devkit, "w:gz")
-    published = {split: (name, calculate_md5(root / name)) for split, name in names.items()}
-    monkeypatch.setattr(archives, "ARCHIVE_META", published)
-    (root / "train.partial").mkdir()  # an unpacking that was interrupted
-    fetch.main(fetch.parser().parse_args(["imagenet", str(root)]))
-    expected = {
-        "train/n01440764/n01440764_1.JPEG": b"n01440764",
-        "train/n02102040/n02102040_1.JPEG": b"n02102040",
-        "val/n02102040/ILSVRC2012_val_00000001.JPEG": b"1",
-        "val/n01440764/ILSVRC2012_val_00000002.JPEG": b"2",
-    }
-    assert files(root) == expected
-    fetch.main(fetch.parser().parse_args(["imagenet", str(root)]))
-    assert files(root) == expected, "what is there stays"
-
-
-def test_places365(fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    images = {
-        "data_256_standard/a/abbey/1.jpg": b"abbey",
-        "data_256_standard/a/apartment_building/outdoor/2.jpg": b"house",
-        "val_256/Places365_val_00000001.jpg": b"val",
-    }
-    for name, content in images.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    lists = {
-        "categories_places365.txt": "/a/abbey 0\n/a/apartment_building/outdoor 1\n",
-        "places365_train_standard.txt":
-            "/a/abbey/1.jpg 0\n/a/apartment_building/outdoor/2.jpg 1\n",
-        "places365_val.txt": "Places365_val_00000001.jpg 1\n",
-    }  # fmt: skip
-    for name, text in lists.items():
-        (tmp_path / name).write_text(text)
-    md5 = {name: calculate_md5(tmp_path / name) for name in lists}
-    name = "categories_places365.txt"
-    monkeypatch.setattr(Places365, "_CATEGORIES_META", (name, md5[name]))
-    published = {
-        split: (name, md5[name])
-        for split, name in (
-            ("train-standard", "places365_train_standard.txt"),
-            ("val", "places365_val.txt"),
+@pytest.mark.parametrize("dataset", ["imagenet", "places365"])
+def test_class_folders_of_the_archives(
+    fetch: ModuleType, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    expected = getattr(source_files, dataset)(tmp_path, monkeypatch)
+    for place in ("train.partial/n01440764", "val.partial/n01440764"):  # it was interrupted
+        (tmp_path / place).mkdir(parents=True)
+    for _ in range(2):  # what is there stays
+        fetch.main(fetch.parser().parse_args([dataset, str(tmp_path)]))
+        assert files(tmp_path) == expected
+    if dataset == "imagenet":
+        assert (tmp_path / "class_names.csv").read_text() == (
+            'folder,names\nn01440764,"tench, Tinca tinca"\nn02102040,English springer\n'
         )
-    }
-    monkeypatch.setattr(Places365, "_FILE_LIST_META", published)
-    fetch.main(fetch.parser().parse_args(["places365", str(tmp_path)]))
-    assert files(tmp_path) == {
-        "train/abbey/1.jpg": b"abbey",
-        "train/apartment_building_outdoor/2.jpg": b"house",
-        "val/apartment_building_outdoor/Places365_val_00000001.jpg": b"val",
-    }
+
+
+@pytest.mark.parametrize(
+    ("damaged", "message"),
+    [
+        ("places365_val.txt", "filelist_places365-standard.tar"),
+        ("val_256", "remove .*val_256 if it was not unpacked to its end"),
+    ],
+)
+def test_what_is_damaged_of_places365_is_told_with_the_steps(
+    fetch: ModuleType, damaged: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    source_files.places365(tmp_path, monkeypatch)
+    arguments = fetch.parser().parse_args(["places365", str(tmp_path)])
+    fetch.main(arguments)
+    shutil.rmtree(tmp_path / "val")
+    if damaged == "val_256":  # it was interrupted
+        next((tmp_path / "val_256").iterdir()).unlink()
+    else:
+        (tmp_path / damaged).write_text("half of it")
+        (tmp_path / "filelist_places365-standard.tar").write_text("half of it")
+        monkeypatch.setattr("urllib.request.urlopen", _offline)
+    with pytest.raises(UserError, match=message):
+        fetch.main(arguments)
+
+
+def _offline(*_: object, **__: object) -> None:
+    raise OSError("no network")
 
 
 def test_without_the_archives_imagenet_says_the_steps(tmp_path: Path):

@@ -95,7 +95,10 @@ def test_jpeg_of_a_stated_side_and_quality(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quality", [None, 90])
 def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: int | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quality: int | None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fill(tmp_path / "images")
     pack(tmp_path / "images", tmp_path / "whole.h5", quality=quality)
@@ -120,7 +123,9 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
     done = len((state / "rows").read_text().splitlines()) - 1
     assert 4 <= done <= 6
     loaded.clear()
+    caplog.set_level("INFO", "ssl_collapse")
     pack(tmp_path / "images", tmp_path / "cut.h5", quality=quality, state=state)
+    assert caplog.messages[-1] == "train: 10 of 10 images packed"
     assert len(loaded) == 2 * (10 - done), "the rest alone: for the estimate, and packed"
     assert (tmp_path / "cut.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert not state.exists()

@@ -2,7 +2,6 @@
 
 import io
 import json
-import tarfile
 from pathlib import Path
 
 import h5py
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from source_files import hugging_face_table, save_to_disk, write_hdf5, write_tar
 
 from ssl_collapse.config.dataset import StoredSource
 from ssl_collapse.images.class_folders import Item, as_png
@@ -36,8 +36,7 @@ def labels(items: list[Item]) -> list[str]:
 
 
 def test_hdf5_of_pixels(tmp_path: Path):
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["images"], file["targets"] = IMAGES, [2, 0, 10]
+    write_hdf5(tmp_path / "a.h5", IMAGES, [2, 0, 10])
     items = read("hdf5", tmp_path / "a.h5")
     assert labels(items) == ["000002", "000000", "000010"], "so that names sort as numbers do"
     np.testing.assert_array_equal(pixels(items), IMAGES)
@@ -52,15 +51,6 @@ def test_hdf5_of_files_under_other_names_with_named_classes(tmp_path: Path):
         file.attrs["classes"] = ["cat", "dog"]
     items = read("hdf5", tmp_path / "a.h5", image="jpegs", label="y")
     assert items == [Item(n, f, ".png") for n, f in zip(("dog", "cat", "dog"), FILES, strict=True)]
-
-
-def write_tar(path: Path, members: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
 
 
 def test_webdataset_shards(tmp_path: Path):
@@ -79,21 +69,12 @@ def test_webdataset_shards(tmp_path: Path):
 
 
 def table(features: bool = True) -> pa.Table:
-    """As `datasets` writes Image and ClassLabel columns."""
-    rows = pa.array([{"bytes": content, "path": None} for content in FILES])
-    columns = pa.table({"image": rows, "label": pa.array([1, 0, 1])})
-    info = {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}
-    metadata = {"huggingface": json.dumps({"info": info})}
-    return columns.replace_schema_metadata(metadata) if features else columns
+    return hugging_face_table(FILES, [1, 0, 1], features)
 
 
 def test_hugging_face_on_disk_and_parquet(tmp_path: Path):
     folder = tmp_path / "saved/train"
-    folder.mkdir(parents=True)
-    name = "data-00000-of-00001.arrow"
-    with pa.ipc.new_stream(folder / name, table().schema) as stream:
-        stream.write_table(table())
-    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": name}]}))
+    save_to_disk(folder, table())
     (tmp_path / "saved/dataset_dict.json").write_text(json.dumps({"splits": ["train"]}))
     items = read("huggingface", folder)
     assert items == [Item(n, f, ".png") for n, f in zip(("dog", "cat", "dog"), FILES, strict=True)]
@@ -109,18 +90,21 @@ def test_bad_files_are_named_with_the_row_and_the_reason(tmp_path: Path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["pictures"], file["targets"] = IMAGES, [0, 1, 2]
+    tars = {"t": {}, "u": {"7.png": FILES[0]}, "v": {"7.png": b"x", "7.cls": b"1"}}
+    for name, members in tars.items():
+        write_tar(tmp_path / f"{name}.tar", members)
     cases = [
         ("hdf5", path, {}, "it has no dataset 'images'; it has pictures, targets"),
         ("hdf5", path, {"image": "targets", "label": "pictures"}, r"expected \(3,\)"),
         ("hdf5", path, {"image": "targets", "label": "targets"}, "row 0 is no image"),
         ("hdf5", tmp_path / "none.h5", {}, "there is no such file"),
-        ("hdf5", write_tar(tmp_path / "t.tar", {}), {}, "cannot be read as hdf5"),
+        ("hdf5", tmp_path / "t.tar", {}, "cannot be read as hdf5"),
         (
-            "webdataset", write_tar(tmp_path / "u.tar", {"7.png": FILES[0]}), {},
+            "webdataset", tmp_path / "u.tar", {},
             r"7 has 1 images and the parts \.png; expected one image and \.cls",
         ),
         (
-            "webdataset", write_tar(tmp_path / "v.tar", {"7.png": b"x", "7.cls": b"1"}), {},
+            "webdataset", tmp_path / "v.tar", {},
             "7 is no image",
         ),
         ("huggingface", path, {}, "cannot be read as huggingface"),

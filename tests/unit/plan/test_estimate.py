@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,22 @@ def test_every_stage_by_hand():
     one = trainings_table(plan, images, {"iid": NETWORK}).splitlines()[1].split()
     assert one == ["iid", "4", "500", "0.11"]  # 4 epochs of 200 steps of half a second
     assert "pretrain" in table(list(lines.values())) and "all" in table(list(lines.values()))
+
+
+def test_room_for_packed_images_and_memory_of_a_step():
+    # 1,331,167 images as pixels of 256 x 341 px, as JPEG files, as they are: about 147 GB
+    source, lines = {"kind": "imagenet", "root": "/nowhere"}, {}
+    for pack in ("resized", "jpeg", "original"):
+        datasets = {"imagenet": {"source": source, "pack": pack}}
+        keys = {"dataset": "imagenet", "optimizer": "sgd"}
+        plan = Plan(load_experiment(experiment(datasets=datasets, defaults=keys)))
+        network = replace(NETWORK, step_bytes=3e9)
+        for line in estimate(plan, counts(plan, {}), {"iid": network}, RATES):
+            lines[pack, line.stage] = line
+    sizes = [lines[pack, "dataset, pack"].disk for pack in ("resized", "jpeg", "original")]
+    assert sizes == pytest.approx([1.331167 * 262.144, 1.331167 * 262.144 / 12, 147], rel=0.01)
+    # the process; weights, gradients and momentum of 4 bytes; what a step keeps
+    assert lines["jpeg", "pretrain"].memory == pytest.approx(1.5 + 3 * 4e-3 + 3)
 
 
 def test_hybrids_train_the_rest_alone_and_given_counts_come_first():

@@ -79,7 +79,8 @@ def pack_split(
     with _spool(state, output) as spool:
         rows = spool.rows()
         _announce(split, paths[len(rows) :], load, spool, output, workers)
-        rows += spool.fill(split, ordered_map(load, paths[len(rows) :], workers), len(paths))
+        left = ordered_map(load, paths[len(rows) :], workers)
+        rows += spool.fill(split, left, len(rows), len(paths))
         found = zip(images.paths, (row.digest for row in rows), strict=True)
         if split_digest(split, found) != description.splits[split].digest:
             spool.clear()
@@ -140,11 +141,12 @@ class _Spool:
             file.truncate(sum(row.size for row in rows))
         return rows
 
-    def fill(self, split: str, loaded: Iterable[tuple[Row, bytes]], total: int) -> list[Row]:
-        """Append images as they come; at most ten lines of progress."""
+    def fill(
+        self, split: str, loaded: Iterable[tuple[Row, bytes]], there: int, total: int
+    ) -> list[Row]:
+        """Append images to those that are there, as they come; at most ten lines of progress."""
         rows: list[Row] = []
         with self._pixels.open("ab") as pixels, self._rows.open("a", encoding="utf-8") as lines:
-            first = total
             for batch in _batches(loaded):
                 pixels.write(b"".join(content for _, content in batch))
                 pixels.flush()
@@ -152,8 +154,8 @@ class _Spool:
                 lines.write("".join(_line(row) for row, _ in batch))
                 lines.flush()
                 rows += [row for row, _ in batch]
-                done, before = len(rows), len(rows) - len(batch)
-                if 10 * done // first > 10 * before // first:
+                done = there + len(rows)
+                if 10 * done // total > 10 * (done - len(batch)) // total:
                     logger.info("%s: %d of %d images packed", split, done, total)
         return rows
 
