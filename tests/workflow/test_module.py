@@ -97,8 +97,8 @@ def test_a_second_run_has_nothing_to_do(user: Path):
 def test_a_second_module_stands_beside_the_first(user: Path):
     jobs = planned(run(user, "--dry-run", "theirs", "mine"))
     assert not [job for job in jobs if job.rule.startswith("collapse_")], "these are made already"
-    # the default experiment: iid, current, accumulate, two shares, hybrid, three seeds each
-    assert sum(job.rule == "second_pretrain" for job in jobs) == 18
+    # the default experiment: iid, current, accumulate, two shares, hybrid, four seeds each
+    assert sum(job.rule == "second_pretrain" for job in jobs) == 24
     assert all(path.startswith("deep/er/results/") for job in jobs for path in job.outputs)
 
 
