@@ -42,7 +42,7 @@ sample: .venv/installed
 	$(BIN)/pytest -q tests/faults tests/workflow $(ARGS)
 
 reruns: .venv/installed
-	$(BIN)/pytest -q -m thorough tests/workflow tests/unit
+	$(BIN)/pytest -q -n 2 --dist loadfile -m thorough tests/workflow tests/unit --durations=25
 
 # A thousand sequences of what befalls results
 events: .venv/installed
