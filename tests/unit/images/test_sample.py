@@ -25,6 +25,7 @@ def write(folder: Path, *names: str) -> Path:
         (["cat/a.png", "cat/b.png"], (), None),  # a single class tells nothing
         (["cat/a.png", "dog/x/b.png", "dog/c.jpg"], ("cat", "dog"), [0, 1, 1]),
         (["train/cat/a.png", "val/cat/b.png", "val/dog/c.png"], ("cat", "dog"), [0, 0, 1]),
+        (["cat/a.png", "dog/b.png", "c.png"], (), None),  # of what class is the last?
         (["train/a.png", "val/b.png"], ("train", "val"), [0, 1]),
         (["a/a.png", "b/b.png", "b/.hidden/c.png", "b/._c.png"], ("a", "b"), [0, 1]),
     ],

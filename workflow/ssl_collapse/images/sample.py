@@ -31,7 +31,8 @@ class Sample:
 def sample_images(folder: Path, at_most: int, seed: int) -> Sample:
     """Draw at most so many images of a folder and all below it, without replacement.
 
-    The class of an image is the uppermost folder that it lies in, below train, val or test.
+    The class of an image is the uppermost folder that it lies in, below train, val or test; where
+    images lie beside these folders, the folders are taken for no classes.
     Raises UserError for no folder, or fewer than two images in it.
     """
     if not folder.is_dir():
@@ -46,7 +47,7 @@ def sample_images(folder: Path, at_most: int, seed: int) -> Sample:
     paths = tuple(folder / found[number] for number in drawn)
     names = [_class(found[number]) for number in drawn]
     classes = tuple(sorted(set(names)))
-    if len(classes) < 2:
+    if len(classes) < 2 or "" in classes:
         return Sample(paths, len(found), (), None)
     targets = np.array([classes.index(name) for name in names], dtype=np.int64)
     return Sample(paths, len(found), classes, targets)
