@@ -175,7 +175,7 @@ class Bench:
             it.size,
             f"{median(ours.seconds):.2f}",
             f"{median(other.seconds):.2f}",
-            f"**{_ratio(ours.seconds, other.seconds)}**",
+            _ratio(ours.seconds, other.seconds),
             _ratio(ours.cpu, other.cpu),
             it.target,
             f"{median(ours.peak):,.0f}",
@@ -216,7 +216,7 @@ class Bench:
 def _ratio(ours: Sequence[float], other: Sequence[float]) -> str:
     """The median of other / ours with its range."""
     ratios = sorted(b / a for a, b in zip(ours, other, strict=True))
-    return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return f"**{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
 COMPARED = (
