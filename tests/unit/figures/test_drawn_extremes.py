@@ -88,6 +88,26 @@ def test_without_any_number_nothing_is_claimed(sweep, write_spectrum) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        (("s10",), "leave out 2 of 6 trainings, which diverged (10 %"),
+        (ALL, "leave out 6 of 6 trainings, which diverged (1 %"),
+    ],
+)
+def test_spectra_without_auc_say_why_a_training_is_left_out(
+    sweep, write_spectrum, gone, said
+) -> None:
+    summary = diverge(sweep, *gone)
+    paths = spectra_paths(summary, write_spectrum)
+    spec = parse_figure(SPECTRA[:-1] + ', "auc": false}')
+    table, figure, caption = make(spec, summary, paths)
+    assert table.query("panel == 'singular_value'")["run"].nunique() == 3 - len(gone)
+    assert said in caption
+    drawn = [text.get_text() for text in figure.axes[0].texts]
+    assert ("every training diverged" in drawn) == (gone == ALL)
+
+
 def test_a_diverged_run_is_not_marked_where_a_run_would_be_least_collapsed(sweep) -> None:
     summary = diverge(sweep, "s10")
     _, figure, _ = make(parse_figure(SHARES), summary, [])

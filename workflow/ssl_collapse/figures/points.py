@@ -285,21 +285,25 @@ def remarks(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """
     points = table[table["statistic"] == "seed"]
     sentences = []
-    diverged = rows[rows["diverged"]]
-    if len(diverged):
-        names = "; ".join(
-            name + (f": {reason}" if reason else "")
-            for name, reason in zip(_seed_names(diverged), failures(diverged), strict=True)
-        )
+    if rows["diverged"].any():
         sentences.append(
-            f"Red crosses mark diverged training ({names}): a finite value still counts in the "
-            "mean, a missing one is marked at the edge."
+            f"Red crosses mark diverged training ({diverged_names(rows)}): a finite value still "
+            "counts in the mean, a missing one is marked at the edge."
         )
     sentences.append(cut_sentence(table))
     for column, group in points[~np.isfinite(points["value"])].groupby("quantity"):
         name, names = quantity(str(column)).name, ", ".join(_seed_names(group))
         sentences.append(f"{name} is not available for {names}.")
     return sentences
+
+
+def diverged_names(rows: pd.DataFrame) -> str:
+    """The seeds that have diverged, and why."""
+    diverged = rows[rows["diverged"]]
+    return "; ".join(
+        name + (f": {reason}" if reason else "")
+        for name, reason in zip(_seed_names(diverged), failures(diverged), strict=True)
+    )
 
 
 def cut_sentence(table: pd.DataFrame) -> str:

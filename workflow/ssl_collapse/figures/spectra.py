@@ -102,7 +102,8 @@ def table(
         parts.append(flat.assign(panel="cumulative", quantity="cumulative", statistic="flat"))
     if spec.auc is not False:
         parts.append(points.point_table(rows, {"auc": "auc"}, untrained=before))
-    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    parts = [part for part in parts if len(part)]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     named = [*points.COLUMNS[:6], *(["curve"] if "curve" in rows else [])]
     columns = [*named, "index", *points.COLUMNS[6:]]
     whole = whole.reindex(columns=columns)
@@ -279,7 +280,8 @@ def caption(
     if rows["schedule"].isna().all() and epochs == [1]:  # files, of a training elsewhere
         when = "as their files hold them"
     with_auc = spec.auc is not False
-    seeds = numbers.loc[numbers["statistic"] == "mean", "seeds"].max()
+    counts = numbers.loc[numbers["statistic"] == "mean", "seeds"].dropna()
+    seeds = int(counts.max()) if len(counts) else 0
     auc = "its mean over j, the AUC (0.5 for a flat spectrum, towards 1 as it collapses)"
     shown = [
         f"Centred representations of the training images {when}: (a) singular values, "
@@ -293,7 +295,7 @@ def caption(
         else "",
         _cut(numbers),
         _noise_sentence(rows, spectra),
-        _left_out(rows),
+        _left_out(rows, "" if with_auc else f" ({points.diverged_names(rows)})"),
     ]
     if not with_auc:
         return points.caption_text(spec.title or TITLE, shown, [_most_of_the_sum(numbers)])
@@ -334,11 +336,11 @@ def _cut(numbers: pd.DataFrame) -> str:
     return "Bands in (c) are cut to the values that are possible." if cut.any() else ""
 
 
-def _left_out(rows: pd.DataFrame) -> str:
+def _left_out(rows: pd.DataFrame, reasons: str) -> str:
     seeds = int(rows["diverged"].sum())
     if not seeds:
         return ""
-    text = f"(a) to (c) leave out {seeds} of {len(rows)} trainings, which diverged"
+    text = f"(a) to (c) leave out {seeds} of {len(rows)} trainings, which diverged{reasons}"
     gone = [
         str(label) for label, group in rows.groupby("label", sort=False) if group["diverged"].all()
     ]
