@@ -1,5 +1,6 @@
 """The five claims are judged on paired seeds, as docs/EVIDENCE.md says."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "evidence.py"
 RUNS = {"iid": 0.80, "share-5": 0.70, "current": 0.80, "hybrid": 0.90, "width-4": 0.60}
@@ -50,3 +52,25 @@ def test_the_forecast_leaves_the_run_out(claims: pd.DataFrame):
     forecast = claims.iloc[-1]
     assert forecast["mean"] == pytest.approx(1.0)  # accuracy is a plane in AUC and loss
     assert (forecast["n"], forecast["verdict"]) == (5, "shows")
+
+
+@pytest.mark.parametrize(
+    ("table", "seeds", "level", "said"),
+    [
+        ("more-steps", range(200, 208), 0.975, "+.017 | [-.003, +.036]"),
+        ("more-steps", range(300, 316), 0.975, "+.0187 | [+.00934, +.02805]"),
+        ("more-data", range(400, 440), 1 - 0.05 / 3, "+.0252 | [+.0191, +.0313]"),
+    ],
+)
+def test_the_looks_at_more_data_are_told_as_their_tables_have_them(table, seeds, level, said):
+    docs = SCRIPT.parents[1] / "docs"
+    rows = pd.read_csv(docs / f"evidence/{table}.csv").pivot(
+        index="seed", columns="run", values="auc"
+    )
+    apart = (rows["iid"] - rows["share-5"])[list(seeds)]
+    half = stats.t.ppf((1 + level) / 2, len(apart) - 1) * apart.std() / len(apart) ** 0.5
+    numbers = [float(number) for number in re.findall(r"[+-]\.\d+", said)]
+    digits = [len(number) - 2 for number in re.findall(r"[+-]\.\d+", said)]
+    found = [apart.mean(), apart.mean() - half, apart.mean() + half]
+    assert [round(x, d) for x, d in zip(found, digits, strict=True)] == numbers
+    assert f"| {said} |" in (docs / "EVIDENCE.md").read_text("utf-8")

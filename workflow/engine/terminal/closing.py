@@ -18,9 +18,8 @@ def closing(course: Course, results: Results, root: Path) -> Iterator[Line]:
     whole = course.done == course.total and not course.failed
     summary = root / Path(paths.summary).relative_to(paths.root)
     if whole and summary.exists():
-        from engine.terminal.closing_table import (
-            closing_table,
-        )  # seconds, which no plan is to wait for
+        # takes seconds, which no plan is to wait for
+        from engine.terminal.closing_table import closing_table
 
         yield Line(closing_table(summary))
     for line in diverged(results, root):
