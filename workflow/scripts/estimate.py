@@ -51,8 +51,8 @@ from ssl_collapse.training.loop import Runtime, Trainer
 from ssl_collapse.views.batches import CroppedViews, load_views
 from ssl_collapse.views.schedule import epoch_batches
 
-ENOUGH = 20.0  # seconds of counted steps, over all networks; one step at least is counted
-FEW = 6  # images of a step on the CPU, where time grows as their number
+ENOUGH = 14.0  # seconds of counted steps, over all networks; one step at least is counted
+FEW = 4  # images of a step on the CPU, where time grows as their number
 STEPS = 50  # at most
 CPU = torch.device("cpu")
 IMAGENET = {
