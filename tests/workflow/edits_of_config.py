@@ -13,8 +13,9 @@ class Edit(NamedTuple):
 
     name: str
     apply: Callable[[Experiment], None]
-    jobs: frozenset[str] | Callable[[], frozenset[str]]
+    jobs: frozenset[str]
     keys: tuple[str, ...] = ()  # of the config, where it is one
+    keeps_jobs: bool = False  # the plan has the same jobs, made from the same
 
 
 REMOVED = object()
@@ -41,8 +42,9 @@ def put(name: str, values: dict[str, Any], jobs: frozenset[str]) -> Edit:
 
 
 def each(prefix: str, values: dict[str, Any], jobs: frozenset[str]) -> list[Edit]:
-    """One edit per key, all with the same consequence."""
-    return [put(f"{prefix}.{key}", {f"{prefix}.{key}": v}, jobs) for key, v in values.items()]
+    """One edit per key, all with the same consequence; none changes which jobs there are."""
+    edits = [put(f"{prefix}.{key}", {f"{prefix}.{key}": v}, jobs) for key, v in values.items()]
+    return [edit._replace(keeps_jobs=True) for edit in edits]
 
 
 def rewrite(name: str, change: Callable[[dict], dict], jobs: frozenset[str]) -> Edit:
