@@ -41,10 +41,15 @@ def put(name: str, values: dict[str, Any], jobs: frozenset[str]) -> Edit:
     return Edit(name, apply, jobs, tuple(values))
 
 
-def each(prefix: str, values: dict[str, Any], jobs: frozenset[str]) -> list[Edit]:
-    """One edit per key, all with the same consequence; none changes which jobs there are."""
-    edits = [put(f"{prefix}.{key}", {f"{prefix}.{key}": v}, jobs) for key, v in values.items()]
+def keep_jobs(*edits: Edit) -> list[Edit]:
+    """Edits that do not change which jobs there are, and from what."""
     return [edit._replace(keeps_jobs=True) for edit in edits]
+
+
+def each(prefix: str, values: dict[str, Any], jobs: frozenset[str]) -> list[Edit]:
+    """One edit per key, all with the same consequence."""
+    edits = (put(f"{prefix}.{key}", {f"{prefix}.{key}": v}, jobs) for key, v in values.items())
+    return keep_jobs(*edits)
 
 
 def rewrite(name: str, change: Callable[[dict], dict], jobs: frozenset[str]) -> Edit:
@@ -126,11 +131,11 @@ TRAINED_ON_TEXTURES = below(
 IID, LAST, HYBRID = below("pretrain iid/*"), below("pretrain last/*"), below("pretrain hybrid/*")
 REPORT = ALL.matching("report")
 
-WORDS = [
+WORDS = keep_jobs(
     put("the title", {"title": "Other words"}, REPORT),
     put("the description", {"description": "Other words."}, REPORT),
     put("a title with braces", {"title": "{Other} words {0}"}, REPORT),
-]
+)
 
 DATASETS = [
     *each(
@@ -147,18 +152,10 @@ DATASETS = [
         {"crop": 12, "mean": [0.5, 0.5, 0.6], "std": [0.2, 0.2, 0.3]},
         TRAINED_ON_TEXTURES,
     ),
-    Edit(
-        "datasets.textures.ordering",
-        own_ordering,
-        below("ordering textures/*"),
-        ("datasets.textures.ordering",),
-    ),
-    Edit(
-        "datasets.textures.subset",
-        own_subset,
-        below("dataset textures"),
-        ("datasets.textures.subset",),
-    ),
+    Edit("the user's own ordering", own_ordering, below("ordering textures/*"),
+         ("datasets.textures.ordering",)),
+    Edit("the user's own subset", own_subset, below("dataset textures"),
+         ("datasets.textures.subset",)),
     put(
         "datasets.textures.source.kind",
         {"datasets.textures.source": REMOVED, "datasets.textures.source.kind": "imagefolder",
@@ -322,23 +319,13 @@ FIGURE_EDITS = [
 
 RUNTIME = each(
     "runtime",
-    {
-        "device": "cpu",
-        "threads": 2,
-        "gpus": 2,
-        "workers": 2,
-        "extract_batch_size": 32,
-        "log_every": 1,
-        "save_minutes": 1,
-        "scratch": "$TMPDIR",
-        "store": "elsewhere",
-        "store_trust": "everyone",
-        "tensorboard": "elsewhere",
-    },
+    {"device": "cpu", "threads": 2, "gpus": 2, "workers": 2, "extract_batch_size": 32,
+     "log_every": 1, "save_minutes": 1, "scratch": "$TMPDIR", "store": "elsewhere",
+     "store_trust": "everyone", "tensorboard": "elsewhere"},
     NOTHING,
-)
+)  # fmt: skip
 
-SAME_MEANING = [
+SAME_MEANING = keep_jobs(
     rewrite("keys in another order", turn_round, NOTHING),
     rewrite("datasets in another order", in_order("datasets", "scans", "photos"), NOTHING),
     rewrite("defaults written out in each run", write_defaults_out, NOTHING),
@@ -348,9 +335,9 @@ SAME_MEANING = [
                       "evaluation.probe.weight_decay": 0}, NOTHING),
     put("0.050 for 5e-2", {"defaults.base_lr": 5.0e-2}, NOTHING),
     put("epochs to analyse in another order", {"runs.iid.analyze": ["last", 2, 4]}, NOTHING),
-]  # fmt: skip
+)  # fmt: skip
 
-SWAPPED = [
+SWAPPED = keep_jobs(
     put("hue and brightness swapped",
         {"runs.iid.augmentation": {"brightness": 0.1, "hue": 0.4}}, IID),
     put("projection and predictor swapped",
@@ -368,7 +355,7 @@ SWAPPED = [
     put("ranks swapped with samples",
         {"evaluation.collapse": {"alpha_last_rank": 2048, "uniformity_samples": 100}},
         below("collapse *")),
-]  # fmt: skip
+)  # fmt: skip
 
 CONFIG_EDITS = [
     *WORDS, *DATASETS, *RECIPE, *PLAN, *EVALUATION, *FIGURE_EDITS, *RUNTIME, *SAME_MEANING, *SWAPPED

@@ -1,7 +1,6 @@
 """A user's folder of JPEG and PNG files of all sizes, from class folders to figures."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,32 +58,9 @@ def test_settings_of_speed_change_no_byte_of_any_result(own: Path, tmp_path: Pat
     one, other = contents(own / "results"), contents(tmp_path / "results")
     assert len(one) > 30
     assert differences(other, one) == []
-
-
-def test_from_class_folders_to_figures(own: Path):
     summary = pd.read_csv(own / "results/tables/summary.csv")
     assert summary["train_images"].item() == 36  # three quarters of 24, twice
     assert summary["chance"].item() == 0.5
-    assert (own / "results/figures/spectra.png").exists()
-
-
-def test_moved_images_are_the_same_and_a_relabelled_one_is_not(own: Path, tmp_path: Path):
-    shutil.copytree(own, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "images").rename(tmp_path / "moved")
-    file = write_config(tmp_path, config(tmp_path / "moved"))
-    assert "Nothing to be done" in succeed(tmp_path, "-n", config=file)
-
-    (tmp_path / "moved/dark/00.png").rename(tmp_path / "moved/bright/new.png")
-    assert "pretrain" in succeed(tmp_path, "-n", config=file)
-
-
-def test_a_batch_larger_than_the_data_is_refused_before_any_job(tmp_path: Path):
-    make_images(tmp_path / "images")
-    wrong = config(tmp_path / "images")
-    wrong["defaults"]["batch_size"] = 40
-    run = snakemake(tmp_path, "-n", config=write_config(tmp_path, wrong))
-    assert run.returncode == 2
-    assert "runs.plain.batch_size: schedule `iid` leaves 36 of 36 images" in run.stdout
 
 
 def test_bad_files_stop_before_training_and_are_listed(tmp_path: Path):

@@ -28,6 +28,7 @@ def test_every_stage_by_hand():
     plan = plan_of(seeds=[0, 1], analyze=[0, "last"])
     images, metrics = counts(plan, {}), len(plan.experiment.evaluation.knn.metrics)
     assert images == {"cifar": (50_000, 10_000)}
+    assert counts(plan, {"cifar": (500, 10)}) == {"cifar": (500, 10)}, "given ones come first"
     lines = {li.stage: li for li in estimate(plan, images, {"iid": NETWORK}, RATES)}
     packing = lines["dataset, pack"]
     assert packing.hours == pytest.approx(2 * 60_000 / 1000 / 3600)
@@ -64,11 +65,6 @@ def test_room_for_packed_images_and_memory_of_a_step():
     assert sizes == pytest.approx([1.331167 * 262.144, 1.331167 * 262.144 / 12, 147], rel=0.01)
     # the process; weights, gradients and momentum of 4 bytes; what a step keeps
     assert lines["jpeg", "pretrain"].memory == pytest.approx(1.5 + 3 * 4e-3 + 3)
-
-
-def test_hybrids_train_the_rest_alone_and_given_counts_come_first():
-    plan = plan_of()
-    assert counts(plan, {"cifar": (500, 10)}) == {"cifar": (500, 10)}
 
 
 @pytest.mark.thorough

@@ -216,6 +216,14 @@ def test_other_content_is_seen_and_named_until_it_is_described(
     assert look(place) == Comparison("same", content=described_as)
 
 
+def test_a_change_that_is_undone_is_none(place: Path) -> None:
+    content = (place / "images/cat/0.png").read_bytes()
+    edit(place)
+    assert look(place).state == "differs"
+    (place / "images/cat/0.png").write_bytes(content)
+    assert look(place).state == "same"
+
+
 def test_another_folder_with_equal_names_sizes_and_dates_is_read(place: Path) -> None:
     for name in IMAGES:
         os.utime(place / "images" / name, (1, 1))
