@@ -1,6 +1,5 @@
 """A user's folder of JPEG and PNG files of all sizes, from class folders to figures."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +72,3 @@ def test_bad_files_stop_before_training_and_are_listed(tmp_path: Path):
     assert "2 bad files among the images" in run.stdout
     assert "dark/00.png" in run.stdout and "bright/note.txt" in run.stdout
     assert not (tmp_path / "results/runs").exists()
-
-
-def test_an_older_dataset_of_the_same_name_decides_nothing(tmp_path: Path):
-    make_images(tmp_path / "images")
-    described = tmp_path / "results/data/mine/dataset.json"
-    described.parent.mkdir(parents=True)
-    images = {"train": {"images": 4, "per_class": {"x": 4}, "digest": "0"}}
-    images["val"] = images["train"]
-    content = {"dataset": "mine", "classes": ["x"], "splits": images, "source": {}, "skipped": []}
-    described.write_text(json.dumps({**content, "fingerprint": "0" * 64}))
-    file = write_config(tmp_path, config(tmp_path / "images"))  # batches of 8 of 36 images
-    assert "pretrain" in succeed(tmp_path, "-n", config=file)
