@@ -34,30 +34,24 @@ def config(root: Path) -> dict[str, Any]:
     )
 
 
-def run_all(folder: Path, images: Path, **runtime: object) -> None:
-    folder.mkdir(exist_ok=True)
+def run_all(folder: Path, images: Path, **runtime: object) -> Path:
+    folder.mkdir()
     file = write_config(folder, {**config(images), "runtime": runtime})
     succeed(folder, "--cores", "2", config=file)
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished experiment on the user's images."""
-    folder = tmp_path_factory.mktemp("own")
-    make_images(folder / "images")
-    run_all(folder, folder / "images")
-    return folder
+    return folder / "results"
 
 
 @pytest.mark.thorough
-def test_settings_of_speed_change_no_byte_of_any_result(own: Path, tmp_path: Path):
+def test_settings_of_speed_change_no_byte_of_any_result(tmp_path: Path):
+    images, node = tmp_path / "images", tmp_path / "node"
+    make_images(images)
     speed = {"workers": 1, "threads": 2, "extract_batch_size": 7, "log_every": 1, "device": "cpu"}
-    run_all(tmp_path, own / "images", **speed, scratch=str(tmp_path / "node"))
-    assert len(list((tmp_path / "node").glob("*/*.h5"))) == 2  # one copy of train, one of val
-    one, other = contents(own / "results"), contents(tmp_path / "results")
+    plain = run_all(tmp_path / "plain", images)
+    one, other = map(contents, (plain, run_all(tmp_path / "x", images, **speed, scratch=str(node))))
+    assert len(list(node.glob("*/*.h5"))) == 2  # one copy of train, one of val
     assert len(one) > 30
     assert differences(other, one) == []
-    summary = pd.read_csv(own / "results/tables/summary.csv")
+    summary = pd.read_csv(plain / "tables/summary.csv")
     assert summary["train_images"].item() == 36  # three quarters of 24, twice
     assert summary["chance"].item() == 0.5
 

@@ -18,15 +18,6 @@ from ssl_collapse.provenance.prune import prune
 from ssl_collapse.runtime.command_line import is_full
 from ssl_collapse.runtime.errors import UserError
 
-
-@pytest.fixture
-def done(tmp_path: Path) -> StubWorkflow:
-    """Every result made, and kept in `store`."""
-    workflow = StubWorkflow(tmp_path / "here", store=tmp_path / "store")
-    workflow.run()
-    return workflow
-
-
 IN_MEMORY = Path("/dev/shm")
 
 

@@ -24,14 +24,6 @@ from ssl_collapse.runtime.errors import UserError
 BELOW_PACK = [*OF_A, *OF_B, "table"]
 
 
-@pytest.fixture
-def done(tmp_path: Path) -> StubWorkflow:
-    """Every result made, and kept in `store`."""
-    workflow = StubWorkflow(tmp_path / "here", store=tmp_path / "store")
-    assert len(workflow.run()) == 8 and workflow.taken == []
-    return workflow
-
-
 def change(stage: str, run: str, **keys: object) -> Callable[[StubWorkflow], None]:
     return lambda w: w.config[stage][run].update(keys)
 
