@@ -144,9 +144,11 @@ DATASETS = [
         below("textures textures"),
     ),
     *each("datasets.textures", {"resize": 24, "pack": "original"}, below("pack textures/*")),
-    put("packed as JPEG of a stated quality",
-        {"datasets.textures.pack": "jpeg", "datasets.textures.jpeg_quality": 50},
-        below("pack textures/*")),
+    *keep_jobs(
+        put("packed as JPEG of a stated quality",
+            {"datasets.textures.pack": "jpeg", "datasets.textures.jpeg_quality": 50},
+            below("pack textures/*")),
+    ),
     *each(
         "datasets.textures",
         {"crop": 12, "mean": [0.5, 0.5, 0.6], "std": [0.2, 0.2, 0.3]},
@@ -205,8 +207,18 @@ RECIPE = [
         },
         IID,
     ),
-    put("LARS, with a rate of biases and norms",
-        {"runs.iid.optimizer": "lars_excluding_1d", "runs.iid.base_lr_1d": 0.1}, IID),
+    *keep_jobs(
+        put("LARS, with a rate of biases and norms",
+            {"runs.iid.optimizer": "lars_excluding_1d", "runs.iid.base_lr_1d": 0.1}, IID),
+        put("the small stem, padded",
+            {"runs.last.backbone.small_image_stem": True, "runs.last.backbone.stem_padding": 2},
+            LAST),
+        put("the small stem, without ReLU",
+            {"runs.last.backbone.small_image_stem": True, "runs.last.backbone.stem_relu": False},
+            LAST),
+        put("runs.hybrid.start.epoch", {"runs.hybrid.start.epoch": 3}, HYBRID),
+        put("a default of all runs", {"defaults.momentum": 0.8}, below("pretrain *")),
+    ),
     *each("runs.iid.backbone", {"width": 12, "blocks": [1, 1], "stem_stride": 1}, IID),
     *each("runs.iid.method", {"projection_dim": 64, "predictor_hidden_dim": 8}, IID),
     *each("runs.last", {"chunk_size": 2}, LAST),
@@ -216,9 +228,6 @@ RECIPE = [
          "width_per_group": 128},
         LAST,
     ),
-    *(put(f"the small stem, with {key}",
-          {"runs.last.backbone.small_image_stem": True, f"runs.last.backbone.{key}": value}, LAST)
-      for key, value in {"stem_padding": 2, "stem_relu": False}.items()),
     put("measured on other images than it was trained on", {"runs.iid.evaluate_on": "photos"},
         below("represent iid/*", "probe iid/*")),
     *each(
@@ -229,13 +238,11 @@ RECIPE = [
     *each("runs.accumulate", {"n_rounds": 2}, below("pretrain accumulate/*")),
     put("runs.iid.dataset", {"runs.iid.dataset": "photos"},
         Jobs(runs(iid=Run("photos", epochs=(2, 4)))).below("pretrain iid/*")),
-    put("runs.hybrid.start.epoch", {"runs.hybrid.start.epoch": 3}, HYBRID),
     put("runs.hybrid.start.run", {"runs.hybrid.start.run": "accumulate"},
         Jobs(runs(hybrid=Run(start="accumulate"))).below("pretrain hybrid/*")),
     put("no start any more", {"runs.hybrid.start": REMOVED}, HYBRID),
     put("a recipe that a hybrid starts from", {"runs.current.base_lr": 0.1},
         below("pretrain current/*", "pretrain hybrid/*")),
-    put("a default of all runs", {"defaults.momentum": 0.8}, below("pretrain *")),
 ]  # fmt: skip
 
 PLAN = [
