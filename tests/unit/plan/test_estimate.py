@@ -1,19 +1,17 @@
 """What an experiment takes, counted by hand from given rates."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from commands import run_script
 from toy import experiment
 
 from ssl_collapse.plan.estimate import Network, Rates, counts, estimate, table, trainings_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 
-SCRIPT = Path(__file__).parents[3] / "workflow/scripts/estimate.py"
 NETWORK = Network(step_seconds=0.5, forward_per_second=100.0, parameters=1_000_000, dim=512)
 RATES = Rates(decode=1000.0, float32=1e10, float64=2e10)
 
@@ -74,9 +72,8 @@ def test_the_command_measures_on_noise_and_asks_for_what_it_cannot_know(tmp_path
     config["defaults"] |= {"dataset": "mine"}
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(config))
-    command = [sys.executable, str(SCRIPT), str(file), "--device", "cpu"]
-    asked = subprocess.run(command, capture_output=True, text=True)
+    asked = run_script("estimate", file, "--device", "cpu")
     assert asked.returncode == 2 and "--images mine=TRAIN:VAL" in asked.stderr
-    done = subprocess.run([*command, "--images", "mine=100:20"], capture_output=True, text=True)
+    done = run_script("estimate", file, "--device", "cpu", "--images", "mine=100:20")
     assert done.returncode == 0, done.stderr
     assert "pretrain" in done.stdout and "hours of one core" in done.stdout
