@@ -31,12 +31,12 @@ def what_ran(sources: Sources) -> WhatRan:
     if not sources.summary.exists():
         return WhatRan(environment=environment())
     rows = read_summary(sources.summary)[["run", "seed", "epoch"]]
-    points = rows.to_dict("records")
+    points = list(rows.itertuples(index=False))
     epochs, told = (
-        list(dict.fromkeys(sources.results / fill(pattern, **point) for point in points))
+        [sources.results / fill(pattern, run=run, seed=k, epoch=e) for run, k, e in points]
         for pattern in (INSIDE.epoch, INSIDE.training)
     )
-    trainings = [path for path in told if path.exists()]
+    trainings = [path for path in dict.fromkeys(told) if path.exists()]
     made = [path.parent for path in (sources.summary, *sources.datasets, *told)]
     measured, total = times(trainings)
     made_by = stages(dict.fromkeys([*made, *epochs]))
