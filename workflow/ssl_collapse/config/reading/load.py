@@ -122,9 +122,9 @@ def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any
     of_training = {k: v for k, v in defaults.items() if k != "folder"}
     for name, run in written.items():
         keys = run.keys() if isinstance(run, dict) else set()
-        if section := next((s for s, (kinds, _) in _BROUGHT.items() if kinds & keys), None):
-            under = {k: v for k, v in defaults.items() if k in _BROUGHT[section][1]}
-            brought[section][name] = merge(under, run)
+        if sections := [s for s, (kinds, _) in _BROUGHT.items() if kinds & keys]:
+            under = {k: v for k, v in defaults.items() if k in _BROUGHT[sections[0]][1]}
+            brought[sections[0]][name] = merge(under, run)
             continue
         merged = merge(of_training, {} if run is None else run)
         if (count := combinations(merged)) > MOST_RUNS:
