@@ -51,12 +51,12 @@ class Line:
 
 def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int] | None]:
     """(training, validation) images of every dataset: as given, or as known; else None."""
-    found: dict[str, tuple[int, int] | None] = {}
+    counted: dict[str, tuple[int, int] | None] = {}
     for name in plan.used_datasets():
         dataset = plan.experiment.datasets[name]
         known = dataset.source.expected_images() or PUBLISHED.get(name)
-        found[name] = given.get(name, known if dataset.subset is None else None)
-    return found
+        counted[name] = given.get(name, known if dataset.subset is None else None)
+    return counted
 
 
 def estimate(

@@ -71,7 +71,7 @@ def _record(
     loss = None if losses is None else _loss(row, losses, results)
     layers = {"": "", **({PROJECTOR_PREFIX: PROJECTOR} if row.projector else {})}
     patterns = [INSIDE.collapse, *([INSIDE.view_measures] if row.views else [])]
-    found = {
+    contents_of = {
         prefix: [read_json(results / row.path(pattern, layer=layer)) for pattern in patterns]
         for prefix, layer in layers.items()
     }
@@ -82,7 +82,7 @@ def _record(
         for name in probes
     }
     record = {**plan, "loss": loss}
-    for prefix, contents in found.items():
+    for prefix, contents in contents_of.items():
         for content in contents:
             numbers = {f"{prefix}{name}": v for name, v in _measures(content).items()}
             record |= {name: v for name, v in numbers.items() if name not in plan}
@@ -93,7 +93,7 @@ def _record(
     for prefix, probe in probed.items():
         record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
     # a projector that has collapsed does not make its backbone a failed one
-    failure = _failure(loss, *found[""], knn, *probed.values())
+    failure = _failure(loss, *contents_of[""], knn, *probed.values())
     measured = datasets.get(_measured(row) or "")
     classes = len(measured["classes"]) if measured else _classes_of(knn)
     chance = 1 / classes if classes else None
