@@ -139,7 +139,10 @@ def test_records_of_snakemake_are_not_needed_and_may_be_damaged(copy: Path):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("nope.pdf", "nope.pdf: nothing of this experiment is called so; `snakemake --list`"),
+        (
+            "nope.pdf",
+            "nothing of this experiment is called so; see `snakemake --list-target-rules`",
+        ),
         (
             "results/runs/iidd/seed0/training.csv",
             "did you mean results/runs/iid/seed0/training.csv?",

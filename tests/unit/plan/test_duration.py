@@ -83,6 +83,13 @@ def test_spectra_from_elsewhere_need_no_images(tmp_path: Path):
     assert duration(given, {"import_spectrum": 1, "report": 1}, tmp_path, 2, 0) == (START, False)
 
 
+def test_checkpoints_from_elsewhere_are_not_trained(tmp_path: Path):
+    (tmp_path / "a.pth").touch()
+    runs = {"a": {"dataset": "t", "checkpoint": str(tmp_path / "a.pth")}}
+    given = Plan(load_experiment({**CONFIG, "runs": runs}, []))
+    assert duration(given, {"import_encoder": 2}, tmp_path, 2, 0) == (pytest.approx(START), False)
+
+
 def test_a_step_is_two_views_forward_and_twice_that_backward():
     run = plan().experiment.runs["a"]
     forward = 2 * macs(run.backbone, plan().experiment.datasets["t"].sizes()[1])
