@@ -285,6 +285,9 @@ LAYOUTS: dict[str, tuple[Any, nn.Module, str]] = {
         lightning(under("_orig_mod.backbone."), "projector.weight"),
         RESNET, "avgpool",
     ),
+    "unnamed file, model.net.*": (
+        lightning(under("model.net."), "criterion.weight"), RESNET, "avgpool",
+    ),
     "Hugging Face DINOv2 file, flat": (hugging_face(), DINO2, "token"),
 }  # fmt: skip
 

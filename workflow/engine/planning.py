@@ -186,7 +186,7 @@ def refuse_unknown_targets(workflow: Any, results: Results) -> None:
         elsewhere = Path(path).exists() and not path.startswith(f"{results.paths.root}/")
         if path not in known and not elsewhere and not target.startswith("/"):
             near = difflib.get_close_matches(path, known, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else "; `snakemake --list` names the rules"
+            hint = f"; did you mean {near[0]}?" if near else "; see `snakemake --list-target-rules`"
             raise UserError(f"{target}: nothing of this experiment is called so{hint}")
 
 

@@ -79,8 +79,10 @@ def main(args: argparse.Namespace) -> None:
     foreign = read_foreign(args.checkpoint, _backbone(args.backbone))
     logger.info("%s", foreign.said)
     prepared, assumed = _prepared(foreign, args)
-    chosen = f"{len(sample.paths):,} of {sample.there:,} images"
-    logger.info("%s, %d classes; %s", chosen, len(sample.classes), prepared)
+    classes = f"{len(sample.classes)} classes" if sample.classes else "no class folders"
+    logger.info("%d of %d images, %s", len(sample.paths), sample.there, classes)
+    said = (f"{key} {value}{' (assumed)' * (key in assumed)}" for key, value in prepared.items())
+    logger.info("prepared: %s", ", ".join(said))
     images = ImageFiles(sample.paths)
     content = {
         "format_version": 1,

@@ -93,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Measure, count, and print the tables."""
     plan = Plan(load_experiment(*_config(args.config)))
+    if given := sorted({point.run for point in plan.points} - plan.experiment.runs.keys()):
+        raise UserError(
+            f"{', '.join(given)}: only trainings are measured here; for those beside, estimate a "
+            "copy of the config without these runs"
+        )
     logging.getLogger("ssl_collapse").setLevel(logging.ERROR)  # of the trainings on noise
     images = {}
     for name, pair in counts(plan, _given(args.images)).items():

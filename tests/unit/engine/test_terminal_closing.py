@@ -79,3 +79,6 @@ def test_the_plan_is_one_line_with_its_time(tmp_path: Path):
     assert line.startswith("plan: 3 jobs, 2 trainings; about ")
     assert line.endswith(", 2 at once (a first guess; `make estimate` measures)")
     assert "\n" not in line
+    # 300 starts of 3.5 s, two at once: 525 s
+    minutes = opening(results().plan, tmp_path, 2, 0)({"report": 300})
+    assert minutes.startswith("plan: 300 jobs; about 9 min, 2 at once")

@@ -118,7 +118,8 @@ def diverged(folder: Path, images: Path) -> list[Any]:
 def broken_image(folder: Path, images: Path) -> list[Any]:
     for number in range(3):
         Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / f"{number}.png")
-    (folder / "1.png").write_bytes(b"broken")
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes(b"broken")
     return [folder / "encoder.pth", folder]
 
 
@@ -128,7 +129,7 @@ def broken_image(folder: Path, images: Path) -> list[Any]:
         (lambda folder, images: [folder / "none.pth", images], r"none\.pth: cannot be read"),
         (lambda folder, images: [SCRIPT, images], r"audit\.py: not a readable checkpoint"),
         (lambda folder, images: [folder / "encoder.pth", folder / "none"], "none: is no folder"),
-        (broken_image, r"1\.png: not an image"),
+        (broken_image, r"(?s)1\.png: not an image.*\n  .*2\.png: not"),
         (diverged, r"nan\.pth: its representations hold NaN .* diverged"),
         (lambda folder, images: [folder / "encoder.pth", images, "--std", 0, 0, 0], "--std"),
         (lambda folder, images: [folder / "encoder.pth", images, "--mean", 124, 116, 104],

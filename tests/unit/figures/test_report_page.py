@@ -63,6 +63,7 @@ def test_a_claim_that_two_figures_judge_is_told_once_and_cautiously(run_rows, tm
     sources = Sources(tmp_path / "summary.csv", files, [], tmp_path, tmp_path / "report.html")
     made = page(ReportSpec(title="T", runs=["a"]), sources, WhatRan())
     assert "Of 2 claims judged: 1 shows, 1 undecided" in made
+    assert "1 run, 1 training, none of which diverged." in made
 
 
 def test_times_are_those_of_the_trainings_that_are_there(tmp_path: Path):
@@ -96,3 +97,4 @@ def test_a_page_is_made_of_what_is_there_already(run_rows, tmp_path: Path):
     run_rows("a", auc=[0.7, 0.8]).to_csv(sources.summary, index=False)
     some = page(spec, sources, WhatRan(), partial=True)
     assert "The run b is not in the table yet." in some and "0.750 ± 0.635" in some
+    assert "1 run, 2 trainings, none" in some

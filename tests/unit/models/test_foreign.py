@@ -5,6 +5,7 @@ same bits.
 """
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def test_what_a_file_does_not_say_of_a_vit_is_asked_for_by_name(
     asked = "which GELU" if not prefix else "how many heads a ViT of width 192"
     assert asked in str(error.value)
     arch = "timm:vit_tiny_patch16_224" if prefix else "timm:vit_base_patch16_clip_224"
+    assert f"{{arch: {arch}}}`" in str(error.value)  # as it is to be given
     given = backbone_of({"arch": arch, "options": {"num_heads": 3}})
     encoder = read_foreign(path, given)
     assert same_features(encoder, VIT if prefix else CLIP)
@@ -253,6 +255,8 @@ def test_what_does_not_fit_is_listed_and_refused(tmp_path: Path):
         ([1, 2], "holds a list"),
         ({"epoch": 3, "notes": {"a": "b"}}, "no encoder of a known layout"),
         ({"a.weight": HEAD, "b.weight": HEAD}, "are of no ResNet and no ViT"),
+        ({"state_dict": under("student.net.", R) | under("teacher.net.", R)},
+         r"several encoders lie in it, under student\.net\., teacher\.net\.; save"),
         ({"visual.class_embedding": HEAD, "visual.proj": HEAD}, "are of no ResNet and no ViT"),
         ({"state_dict": under("module.encoder_q.", {n: t.reshape(-1) for n, t in R.items()})},
          "not fit|shapes of no encoder"),
@@ -303,11 +307,16 @@ def test_a_file_that_needs_more_names_the_class_and_a_recipe_that_works(tmp_path
     assert encoder.said.startswith("MoCo v1/v2 file") and encoder.epoch == 7
 
 
-@pytest.mark.parametrize("name", ["missing.pth", "folder", "text.safetensors", "text.ckpt"])
+@pytest.mark.parametrize(
+    "name", ["missing.pth", "folder", "text.safetensors", "text.ckpt", "empty.pth", "cut.pth"]
+)
 def test_what_is_no_checkpoint_gets_one_message(name: str, tmp_path: Path):
     (tmp_path / "folder").mkdir()
     for text in ("text.safetensors", "text.ckpt"):
         (tmp_path / text).write_text("no tensors")
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "cut.pth").write_bytes(written(tmp_path, {"a": HEAD}).read_bytes()[:500])
     with pytest.raises(UserError, match=name) as error:
         read_foreign(tmp_path / name)
     assert "weights_only" not in str(error.value)  # no advice of torch's to read it unsafely
+    assert name[-3:] not in ("pth", "kpt") or re.search(r"cannot be read|cut", str(error.value))

@@ -72,6 +72,19 @@ def test_images_that_nobody_has_counted_give_no_time(tmp_path: Path):
     assert duration(own, {"pretrain": 1}, tmp_path, 1, 0) is not None
 
 
+def test_spectra_from_elsewhere_need_no_images(tmp_path: Path):
+    (tmp_path / "a.pt").touch()
+    given = Plan(load_experiment({"runs": {"a": {"spectrum": str(tmp_path / "a.pt")}}}, []))
+    assert duration(given, {"import_spectrum": 1, "report": 1}, tmp_path, 2, 0) == (START, False)
+
+
+def test_checkpoints_from_elsewhere_are_not_trained(tmp_path: Path):
+    (tmp_path / "a.pth").touch()
+    runs = {"a": {"dataset": "t", "checkpoint": str(tmp_path / "a.pth")}}
+    given = Plan(load_experiment({**CONFIG, "runs": runs}, []))
+    assert duration(given, {"import_encoder": 2}, tmp_path, 2, 0) == (pytest.approx(START), False)
+
+
 def test_a_step_is_two_views_forward_and_twice_that_backward():
     read = plan().experiment
     forward = 2 * macs(read.runs["iid"].backbone, read.datasets["textures"].sizes()[1])

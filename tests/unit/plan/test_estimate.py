@@ -77,3 +77,8 @@ def test_the_command_measures_on_noise_and_asks_for_what_it_cannot_know(tmp_path
     done = run_script("estimate", file, "--device", "cpu", "--images", "mine=100:20")
     assert done.returncode == 0, done.stderr
     assert "pretrain" in done.stdout and "hours of one core" in done.stdout
+    (tmp_path / "a.pth").touch()
+    config["runs"]["theirs"] = {"checkpoint": str(tmp_path / "a.pth")}
+    file.write_text(yaml.safe_dump(config))
+    mixed = subprocess.run(command, capture_output=True, text=True)
+    assert mixed.returncode == 2 and "theirs: only trainings are measured here" in mixed.stderr

@@ -29,7 +29,8 @@ def _time(found: tuple[float, bool] | None, parallel: int) -> str:
     seconds, known = found
     guess = "a first guess; `make estimate` measures"
     ground = "at the speed of earlier trainings" if known else guess
-    return f"about {in_words(_rounded(seconds))}, {parallel} at once ({ground})"
+    time = in_words(_rounded(seconds)).removesuffix(" 00 s")
+    return f"about {time}, {parallel} at once ({ground})"
 
 
 def _rounded(seconds: float) -> float:

@@ -31,10 +31,11 @@ Word = Literal["collapsed", "partly collapsed", "not collapsed"]
 
 OF_FLAT_COLLAPSED, OF_UNTRAINED_COLLAPSED, OF_FLAT_SOUND = 0.05, 0.5, 0.5
 RULE = (
-    f"Collapsed: all representations are equal; or their effective rank is below "
-    f"{OF_FLAT_COLLAPSED:.0%} of that of an isotropic Gaussian of as many rows and dimensions, and "
-    f"below {OF_UNTRAINED_COLLAPSED:.0%} of that of the same network with random weights on the "
-    f"same images. Not collapsed: at least {OF_FLAT_SOUND:.0%} of the Gaussian's. Partly "
+    "Collapsed: all representations are equal; or their effective rank is below "
+    f"{100 * OF_FLAT_COLLAPSED:.0f} % of that of an isotropic Gaussian of as many rows and "
+    f"dimensions, and below {100 * OF_UNTRAINED_COLLAPSED:.0f} % of that of the same network with "
+    "random weights on the same images. Not collapsed: at least "
+    f"{100 * OF_FLAT_SOUND:.0f} % of the Gaussian's. Partly "
     "collapsed: all between. The bounds are conventions. Of the spectra that the paper's authors "
     "released, counted in the same way, that of 1 % of ImageNet has 91 % of a flat one's, that of "
     "5 % 63 %, and those of 10 to 100 % have 27 to 36 %."

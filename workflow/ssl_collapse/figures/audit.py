@@ -88,7 +88,7 @@ def draw(content: Mapping[str, Any], published: Spectra) -> Figure:
 
 def _line(panels: list[Axes], sigma: NDArray[np.float64], label: str, **look: Any) -> None:
     part = np.arange(1, len(sigma) + 1) / len(sigma)
-    some = sigma > 0
+    some = sigma > np.finfo(np.float32).eps * sigma[0]  # of fewer rows than dimensions: rounding
     panels[0].plot(part[some], sigma[some] / sigma[0], **look)
     panels[1].plot(part, explained(sigma), label=label, **look)
 

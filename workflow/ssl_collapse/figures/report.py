@@ -107,7 +107,8 @@ def _state(spec: ReportSpec, summary: pd.DataFrame) -> list[str]:
     """How many runs there are, which have diverged, and from where to where the AUC goes."""
     rows = summary[summary["final"] & summary["run"].isin(spec.runs)]
     gone = rows[rows["diverged"]]
-    text = f"{len(spec.runs)} runs, {len(rows)} trainings"
+    counted = (("run", len(spec.runs)), ("training", len(rows)))
+    text = ", ".join(f"{number} {word}{'s' * (number != 1)}" for word, number in counted)
     text += f", of which {len(gone)} diverged" if len(gone) else ", none of which diverged"
     sentences = [f"{text}."]
     means = rows.groupby("run", sort=False)["auc"].mean().dropna()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ssl_collapse.images.decoding import RGB, DecodeError, decode
 from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK
+from ssl_collapse.images.inspection import inspect_file
 from ssl_collapse.runtime.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -86,9 +87,10 @@ class ImageFiles:
         return len(self.paths)
 
     def image(self, i: int) -> RGB:
-        """uint8 (height, width, 3); UserError names a file that is no readable image."""
+        """uint8 (height, width, 3); UserError names every file that is no readable image."""
         try:
             return decode(self.paths[i].read_bytes())
-        except (DecodeError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{self.paths[i]}: {reason}; take it away, or repair it") from None
+        except (DecodeError, OSError):
+            looked_at = ((path, inspect_file(path).reason) for path in self.paths)
+            bad = "".join(f"\n  {path}: {reason}" for path, reason in looked_at if reason)
+            raise UserError(f"bad images; take them away, or repair them:{bad}") from None

@@ -42,7 +42,10 @@ def duration(
     """
     images = counts(plan, _counted(plan, results))
     known = {name: pair for name, pair in images.items() if pair is not None}
-    if len(known) < len(images) or not known:
+    starting = START * sum(jobs.values()) / parallel
+    if not images:  # representations and spectra from elsewhere: soon measured
+        return starting, False
+    if len(known) < len(images):
         return None
     rates = speeds(plan, results)
     rate = median(rates.values()) if rates else (GPU_FLOPS if gpus else CPU_FLOPS)
@@ -52,7 +55,7 @@ def duration(
         wanted = sum(jobs.get(rule.strip(), 0) for rule in line.stage.split(","))
         at_once = min(gpus or parallel, parallel) if line.stage == "pretrain" else parallel
         work += 3600 * line.hours * min(wanted / max(line.jobs, 1), 1) / at_once
-    return work + START * sum(jobs.values()) / parallel, bool(rates)
+    return work + starting, bool(rates)
 
 
 def network(plan: Plan, run: str, rate: float) -> Network:

@@ -72,7 +72,8 @@ def estimate(
         networks: by run.
     """
     points = plan.points
-    trainings = {(point.run, point.seed): point for point in points}
+    own = plan.experiment.runs  # others were trained elsewhere
+    trainings = {(point.run, point.seed): point for point in points if point.run in own}
     pairs = {name: sum(pair) for name, pair in images.items()}
     probes = list(plan.probes.values())
     lines = [

@@ -13,6 +13,7 @@ from ssl_collapse.models.backbones.torchvision_resnet import RESNETS, Shape
 from ssl_collapse.models.backbones.vit import WIDTHS, sincos_positions
 from ssl_collapse.models.foreign.content import Tensors
 from ssl_collapse.models.foreign.layouts import Layout
+from ssl_collapse.models.foreign.names import starts_of_encoders
 
 Keys = dict[str, Any]
 # width of a ViT -> its word in timm's names, its depth, its heads: in every source but MoCo v3
@@ -59,6 +60,10 @@ def architecture(tensors: Tensors, layout: Layout, given: Mapping[str, Any]) -> 
         return _resnet(tensors, layout)
     if (name := _convnext(tensors)) in _CONVNEXTS:
         return {"arch": f"{PREFIX}{_CONVNEXTS[name]}", "pooling": "avgpool"}
+    if len(starts := starts_of_encoders(tensors)) > 1:
+        raise UndeterminedError(
+            f"several encoders lie in it, under {', '.join(starts)}; save the tensors of one alone"
+        )
     some = ", ".join(sorted(tensors)[:4])
     raise UndeterminedError(
         f"names such as {some} are of no ResNet and no ViT; give `backbone: {{arch: timm:NAME}}` "
@@ -201,9 +206,10 @@ def _candidates(tensors: Tensors, name: str, width: int, heads: int) -> str:
             "timm:vit_base_patch16_clip_224}`, or `..._clip_quickgelu_224` for weights of OpenAI, "
             "with its size and patch in the name"
         )
-    usual = f"timm:{name} ({heads} heads)" if heads else f"timm:{name}, options: {{num_heads: N}}"
+    options = "" if heads else ", options: {num_heads: N}"
+    usual = f" ({heads} heads)" if heads else ""
     moco = ", or for 12 heads `options: {num_heads: 12}`" if width == 384 else ""
     return (
         f"the tensors do not say how many heads a ViT of width {width} has; give "
-        f"`backbone: {{arch: {usual}}}`{moco}"
+        f"`backbone: {{arch: timm:{name}{options}}}`{usual}{moco}"
     )

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,11 @@ def read_content(path: Path) -> dict[str, Any]:
         if blocking := _blocking(path, error):
             raise UserError(_needs_more(path, blocking)) from None
         reason = first_line(error)
-        if reason.startswith("Weights only load failed"):  # goes on to advise to read it unsafely
+        # the one goes on to advise to read it unsafely, the other speaks of unpickling
+        if reason.startswith("Weights only load failed") or not zipfile.is_zipfile(path):
             reason = (
-                "no file of torch.save: perhaps a web page, a git-lfs pointer or another pickle"
+                "no file of torch.save, or not all of it: perhaps cut short, a web page, a git-lfs "
+                "pointer or another pickle"
             )
         raise UserError(f"{path}: not a readable checkpoint ({reason})") from None
     if not isinstance(content, Mapping):

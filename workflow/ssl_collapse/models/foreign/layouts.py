@@ -32,8 +32,8 @@ class Layout:
     Attributes:
         source: what it is called in messages.
         places: entries that may hold its tensors, the preferred first; "" is the file itself.
-        prefixes: what its encoder's names begin with, the preferred first. Names are compared
-            without `module.` and `_orig_mod.`.
+        prefixes: what its encoder's names begin with, the preferred first; none: whatever stands
+            before the only encoder. Names are compared without `module.` and `_orig_mod.`.
         marks: patterns that names of the entry must match from the start, each at least one.
         absent: patterns that none may match.
         beside: entries that the file must have.
@@ -250,6 +250,8 @@ LAYOUTS = (
         (*PLACES, ""),
         marks=(_RESNET, r"layer1\.0\.conv1\.weight$"),
     ),
+    # a training of somebody's own, such as a LightningModule: `self.model = resnet18()`
+    Layout("unnamed", (*PLACES, ""), (), preprocessing=UNKNOWN, heads=False),
     Layout(
         "timm",
         (*PLACES, ""),
@@ -290,7 +292,9 @@ def _candidates(layout: Layout, content: Mapping[str, Any]) -> Iterator[tuple[st
     for place in layout.places:
         tensors = tensors_at(content, place)
         if tensors and _fits(layout, tensors):
-            yield from ((place, prefix, tensors) for prefix in layout.prefixes)
+            starts = names.starts_of_encoders(tensors)
+            prefixes = layout.prefixes or (starts if len(starts) == 1 else [])
+            yield from ((place, prefix, tensors) for prefix in prefixes)
 
 
 def _fits(layout: Layout, tensors: Tensors) -> bool:

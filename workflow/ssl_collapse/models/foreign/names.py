@@ -27,6 +27,12 @@ def renamed(tensors: Tensors, renames: Renames) -> Tensors:
     return {new_name(name): tensor for name, tensor in tensors.items()}
 
 
+def starts_of_encoders(tensors: Tensors) -> list[str]:
+    """What stands before the names of each ResNet or ViT; "" where nothing does."""
+    first = re.compile(r"(|.+\.)(?:layer1\.0\.conv1|patch_embed\.proj)\.weight")
+    return sorted({match[1] for name in tensors if (match := first.fullmatch(name))})
+
+
 def sequential_resnet(tensors: Tensors) -> Tensors:
     """`nn.Sequential(*list(resnet.children())[:-1])` -> the names of its children.
 
