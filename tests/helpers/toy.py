@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 from PIL import Image
+from torch import nn
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.pretrain import PretrainSpec
@@ -58,11 +59,13 @@ def pretrain_spec(**keys: Any) -> PretrainSpec:
     return PretrainSpec.model_validate({**RECIPE, **keys})
 
 
-def save_teacher(path: Path, width: int = 4, **metadata: str) -> Path:
-    """The random network of the recipe, or a wider one, as an encoder file."""
+def save_teacher(
+    path: Path, width: int = 4, network: nn.Module | None = None, **metadata: str
+) -> Path:
+    """The random network of the recipe, or a wider or given one, as an encoder file."""
     backbone = pretrain_spec(backbone={**MODEL["backbone"], "width": width}).backbone
     told = {"arch": backbone.arch, "backbone": backbone.to_spec_json(), "epoch": "1"}
-    weights = build_backbone(backbone)[0].state_dict()
+    weights = (network or build_backbone(backbone)[0]).state_dict()
     save_encoder(path, weights, {**told, "feature_dim": str(width), **metadata})
     return path
 
