@@ -31,4 +31,4 @@ def test_the_queue_starts_as_random_unit_vectors_and_takes_in_the_first_view_in_
         expected[rows] = model.projector(view1.flatten(1)).detach()
         model(view1, view2)
         torch.testing.assert_close(model.queue, expected)
-    assert model.oldest.item() == 4
+    assert model.oldest.item() == 4 and not model.queue.requires_grad

@@ -45,6 +45,8 @@ HALVES = [ALL[:5], ALL[5:]]
         ({"schedule": "accumulate"}, [ALL[:2], ALL[:4], ALL[:6], ALL[:8], ALL]),
         # chunk_size 2 of 5 epochs is 40 %: the last four
         ({"schedule": "last", "chunk_size": 2}, [[3, 2, 1, 0]] * 5),
+        # in two rounds of 2 epochs, one of them is half
+        ({"schedule": "last", "epochs": 4, "n_rounds": 2, "chunk_size": 1}, [HALVES[1]] * 4),
         # and `share` says the same in percent, whatever the number of epochs
         ({"share": 40, "epochs": 3}, [[3, 2, 1, 0]] * 3),
     ],
