@@ -7,11 +7,12 @@ from typing import Any
 import h5py
 import numpy as np
 from PIL import Image
+from torch import nn
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.pretrain import PretrainSpec
-from ssl_collapse.images.description import describe_dataset
-from ssl_collapse.images.imagefolder import list_dataset
+from ssl_collapse.images.description import DatasetDescription, describe_dataset
+from ssl_collapse.images.imagefolder import Listing, list_dataset
 from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
@@ -58,13 +59,31 @@ def pretrain_spec(**keys: Any) -> PretrainSpec:
     return PretrainSpec.model_validate({**RECIPE, **keys})
 
 
-def save_teacher(path: Path, width: int = 4, **metadata: str) -> Path:
-    """The random network of the recipe, or a wider one, as an encoder file."""
+def save_teacher(
+    path: Path, width: int = 4, network: nn.Module | None = None, **metadata: str
+) -> Path:
+    """The random network of the recipe, or a wider or given one, as an encoder file."""
     backbone = pretrain_spec(backbone={**MODEL["backbone"], "width": width}).backbone
     told = {"arch": backbone.arch, "backbone": backbone.to_spec_json(), "epoch": "1"}
-    weights = build_backbone(backbone)[0].state_dict()
+    weights = (network or build_backbone(backbone)[0]).state_dict()
     save_encoder(path, weights, {**told, "feature_dim": str(width), **metadata})
     return path
+
+
+def look(
+    folder: Path, on_bad_image: str = "fail", workers: int = 1
+) -> tuple[Listing, DatasetDescription]:
+    """The listing and the description of a folder with `train` and `val`."""
+    listing = list_dataset({split: folder / split for split in ("train", "val")})
+    source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
+    return listing, describe_dataset("mine", source, listing, inspect_images(listing, workers))
+
+
+def pack(folder: Path, side: int | None = 12, split: str = "train") -> PackedImages:
+    """One split of such a folder, packed beside it."""
+    (listing, description), path = look(folder), folder / f"{split}.h5"
+    pack_split(split, listing.splits[split], description, PackSpec(shorter_side=side), path)
+    return PackedImages(path)
 
 
 def pack_noise(folder: Path) -> PackedImages:
@@ -75,18 +94,8 @@ def pack_noise(folder: Path) -> PackedImages:
             file = folder / split / "ab"[i % 2] / f"{i:02d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).save(file)
-    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    source = {"kind": "imagefolder"}
-    description = describe_dataset("noise", source, listing, inspect_images(listing))
-    write_json(folder / "dataset.json", description.model_dump())
-    pack_split(
-        "train",
-        listing.splits["train"],
-        description,
-        PackSpec(shorter_side=12),
-        folder / "train.h5",
-    )
-    return PackedImages(folder / "train.h5")
+    write_json(folder / "dataset.json", look(folder)[1].model_dump())
+    return pack(folder)
 
 
 def stored_paths(packed: PackedImages) -> list[str]:

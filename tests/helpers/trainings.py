@@ -1,5 +1,7 @@
 """Trainings of the toy recipe in this process."""
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,29 @@ def trainer(
     folder.checkpoints.mkdir(parents=True, exist_ok=True)
     spec, ordering = pretrain_spec(**keys), np.arange(len(images))
     return Trainer(spec, images, ordering, runtime or Runtime(CPU), folder, teacher=teacher)
+
+
+def at_step(trainer: Trainer, number: int, action: Callable[[], object]) -> Trainer:
+    """Have something happen before this step (from 0) of the whole training."""
+    before = trainer.model.before_step
+
+    def hooked(step: int, steps: int) -> None:
+        if step == number:
+            action()
+        before(step, steps)
+
+    trainer.model.before_step = hooked
+    return trainer
+
+
+def stop() -> None:
+    """What a scheduler does."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+def options(**values: object) -> list[str]:
+    """The command line of `pretrain.py`: log_every=1 is `--log-every 1`."""
+    return [str(w) for n, v in values.items() for w in (f"--{n.replace('_', '-')}", v)]
 
 
 def checkpoints(state: Path) -> dict[str, bytes]:

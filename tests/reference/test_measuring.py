@@ -13,20 +13,15 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision.models.resnet import ResNet, resnet18
+from toy import pack
 
 from ssl_collapse.config.backbones.torchvision_resnet import Config as Backbone
-from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.evaluation.collapse import measure_collapse
 from ssl_collapse.evaluation.knn import classify
 from ssl_collapse.evaluation.probe import Probe
 from ssl_collapse.evaluation.proposals import CpuBackend
 from ssl_collapse.evaluation.spectrum import explained
-from ssl_collapse.images.description import describe_dataset
-from ssl_collapse.images.imagefolder import list_dataset
-from ssl_collapse.images.inspection import inspect_images
-from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.images.packing import pack_split
 from ssl_collapse.models.build import build_backbone
 from ssl_collapse.representations import extraction
 from ssl_collapse.representations.file import open_representations
@@ -102,9 +97,9 @@ def write_images(folder: Path) -> None:
             noise.resize((width, height), Image.Resampling.BICUBIC).convert(mode).save(file)
 
 
-@pytest.mark.parametrize("pack", ["original", "resized"])
+@pytest.mark.parametrize("side", [None, 256])
 def test_representations_are_equal_bit_for_bit(
-    reference: Reference, monkeypatch: pytest.MonkeyPatch, checkpoint: Path, pack: str
+    reference: Reference, monkeypatch: pytest.MonkeyPatch, checkpoint: Path, side: int | None
 ):
     folder = reference.output / "images"
     write_images(folder)
@@ -113,11 +108,7 @@ def test_representations_are_equal_bit_for_bit(
     reference.run("save_reprs_clean.py", *command.split(), *places)
     theirs = torch.load("data/resnet18_exp0001/imagenet/val_reprs_e0.pt", weights_only=True)
 
-    listing = list_dataset({split: folder / split for split in ("train", "val")})
-    described = describe_dataset("i", {"kind": "imagefolder"}, listing, inspect_images(listing))
-    side = None if pack == "original" else 256
-    pack_split("val", listing.splits["val"], described, PackSpec(shorter_side=side), Path("val.h5"))
-    images = PackedImages(Path("val.h5"))
+    images = pack(folder, side, "val")
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     spec = RepresentSpec(resize=256, crop=224, mean=mean, std=std)
     monkeypatch.setattr(extraction, "CPU_BATCH", len(KINDS))  # its size changes the last bits
@@ -218,10 +209,8 @@ class Shown:
     def __init__(self, backbone: nn.Module, train: Labelled, val: Labelled, batch: int) -> None:
         with torch.no_grad():
             self._train, self._val = backbone(train.images), (backbone(val.images), val.targets)
-        self._targets, self._order = (
-            train.targets,
-            torch.tensor(train.shown).reshape(-1, len(train)),
-        )
+        self._targets = train.targets
+        self._order = torch.tensor(train.shown).reshape(-1, len(train))
         self._batch, self.dim, self.num_classes = batch, 512, 1000
         self.n_train, self.n_val = len(train), len(val)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import representation_files
 import torch
-from commands import run_script
+from commands import run_here, run_script
 from safetensors.numpy import save_file
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
@@ -24,16 +24,17 @@ from ssl_collapse.evaluation.knn import (
     table,
     vote_weights,
     weighted_vote,
-)
+)  # fmt: skip
 from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
 from ssl_collapse.evaluation.proposals import CpuBackend, TorchBackend
 from ssl_collapse.representations.file import (
+    of_arrays,
     open_representations,
     write_failed_representations,
 )
 from ssl_collapse.runtime.errors import UserError
 
-run = partial(run_script, "knn")
+run = partial(run_here, "knn")
 
 
 def save(path: Path, rows: np.ndarray, targets: np.ndarray, num_classes: int = 5) -> Path:
@@ -47,6 +48,12 @@ def clusters(n: int, seed: int, classes: int = 5) -> tuple[np.ndarray, np.ndarra
     targets = rng.integers(classes, size=n)
     rows = centres[targets] + 1.5 * rng.standard_normal((n, 8))
     return rows.astype(np.float32), targets
+
+
+def pair(folder: Path, n_train: int, n_val: int) -> tuple[Path, Path]:
+    """train.h5 and val.h5 with clusters."""
+    train = save(folder / "train.h5", *clusters(n_train, seed=0))
+    return train, save(folder / "val.h5", *clusters(n_val, seed=1))
 
 
 def run_knn(train: Path, val: Path, **settings: object) -> Knn:
@@ -83,10 +90,8 @@ def test_weights_are_exp_of_similarity_over_temperature() -> None:
 
 
 def test_kept_neighbors_are_scikit_learns(tmp_path: Path) -> None:
-    rows, targets = clusters(300, seed=1)
-    queries, truth = clusters(40, seed=2)
-    train = open_representations(save(tmp_path / "train.h5", rows, targets))
-    val = open_representations(save(tmp_path / "val.h5", queries, truth))
+    (rows, targets), (queries, truth) = clusters(300, seed=1), clusters(40, seed=2)
+    train, val = of_arrays(rows, targets), of_arrays(queries, truth)
     with keeping_neighbors(tmp_path / "kept.h5") as keep:
         classify(train, val, KnnSpec(k_max=7), CpuBackend(), keep)
     with h5py.File(tmp_path / "kept.h5") as kept:
@@ -166,8 +171,7 @@ def test_fewer_samples_than_k(tmp_path: Path) -> None:
 
 
 def test_content_and_table_agree(tmp_path: Path) -> None:
-    train = save(tmp_path / "train.h5", *clusters(300, 0))
-    val = save(tmp_path / "val.h5", *clusters(100, 1))
+    train, val = pair(tmp_path, 300, 100)
     result = run_knn(train, val, k_max=25, metrics=["l2"], votes=["majority", "weighted"])
     lines = list(csv.DictReader(table(result).splitlines()))
     assert [int(line["k"]) for line in lines] == [*range(1, 26)] * 2
@@ -183,8 +187,7 @@ def test_content_and_table_agree(tmp_path: Path) -> None:
 
 
 def test_votes_are_counted_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = save(tmp_path / "train.h5", *clusters(300, 0))
-    val = save(tmp_path / "val.h5", *clusters(101, 1))
+    train, val = pair(tmp_path, 300, 101)
     whole = run_knn(train, val, k_max=30).accuracy
     monkeypatch.setattr(module, "VOTE_ENTRIES", 40)  # 8 queries at a time
     pieces = run_knn(train, val, k_max=30).accuracy
@@ -205,9 +208,8 @@ def test_a_file_that_is_marked_as_failed_has_no_accuracies(tmp_path: Path) -> No
     write_failed_representations(val, 8, targets, {"num_classes": 5}, "total collapse")
     knn = run_knn(train, val, k_max=10)
     assert (knn.content["diverged"], knn.content["failure"]) == (True, "total collapse")
-    assert knn.content["protocol"] == run_knn(train, train, k_max=10).content["protocol"] | {
-        "leave_one_out": False
-    }
+    protocol = run_knn(train, train, k_max=10).content["protocol"]
+    assert knn.content["protocol"] == protocol | {"leave_one_out": False}
     for metric in ("cosine", "l2"):
         for vote in ("majority", "weighted"):
             result = knn.content["results"][metric][vote]
@@ -241,12 +243,11 @@ def test_wrong_input_is_named(tmp_path: Path) -> None:
 
 
 def test_script_writes_the_same_bytes_with_any_number_of_threads(tmp_path: Path) -> None:
-    train = save(tmp_path / "train.h5", *clusters(500, 0))
-    val = save(tmp_path / "val.h5", *clusters(100, 1))
+    train, val = pair(tmp_path, 500, 100)
     written = []
     for threads in (1, 3):
         out, rows = tmp_path / f"{threads}.json", tmp_path / f"{threads}.csv"
-        done = run(train, val, "--threads", threads, "--json", out, "--csv", rows)
+        done = run_script("knn", train, val, "--threads", threads, "--json", out, "--csv", rows)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         written.append(out.read_bytes() + rows.read_bytes())
     assert written[0] == written[1]
@@ -268,8 +269,7 @@ def test_targets_in_files_of_their_own_give_the_same_bytes(tmp_path: Path) -> No
 
 
 def test_script_by_hand_prints_a_table_and_writes_beside_val(tmp_path: Path) -> None:
-    train = save(tmp_path / "train.h5", *clusters(100, 0))
-    val = save(tmp_path / "val.h5", *clusters(50, 1))
+    train, val = pair(tmp_path, 100, 50)
     done = run(train, val, "--device", "auto")
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "val.h5-knn.json").read_text())
@@ -291,8 +291,7 @@ def test_script_ends_with_2_and_no_file_on_wrong_input(tmp_path: Path) -> None:
 
 
 def test_torch_gives_the_same_accuracies(tmp_path: Path) -> None:
-    train = save(tmp_path / "train.h5", *clusters(500, 0))
-    val = save(tmp_path / "val.h5", *clusters(100, 1))
+    train, val = pair(tmp_path, 500, 100)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     opened = open_representations(train), open_representations(val)
     other = classify(*opened, KnnSpec(), TorchBackend(device))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from ssl_collapse.evaluation.given_spectrum import read_spectrum
 from ssl_collapse.evaluation.measures import directions
 from ssl_collapse.evaluation.measures import spectral as metrics
 
@@ -24,42 +24,30 @@ SPECTRAL = [
 ]
 
 
-def flat(dim: int) -> np.ndarray:
-    return np.full(dim, 3.0)
+# -(3/4 log 3/4 + 1/4 log 1/4) of 3, 1, 0; the dead dimension adds nothing
+ENTROPY = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
 
 
-def single(dim: int) -> np.ndarray:
-    return np.array([5.0] + [0.0] * (dim - 1))
-
-
-@pytest.mark.parametrize("dim", [1, 2, 7, 512])
-def test_flat_spectrum(dim: int) -> None:
-    # explained(j) = j / D, and the mean of 1..D is (D + 1) / 2
-    assert metrics.auc(flat(dim)) == pytest.approx((dim + 1) / (2 * dim), abs=1e-14)
-    assert metrics.spectral_entropy_rank(flat(dim)) == pytest.approx(dim)
-    assert metrics.participation_ratio(flat(dim)) == pytest.approx(dim)
-    assert metrics.nesum(flat(dim)) == pytest.approx(dim)
-    assert metrics.numerical_rank(flat(dim), n=1000) == dim
-
-
-def test_a_single_direction_is_complete_collapse() -> None:
-    assert metrics.auc(single(8)) == 1.0
-    assert metrics.spectral_entropy_rank(single(8)) == 1.0
-    assert metrics.participation_ratio(single(8)) == 1.0
-    assert metrics.nesum(single(8)) == 1.0
-    assert metrics.numerical_rank(single(8), n=1000) == 1
-
-
-def test_unequal_spectrum_by_hand() -> None:
-    sigma = np.array([3.0, 1.0, 0.0])
-    # explained = 3/4, 1, 1
-    assert metrics.auc(sigma) == pytest.approx(2.75 / 3)
-    # -(3/4 log 3/4 + 1/4 log 1/4); the dead dimension adds nothing
-    entropy = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
-    assert metrics.spectral_entropy_rank(sigma) == pytest.approx(math.exp(entropy))
-    # lambda = 9, 1, 0: 10^2 / 82 and 10 / 9
-    assert metrics.participation_ratio(sigma) == pytest.approx(100 / 82)
-    assert metrics.nesum(sigma) == pytest.approx(10 / 9)
+@pytest.mark.parametrize(
+    ("sigma", "auc", "entropy_rank", "participation", "nesum", "rank"),
+    [
+        # flat: explained(j) = j / D, and the mean of 1..D is (D + 1) / 2
+        *(([3.0] * d, (d + 1) / (2 * d), d, d, d, d) for d in (1, 2, 7, 512)),
+        ([5.0] + [0.0] * 7, 1, 1, 1, 1, 1),  # a single direction is complete collapse
+        # explained 3/4, 1, 1; lambda = 9, 1, 0: 10^2 / 82 and 10 / 9
+        ([3.0, 1.0, 0.0], 2.75 / 3, math.exp(ENTROPY), 100 / 82, 10 / 9, 2),
+    ],
+)
+def test_spectra_by_hand(
+    sigma: list[float], auc: float, entropy_rank: float, participation: float, nesum: float,
+    rank: int,
+) -> None:  # fmt: skip
+    spectrum = np.array(sigma)
+    assert metrics.auc(spectrum) == pytest.approx(auc, abs=1e-14)
+    assert metrics.spectral_entropy_rank(spectrum) == pytest.approx(entropy_rank)
+    assert metrics.participation_ratio(spectrum) == pytest.approx(participation)
+    assert metrics.nesum(spectrum) == pytest.approx(nesum)
+    assert metrics.numerical_rank(spectrum, n=1000) == rank
 
 
 @pytest.mark.parametrize("measure", SPECTRAL)
@@ -113,8 +101,8 @@ def test_alpha_against_a_general_least_squares_fit() -> None:
 
 
 def test_alpha_needs_ten_ranks() -> None:
-    assert metrics.alpha_req(flat(19)) is None  # ranks 11 to 19
-    assert metrics.alpha_req(flat(20)) == pytest.approx((0.0, 1.0), abs=1e-12)
+    assert metrics.alpha_req(np.ones(19)) is None  # ranks 11 to 19
+    assert metrics.alpha_req(np.ones(20)) == pytest.approx((0.0, 1.0), abs=1e-12)
 
 
 def test_numerical_rank_counts_above_the_larger_of_tolerance_and_floor() -> None:
@@ -177,7 +165,7 @@ def test_published_spectra(
     path = PUBLISHED / f"resnet18_{share}percent_train_reprs_e0_svd.pt"
     if not path.is_file():
         pytest.skip(f"published spectra not found in {PUBLISHED}; see SSL_COLLAPSE_PUBLISHED")
-    sigma = torch.load(path, weights_only=True)["stds"].numpy()
+    sigma, _ = read_spectrum(path)
     assert f"{metrics.auc(sigma):.5f}" == f"{auc:.5f}"
     assert metrics.spectral_entropy_rank(sigma) == pytest.approx(entropy_rank, abs=0.05)
     digits = 1 if share <= 5 else 2

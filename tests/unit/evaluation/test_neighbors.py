@@ -1,7 +1,5 @@
 """Neighbours are exact, and the same whatever the blocks, threads or backend."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from ssl_collapse.config.evaluation import Metric
 from ssl_collapse.evaluation.knn import total_variance
 from ssl_collapse.evaluation.neighbors import comparable, find_neighbors
 from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend, kernel_of
-from ssl_collapse.representations.file import Representations
+from ssl_collapse.representations.file import of_arrays
 from ssl_collapse.runtime.errors import UserError
 
 METRICS: list[Metric] = ["cosine", "l2"]
@@ -20,24 +18,14 @@ backends = pytest.mark.parametrize("backend", BACKENDS, ids=["faiss", "torch"])
 metrics = pytest.mark.parametrize("metric", METRICS)
 
 
-def file(rows: np.ndarray) -> Representations:
-    """Representations in memory."""
-    rows = np.asarray(rows)
-    read = lambda start, stop: rows[start:stop]  # noqa: E731
-    return Representations(Path("r.npy"), *rows.shape, rows.dtype.name, None, {}, read)
-
-
 def search(
     train: np.ndarray, val: np.ndarray, metric: Metric, k: int, backend: Backend, **more: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    found = list(find_neighbors(file(train), file(val), metric, k, backend, **more))
-    assert [part.start for part in found] == np.cumsum([0, *map(len, (p.index for p in found))])[
-        :-1
-    ].tolist()
-    return (
-        np.concatenate([part.index for part in found]),
-        np.concatenate([part.squared for part in found]),
-    )
+    found = list(find_neighbors(of_arrays(train), of_arrays(val), metric, k, backend, **more))
+    ends = np.cumsum([len(part.index) for part in found])
+    assert [part.start for part in found] == [0, *ends[:-1]]
+    index, squared = ([getattr(p, name) for p in found] for name in ("index", "squared"))
+    return np.concatenate(index), np.concatenate(squared)
 
 
 def random(n: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -244,12 +232,12 @@ def test_k_beyond_the_rows_is_refused() -> None:
 
 def test_total_variance() -> None:
     rows = random(9000, 3) * [1, 2, 3] + 50  # more than one step
-    assert total_variance(file(rows)) == pytest.approx(rows.var(axis=0).sum(), rel=1e-10)
+    assert total_variance(of_arrays(rows)) == pytest.approx(rows.var(axis=0).sum(), rel=1e-10)
 
 
 def test_squares_beyond_float64_are_named() -> None:
     with pytest.raises(UserError, match="so large that their squares overflow"):
-        total_variance(file(random(10, 3).astype(np.float64) * 1e200))
+        total_variance(of_arrays(random(10, 3).astype(np.float64) * 1e200))
 
 
 def test_the_kernel_follows_the_flags() -> None:

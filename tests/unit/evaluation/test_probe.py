@@ -1,7 +1,7 @@
 """The linear probe on representations: toy cases with known accuracy, bad input, the command."""
 
 import json
-import runpy
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import representation_files
 import torch
-from commands import WORKFLOW, run_script
+from commands import call, run_here
 from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 from torch import nn
+from trainings import CPU
 
 from ssl_collapse.config.evaluation import ProbeSpec
 from ssl_collapse.evaluation.probe import (
@@ -33,10 +34,7 @@ from ssl_collapse.representations.file import (
 )
 from ssl_collapse.runtime.errors import UserError
 
-command = partial(run_script, "probe", OMP_NUM_THREADS="1")
-
-
-CPU = torch.device("cpu")
+command = partial(run_here, "probe")
 
 
 def save(path: Path, rows: Any, targets: Any, **attrs: Any) -> Path:
@@ -58,10 +56,8 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def cached(train: Path, val: Path, num_classes: int | None = None, **settings: Any) -> Any:
     spec = ProbeSpec(**{"mode": "cached", "batch_size": 32, "epochs": 4, **settings})
-    source = CachedFeatures(
-        open_representations(train), open_representations(val), spec, num_classes
-    )
-    return probe_cached(source, CPU)
+    files = open_representations(train), open_representations(val)
+    return probe_cached(CachedFeatures(*files, spec, num_classes), CPU)
 
 
 # --- the numbers
@@ -288,15 +284,6 @@ def test_bad_input_is_one_message_and_leaves_no_file(
         file["representations"][2, 0] = np.nan
     before = sorted(folder.iterdir())
     paths = [str(folder / a) if a.endswith((".h5", ".npy")) else a for a in arguments]
-    script = runpy.run_path(str(WORKFLOW / "scripts/probe.py"))
-    args = script["make_parser"]().parse_args([*paths, "--state", str(folder / "state")])
-    with pytest.raises(UserError) as error:
-        script["main"](args)
-    assert expected in str(error.value)
+    with pytest.raises(UserError, match=re.escape(expected)):
+        call("probe", *paths, "--state", folder / "state")
     assert sorted(folder.iterdir()) == before
-
-
-def test_bad_input_ends_the_command_with_exit_code_2(files: tuple[Path, Path]):
-    done = command(files[0], files[0].with_name("gone.h5"))
-    assert done.returncode == 2
-    assert "gone.h5: no such file" in done.stderr and "Traceback" not in done.stderr

@@ -1,18 +1,17 @@
 """LiDAR and alignment, by hand and against their definitions; the views they are of."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy import pack_noise
 
 from ssl_collapse.config.evaluation import ViewMeasuresSpec
 from ssl_collapse.config.pretrain import Augmentation
 from ssl_collapse.evaluation.measures.views import alignment, lidar
 from ssl_collapse.evaluation.view_measures import measure_views
+from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.representations.views import ViewsOfImages, represent_views
 
 RNG = np.random.default_rng(0)
@@ -72,9 +71,8 @@ def network() -> nn.Module:
 
 
 def test_views_are_of_the_same_image_and_the_same_for_any_number_of_workers(
-    tmp_path: Path, network: nn.Module
+    images: PackedImages, network: nn.Module
 ) -> None:
-    images = pack_noise(tmp_path)
     views = represent_views(network, images, SPEC, torch.device("cpu"))
     assert views.shape == (5, 3, 6)
     again = represent_views(network, images, SPEC, torch.device("cpu"), workers=2)
@@ -93,7 +91,7 @@ def test_views_are_of_the_same_image_and_the_same_for_any_number_of_workers(
     assert content["protocol"] == {"images": 12, "dim": 6, "views": 3, "delta": 1e-4, "seed": 0}
 
 
-def test_unlike_views_take_turns(tmp_path: Path) -> None:
+def test_unlike_views_take_turns(images: PackedImages) -> None:
     unlike = Augmentation.model_validate({"views": [{"min_scale": 0.1}, {"min_scale": 0.9}]})
-    drawn = ViewsOfImages(pack_noise(tmp_path), SPEC.model_copy(update={"augmentation": unlike}))
+    drawn = ViewsOfImages(images, SPEC.model_copy(update={"augmentation": unlike}))
     assert [view.min_scale for view in drawn.views] == [0.1, 0.9, 0.1]

@@ -1,9 +1,9 @@
 """`audit.py`, from a checkpoint in torchvision's layout and some textures to a page."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from commands import WORKFLOW, call
 from PIL import Image
 
 from ssl_collapse.config.dataset import TexturesSource
@@ -20,16 +21,11 @@ from ssl_collapse.images.textures import write_textures
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
 
-SCRIPT = Path(__file__).parents[3] / "workflow/scripts/audit.py"
+SCRIPT = WORKFLOW / "scripts/audit.py"
 State = dict[str, torch.Tensor]
 
 
-def audit(*arguments: object) -> None:
-    spec = importlib.util.spec_from_file_location("script_audit", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(module.make_parser().parse_args([*map(str, arguments), "--device", "cpu"]))
+audit = partial(call, "audit", "--device", "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +34,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = {"kind": "textures", "train_images": 60, "val_images": 10, "image_size": 32}
     write_textures(folder, TexturesSource(**source))
     return folder / "train"
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ResNet-18 with random weights."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("encoder") / "encoder.pth"
+    torch.save(torchvision.models.resnet18().state_dict(), path)
+    return path
 
 
 def nothing(state: State) -> None:
@@ -65,20 +70,19 @@ def dead(state: State) -> None:
     ],
 )
 def test_from_a_checkpoint_to_a_page(
-    tmp_path: Path, images: Path, change: Callable[[State], None], verdict: str, why: str
-):
-    torch.manual_seed(0)
-    state = torchvision.models.resnet18().state_dict()
+    tmp_path: Path, images: Path, encoder: Path, change: Callable[[State], None], verdict: str,
+    why: str,
+):  # fmt: skip
+    state = torch.load(encoder, weights_only=True)
     change(state)
     torch.save(state, tmp_path / "encoder.pth")
     audit(tmp_path / "encoder.pth", images, "--out", tmp_path / "out", "--resize", 32, "--crop", 32)
     content = json.loads((tmp_path / "out/audit.json").read_text())
     page = (tmp_path / "out/audit.html").read_text()
     assert content["verdict"] == verdict and why in content["why"]
-    assert content["checkpoint"]["recognised"].startswith(
-        "torchvision file, flat, ResNet-18, 120 of"
-    )
-    assert content["checkpoint"]["assumed"] == []
+    checkpoint = content["checkpoint"]
+    assert checkpoint["recognised"].startswith("torchvision file, flat, ResNet-18, 120 of")
+    assert checkpoint["assumed"] == []
     assert (content["images"]["used"], content["images"]["classes"]) == (60, 10)
     assert verdict.capitalize() in page and "The rule." in page and "Dashed" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)  # offline
@@ -94,22 +98,20 @@ def test_from_a_checkpoint_to_a_page(
         assert str(tmp_path) not in json.dumps(content) + page
 
 
-def test_published_curves_and_equal_bytes(tmp_path: Path, images: Path):
-    torch.manual_seed(0)
-    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "encoder.pth")
+def test_published_curves_and_equal_bytes(tmp_path: Path, images: Path, encoder: Path):
     for share in PUBLISHED:
         name = f"resnet18_{share}percent_train_reprs_e0_svd.pt"
         torch.save({"stds": torch.linspace(1, 1e-3, 512)}, tmp_path / name)
     pages = []
     for name in ("one", "two"):
-        audit(tmp_path / "encoder.pth", images, "--out", tmp_path / name, "--published", tmp_path,
-              "--images-at-most", 30, "--threads", len(pages) + 1)  # fmt: skip
+        audit(encoder, images, "--out", tmp_path / name, "--published", tmp_path,
+              "--images-at-most", 30, "--crop", 32, "--threads", len(pages) + 1)  # fmt: skip
         pages.append((tmp_path / name / "audit.html").read_bytes())
     assert pages[0] == pages[1] and b"--published FOLDER" not in pages[0]
 
 
 def diverged(folder: Path, images: Path) -> list[Any]:
-    state = torchvision.models.resnet18().state_dict()
+    state = torch.load(folder / "encoder.pth", weights_only=True)
     state["layer4.1.bn2.running_var"][0] = torch.nan
     torch.save(state, folder / "nan.pth")
     return [folder / "nan.pth", images, "--resize", 32, "--crop", 32]
@@ -145,9 +147,10 @@ def broken_image(folder: Path, images: Path) -> list[Any]:
     ],
 )  # fmt: skip
 def test_bad_input_is_one_message_and_writes_nothing(
-    tmp_path: Path, images: Path, arguments: Callable[[Path, Path], list[Any]], message: str
-):
-    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "encoder.pth")
+    tmp_path: Path, images: Path, encoder: Path, arguments: Callable[[Path, Path], list[Any]],
+    message: str,
+):  # fmt: skip
+    (tmp_path / "encoder.pth").symlink_to(encoder)
     given = arguments(tmp_path, images)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UserError, match=message):

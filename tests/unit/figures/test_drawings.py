@@ -3,15 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import (
-    SCHEDULES,
-    SHARES,
-    before_training,
-    expected,
-    one,
-    seeds_shown,
-    texts,
-)
+from drawn import SCHEDULES, SHARES, before_training, expected, one, seeds_shown, texts
 from matplotlib.collections import PolyCollection
 
 from ssl_collapse.config.figures import parse_figure

@@ -1,24 +1,20 @@
 """workflow/scripts/figure.py and report.py: the files they write, twice the same bytes."""
 
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from commands import run_script
+from commands import Run, run_here
 
 SPEC = '{"kind": "shares", "runs": ["s1", "s<100>"]}'
 
 
-def draw(folder: Path, summary: Path, spec: str = SPEC) -> "subprocess.CompletedProcess[str]":
-    outputs = {
-        "--output-pdf": "pdf",
-        "--output-png": "png",
-        "--output-csv": "csv",
-        "--caption": "txt",
-    }
-    named = [part for flag, end in outputs.items() for part in (flag, folder / f"shares.{end}")]
-    return run_script("figure", "--name", "shares", "--spec", spec, "--summary", summary, *named)
+def draw(folder: Path, summary: Path, spec: str = SPEC) -> Run:
+    pdf, png, csv, txt = (folder / f"shares.{suffix}" for suffix in ("pdf", "png", "csv", "txt"))
+    return run_here(
+        "figure", "--name", "shares", "--spec", spec, "--summary", summary, "--output-pdf", pdf,
+        "--output-png", png, "--output-csv", csv, "--caption", txt,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -63,7 +59,7 @@ def test_the_report_is_one_page_that_needs_no_other_file(summary: Path, tmp_path
     png = results / "figures/shares.png"
     pages = []
     for name in ("report.html", "again.html"):
-        done = run_script(
+        done = run_here(
             "report", "--spec", spec, "--summary", summary, "--figures", png,
             "--datasets", dataset, "--output", results / name,
         )  # fmt: skip
@@ -84,7 +80,7 @@ def test_the_report_is_one_page_that_needs_no_other_file(summary: Path, tmp_path
 
 def test_a_figure_without_caption_is_named(summary: Path, tmp_path: Path) -> None:
     (tmp_path / "lonely.png").write_bytes(b"png")
-    done = run_script(
+    done = run_here(
         "report", "--spec", '{"title": "T", "runs": ["s1"]}', "--summary", summary,
         "--figures", tmp_path / "lonely.png", "--output", tmp_path / "report.html",
     )  # fmt: skip

@@ -104,14 +104,11 @@ def test_curves_are_means_by_epoch_of_summary_and_training(trained):
 @pytest.fixture
 def planes(run_rows) -> pd.DataFrame:
     """Six runs whose accuracy is 1 - auc - loss / 10, but for one seed of the last."""
-    parts = []
-    for i, (auc, loss) in enumerate(
-        [(0.6, -1), (0.7, 0), (0.65, -2), (0.8, -1), (0.75, -3), (0.7, -2)]
-    ):
-        accuracy = 1 - auc - loss / 10
-        parts.append(
-            run_rows(f"r{i}", auc=[auc, auc], loss=[loss, loss], knn_cosine_k20=[accuracy] * 2)
-        )
+    pairs = [(0.6, -1), (0.7, 0), (0.65, -2), (0.8, -1), (0.75, -3), (0.7, -2)]
+    parts = [
+        run_rows(f"r{i}", auc=[auc] * 2, loss=loss, knn_cosine_k20=1 - auc - loss / 10)
+        for i, (auc, loss) in enumerate(pairs)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -160,16 +157,17 @@ def test_measures_are_ranked_by_their_rank_correlation_with_accuracy(planes: pd.
 
 @pytest.mark.parametrize("width", ["column", "page"])
 @pytest.mark.parametrize("kind", ["shares", "switches", "schedules", "sizes", "forecast",
-                                  "ranking", "curves"])  # fmt: skip
+                                  "ranking", "curves", "spectra"])  # fmt: skip
 def test_in_print_nothing_is_smaller_than_7_pt_and_the_width_is_the_columns(
-    planes: pd.DataFrame, tmp_path: Path, kind: str, width: str
+    planes: pd.DataFrame, write_spectrum, tmp_path: Path, kind: str, width: str
 ):
     columns = {"columns": ["auc", "knn_cosine_k20", "epps_pulley"]} if kind == "curves" else {}
     keys = {"width": width, "show_title": False, "letters": True, **columns}
     spec = spec_of(kind, RUNS, **keys)
     rows = planes.assign(share=np.repeat([1.0, 2, 5, 10, 50, 100], 2), chance=0.1)
     rows["epps_pulley"] = range(12)  # the longest name
-    _, figure, _ = make(spec, rows, [])
+    seeds = [(run, seed) for run in RUNS for seed in (0, 1)] if kind == "spectra" else []
+    _, figure, _ = make(spec, rows, [write_spectrum(*seed, [4.0, 2, 1]) for seed in seeds])
     save(spec, figure, [tmp_path / "drawn.pdf"])
     assert figure.get_figwidth() == {"column": 3.3, "page": 6.9}[width]
     with style(spec):

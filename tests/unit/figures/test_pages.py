@@ -1,6 +1,5 @@
 """The pages in a real browser: quiet, accessible, nothing from a network; sorted and searched."""
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from commands import call
 from debian import cannot_have
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -82,16 +82,12 @@ def audit(tmp_path: Path) -> Path:
     import torch
     import torchvision
 
-    script = Path(__file__).parents[3] / "workflow/scripts/audit.py"
-    found = importlib.util.spec_from_file_location("script_audit", script)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
     source = {"kind": "textures", "train_images": 40, "val_images": 10, "image_size": 32}
     write_textures(tmp_path / "images", TexturesSource(**source))
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "encoder.pth")
     words = [tmp_path / "encoder.pth", tmp_path / "images/train", "--out", tmp_path / "audit"]
     words += ["--resize", 32, "--crop", 32, "--device", "cpu"]
-    module.main(module.make_parser().parse_args([*map(str, words)]))
+    call("audit", *words)
     return tmp_path / "audit/audit.html"
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from ssl_collapse.config.figures import ReportSpec
-from ssl_collapse.figures.claims import Verdict, share_claim, told
+from ssl_collapse.figures.claims import Verdict, judge, share_claim, told
 from ssl_collapse.figures.report import Sources, page
 from ssl_collapse.figures.what_ran import WhatRan, measurements, recipe_tables, times
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
+from ssl_collapse.tables.statistics import Interval
 
 KINDS = {Verdict.SHOWS: "shows", Verdict.OPPOSITE: "opposite", Verdict.NO_NUMBERS: "unjudged"}
 
@@ -26,6 +27,12 @@ def test_what_a_caption_judges_is_read_back(verdict: Verdict):
         ("that it is so", verdict.value, numbers)
     }
     assert {one.kind for one in found} == {KINDS.get(verdict, "undecided")}
+
+
+def test_the_fewest_seeds_of_a_verdict_are_four():
+    assert judge(Interval(0.2, 0.1, 0.3, 3), +1) is Verdict.FEW_SEEDS
+    assert judge(Interval(0.2, 0.1, 0.3, 4), +1) is Verdict.SHOWS
+    assert judge(Interval(0.1, -0.1, 0.3, 3), +1) is Verdict.UNDECIDED
 
 
 def test_a_claim_that_is_not_judged_is_read_as_such(run_rows):

@@ -1,12 +1,12 @@
 """Decoding: every kind of file is either read rightly or refused with a reason."""
 
 import io
-import struct
 import warnings
 import zlib
 
 import numpy as np
 import pytest
+from encoded import encode, png
 from PIL import Image
 from torchvision.transforms.functional import resize
 
@@ -17,12 +17,6 @@ from ssl_collapse.images.decoding import (
     resize_shorter_side,
     resized_shape,
 )
-
-
-def encode(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def random_rgb(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -67,14 +61,8 @@ def test_16_bit_pgm() -> None:
 
 def test_16_bit_rgb_png() -> None:
     # Written by hand, as Pillow does not write it: one pixel, high bytes 200, 100, 50.
-    def chunk(name: bytes, body: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(name + body))
-        return struct.pack(">I", len(body)) + name + body + check
-
-    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
     row = zlib.compress(b"\0" + bytes([200, 7, 100, 7, 50, 7]))
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
-    assert decode(png).tolist() == [[[200, 100, 50]]]
+    assert decode(png(1, 1, 16, 2, b"IDAT" + row)).tolist() == [[[200, 100, 50]]]
 
 
 @pytest.mark.parametrize("values", [np.array([[-1, 5]]), np.array([[0, 70000]])])
@@ -102,7 +90,7 @@ def test_alpha_is_dropped_and_palettes_looked_up_without_a_warning() -> None:
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
-    options = {} if kind == "GIF" else {"lossless": True} if kind == "WEBP" else {}
+    options = {"lossless": True} if kind == "WEBP" else {}
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     assert (decode(data) == (255, 0, 0)).all()
 
@@ -162,13 +150,6 @@ def test_jpeg_files_have_pillows_pixels(mode: str, options: dict) -> None:
         for damaged in (data[: len(data) // 2], data[:-2], data[:20]):
             with pytest.raises(DecodeError):
                 decode(damaged)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP"])
-def test_truncated_files_are_refused(kind: str) -> None:
-    data = encode(Image.fromarray(random_rgb(64, 64)), kind)
-    with pytest.raises(DecodeError):
-        decode(data[: len(data) // 2])
 
 
 @pytest.mark.parametrize(

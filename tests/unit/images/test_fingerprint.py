@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from toy import look
 
-from ssl_collapse.images.description import describe_dataset
 from ssl_collapse.images.fingerprint import dataset_fingerprint, file_digest, split_digest
-from ssl_collapse.images.imagefolder import list_dataset
-from ssl_collapse.images.inspection import inspect_images
 
 
 def test_the_definition_by_hand() -> None:
@@ -48,10 +46,7 @@ def fill(folder: Path) -> Path:
 
 
 def fingerprint(folder: Path) -> str:
-    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    return describe_dataset(
-        "d", {"kind": "imagefolder"}, listing, inspect_images(listing)
-    ).fingerprint
+    return look(folder)[1].fingerprint
 
 
 def touch(folder: Path) -> Path:
@@ -94,36 +89,29 @@ def change_a_pixel(folder: Path) -> None:
     Image.fromarray(pixels).save(folder / "train/a/0.png")
 
 
-def add(folder: Path) -> None:
-    shutil.copyfile(folder / "train/a/0.png", folder / "train/a/9.png")
+def moved(*names: str) -> Callable[[Path], None]:
+    """The first becomes the second, the third the fourth, and so on."""
+
+    def move_all(folder: Path) -> None:
+        for old, new in zip(names[::2], names[1::2], strict=True):
+            (folder / old).rename(folder / new)
+
+    return move_all
 
 
-def remove(folder: Path) -> None:
-    (folder / "val/b/2.png").unlink()
+CHANGES = {
+    "a pixel": change_a_pixel,
+    "one more": lambda f: shutil.copyfile(f / "train/a/0.png", f / "train/a/9.png"),
+    "one less": lambda f: (f / "val/b/2.png").unlink(),
+    "another label": moved("train/a/0.png", "train/b/9.png"),
+    "another split": moved("train/a/0.png", "val/a/9.png"),
+    "names swapped": moved("train/a/0.png", "0", "train/a/1.png", "train/a/0.png", "0",
+                           "train/a/1.png"),
+    "class renamed": moved("train/b", "train/c", "val/b", "val/c"),
+}  # fmt: skip
 
 
-def relabel(folder: Path) -> None:
-    (folder / "train/a/0.png").rename(folder / "train/b/9.png")
-
-
-def move_to_val(folder: Path) -> None:
-    (folder / "train/a/0.png").rename(folder / "val/a/9.png")
-
-
-def swap_names(folder: Path) -> None:
-    (folder / "train/a/0.png").rename(folder / "tmp")
-    (folder / "train/a/1.png").rename(folder / "train/a/0.png")
-    (folder / "tmp").rename(folder / "train/a/1.png")
-
-
-def rename_class(folder: Path) -> None:
-    for split in ("train", "val"):
-        (folder / split / "b").rename(folder / split / "c")
-
-
-@pytest.mark.parametrize(
-    "change", [change_a_pixel, add, remove, relabel, move_to_val, swap_names, rename_class]
-)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_other_images_have_another_fingerprint(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:

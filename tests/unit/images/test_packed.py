@@ -7,14 +7,9 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from toy import stored_paths
+from toy import pack, stored_paths
 
-from ssl_collapse.config.dataset import PackSpec
-from ssl_collapse.images.description import describe_dataset
-from ssl_collapse.images.imagefolder import list_dataset
-from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
-from ssl_collapse.images.packing import pack_split
 from ssl_collapse.runtime.errors import UserError
 
 
@@ -26,18 +21,7 @@ def path(tmp_path: Path) -> Path:
             file = tmp_path / split / "aaabbb"[i] / f"{i}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.new("L", (8, 8), 10 * i).save(file)
-    listing = list_dataset({"train": tmp_path / "train", "val": tmp_path / "val"})
-    description = describe_dataset(
-        "mine", {"kind": "imagefolder"}, listing, inspect_images(listing)
-    )
-    pack_split(
-        "train",
-        listing.splits["train"],
-        description,
-        PackSpec(shorter_side=8),
-        tmp_path / "train.h5",
-    )
-    return tmp_path / "train.h5"
+    return pack(tmp_path, side=8).path
 
 
 def test_what_it_offers(path: Path) -> None:
@@ -107,39 +91,21 @@ def test_unknown_format_version(path: Path) -> None:
         PackedImages(path)
 
 
-def replaced(name: str, values: object):
+def replaced(name: str, values: object, **how: object):
     def change(file: h5py.File) -> None:
         del file[name]
-        file[name] = values
+        file.create_dataset(name, data=values, **how)
 
     return change
-
-
-def chunked_pixels(file: h5py.File) -> None:
-    pixels = file["pixels"][:]
-    del file["pixels"]
-    file.create_dataset("pixels", data=pixels, chunks=(64,))
-
-
-def unknown_encoding(file: h5py.File) -> None:
-    file.attrs["encoding"] = "jpeg2000"
-
-
-def without_classes(file: h5py.File) -> None:
-    del file.attrs["classes"]
-
-
-def without_offset(file: h5py.File) -> None:
-    del file["offset"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_classes, "classes is missing"),
-        (without_offset, "offset is missing"),
-        (unknown_encoding, "unknown encoding 'jpeg2000'"),
-        (chunked_pixels, "not stored contiguously"),
+        (lambda file: file.attrs.pop("classes"), "classes is missing"),
+        (lambda file: file.pop("offset"), "offset is missing"),
+        (lambda file: file.attrs.update(encoding="jpeg2000"), "unknown encoding 'jpeg2000'"),
+        (replaced("pixels", np.zeros(6 * 192, np.uint8), chunks=(64,)), "not stored contiguously"),
         (replaced("pixels", np.zeros(6 * 192, np.float32)), "pixels is float32"),
         (replaced("targets", np.zeros(5, np.int64)), "differ in length"),
         (replaced("targets", np.array([0, 0, 0, 1, 1, 2])), "classes that there are not"),

@@ -8,14 +8,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from toy import stored_paths
+from toy import look, stored_paths
 
 from ssl_collapse.config.dataset import PackSpec
 from ssl_collapse.images import packing
 from ssl_collapse.images.decoding import resize_shorter_side
-from ssl_collapse.images.description import DatasetDescription, describe_dataset
-from ssl_collapse.images.imagefolder import Listing, list_dataset
-from ssl_collapse.images.inspection import inspect_images
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.images.packing import pack_split
 from ssl_collapse.runtime.errors import UserError
@@ -35,12 +32,6 @@ def fill(folder: Path, images: int = 10) -> dict[str, np.ndarray]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels[name]).save(folder / name)
     return pixels
-
-
-def look(folder: Path, on_bad_image: str = "fail") -> tuple[Listing, DatasetDescription]:
-    listing = list_dataset({"train": folder / "train", "val": folder / "val"})
-    source = {"kind": "imagefolder", "on_bad_image": on_bad_image}
-    return listing, describe_dataset("mine", source, listing, inspect_images(listing))
 
 
 def pack(
@@ -148,16 +139,17 @@ def test_attributes(tmp_path: Path) -> None:
         assert file["pixels"].chunks is None
 
 
-@pytest.mark.parametrize("shorter_side", [8, None])
-def test_bytes_depend_neither_on_time_nor_place_nor_workers(
-    tmp_path: Path, shorter_side: int | None
-) -> None:
+def test_bytes_depend_neither_on_time_nor_place_nor_workers(tmp_path: Path) -> None:
+    sides, there = (8, None), tmp_path / "a longer name for the images"
     fill(tmp_path / "images", images=70)
-    pack(tmp_path / "images", tmp_path / "first.h5", shorter_side)
+    for side in sides:
+        pack(tmp_path / "images", tmp_path / f"first{side}.h5", side)
     time.sleep(1.1)  # HDF5 keeps times in whole seconds
-    (tmp_path / "images").rename(tmp_path / "a longer name for the images")
-    pack(tmp_path / "a longer name for the images", tmp_path / "again.h5", shorter_side, workers=2)
-    assert (tmp_path / "first.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
+    (tmp_path / "images").rename(there)
+    for side in sides:
+        pack(there, tmp_path / f"again{side}.h5", side, workers=2)
+        first, again = (tmp_path / f"{name}{side}.h5" for name in ("first", "again"))
+        assert first.read_bytes() == again.read_bytes()
 
 
 def test_writing_in_small_portions_gives_the_same_file(tmp_path: Path, monkeypatch) -> None:
@@ -178,29 +170,19 @@ def test_skipped_files_are_left_out(tmp_path: Path) -> None:
     assert len(paths) == 9
 
 
-def change(folder: Path) -> None:
-    with Image.open(folder / "train/a/000.png") as image:
-        pixels = np.array(image)
-    Image.fromarray(255 - pixels).save(folder / "train/a/000.png")
-
-
-def replace_by_another_shape(folder: Path) -> None:
-    Image.new("RGB", (50, 8)).save(folder / "train/a/000.png")
-
-
-def add(folder: Path) -> None:
-    Image.new("RGB", (8, 8)).save(folder / "train/a/new.png")
-
-
-def rename(folder: Path) -> None:
-    (folder / "train/a/000.png").rename(folder / "train/a/0000.png")
-
-
-@pytest.mark.parametrize("alteration", [change, replace_by_another_shape, add, rename])
-def test_images_that_changed_since_the_dataset_stage(tmp_path: Path, alteration) -> None:
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda a: Image.new("RGB", (20, 12)).save(a / "000.png"),  # other pixels
+        lambda a: Image.new("RGB", (50, 8)).save(a / "000.png"),  # and of another shape
+        lambda a: Image.new("RGB", (8, 8)).save(a / "new.png"),
+        lambda a: (a / "000.png").rename(a / "0000.png"),
+    ],
+)
+def test_images_that_changed_since_the_dataset_stage(tmp_path: Path, alter) -> None:
     fill(tmp_path / "images")
     _, description = look(tmp_path / "images")
-    alteration(tmp_path / "images")
+    alter(tmp_path / "images/train/a")
     listing, _ = look(tmp_path / "images")
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match=r"have changed since dataset\.json"):

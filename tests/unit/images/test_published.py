@@ -19,34 +19,27 @@ def pixels(items: list[Item]) -> np.ndarray:
     return np.stack([np.asarray(Image.open(io.BytesIO(item.content))) for item in items])
 
 
-@pytest.mark.parametrize("kind", ["cifar10", "cifar100"])
-def test_cifar(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    images = cifar(tmp_path, monkeypatch, kind)
-    source = PublishedSource(kind=kind, root=str(tmp_path))
-    train, val = (list(published_images(source, split)) for split in ("train", "val"))
-    assert [item.label for item in train] == ["apple", "cat", "apple"]
-    assert [item.label for item in val] == ["cat", "apple"]
-    np.testing.assert_array_equal(pixels([*train, *val]), images)
-
-
-def test_stl10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    images = stl10(tmp_path, monkeypatch)
-    source = PublishedSource(kind="stl10", root=str(tmp_path))
-    train, val = (list(published_images(source, split)) for split in ("train", "val"))
-    assert [item.label for item in train] == ["airplane", "bird", "bird"]
-    assert [item.label for item in val] == ["bird", "airplane", "airplane"]
-    np.testing.assert_array_equal(pixels([*train, *val]), images[:6])
-
-
-def test_the_unlabelled_images_of_stl10_have_one_class(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    images = stl10(tmp_path, monkeypatch)
-    source = PublishedSource(kind="stl10", root=str(tmp_path), part="unlabelled")
-    train, val = (list(published_images(source, split)) for split in ("train", "val"))
-    assert {item.label for item in [*train, *val]} == {"unlabelled"}
-    np.testing.assert_array_equal(pixels(train), images[6:])
-    assert not source.labelled
+@pytest.mark.parametrize(
+    ("kind", "keys", "train", "val", "shown"),
+    [
+        *((kind, {}, "apple cat apple", "cat apple", slice(5)) for kind in ("cifar10", "cifar100")),
+        ("stl10", {}, "airplane bird bird", "bird airplane airplane", slice(6)),
+        ("stl10", {"part": "unlabelled"}, "unlabelled " * 3, "unlabelled " * 3, None),
+    ],
+)
+def test_pixels_and_labels(
+    kind: str, keys: dict[str, str], train: str, val: str, shown: slice | None,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    images = stl10(tmp_path, monkeypatch) if kind == "stl10" else cifar(tmp_path, monkeypatch, kind)
+    source = PublishedSource(kind=kind, root=str(tmp_path), **keys)
+    items = [list(published_images(source, split)) for split in ("train", "val")]
+    assert [[item.label for item in split] for split in items] == [train.split(), val.split()]
+    if shown:
+        np.testing.assert_array_equal(pixels([*items[0], *items[1]]), images[shown])
+    else:
+        np.testing.assert_array_equal(pixels(items[0]), images[6:])
+    assert source.labelled == (shown is not None)
 
 
 def test_imagenette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -54,14 +54,12 @@ def test_hdf5_of_files_under_other_names_with_named_classes(tmp_path: Path):
 
 
 def test_webdataset_shards(tmp_path: Path):
-    write_tar(
-        tmp_path / "train-000.tar",
+    shards = (
         {"a/0.png": FILES[0], "a/0.cls": b"7", "a/1.cls": b"12\n", "a/1.PNG": FILES[1]},
-    )
-    write_tar(
-        tmp_path / "train-001.tar",
         {"2.png": FILES[2], "2.cls": b"fish", "2.json": b"{}"},
     )
+    for number, members in enumerate(shards):
+        write_tar(tmp_path / f"train-00{number}.tar", members)
     items = read("webdataset", tmp_path / "train-{000..001}.tar")
     assert labels(items) == ["000007", "000012", "fish"]
     assert [item.content for item in items] == FILES
@@ -99,14 +97,9 @@ def test_bad_files_are_named_with_the_row_and_the_reason(tmp_path: Path):
         ("hdf5", path, {"image": "targets", "label": "targets"}, "row 0 is no image"),
         ("hdf5", tmp_path / "none.h5", {}, "there is no such file"),
         ("hdf5", tmp_path / "t.tar", {}, "cannot be read as hdf5"),
-        (
-            "webdataset", tmp_path / "u.tar", {},
-            r"7 has 1 images and the parts \.png; expected one image and \.cls",
-        ),
-        (
-            "webdataset", tmp_path / "v.tar", {},
-            "7 is no image",
-        ),
+        ("webdataset", tmp_path / "u.tar", {},
+         r"7 has 1 images and the parts \.png; expected one image and \.cls"),
+        ("webdataset", tmp_path / "v.tar", {}, "7 is no image"),
         ("huggingface", path, {}, "cannot be read as huggingface"),
     ]  # fmt: skip
     for kind, file, keys, message in cases:

@@ -49,21 +49,23 @@ def test_the_small_image_stem_keeps_the_resolution():
     assert stem.shape == (1, 64, 32, 32)
 
 
-@pytest.mark.parametrize("width", [64, 96, 128])
-def test_the_papers_wider_resnet18(width: int):
+@pytest.mark.parametrize(
+    ("keys", "blocks", "width", "dim"),
+    [
+        *(
+            ({"arch": "resnet18", "block": "bottleneck", "width_per_group": w}, [2] * 4, w, 2048)
+            for w in (64, 96, 128)
+        ),
+        ({"arch": "resnet50", "block": "basic", "blocks": [5, 6, 9, 4]}, [5, 6, 9, 4], 64, 512),
+    ],
+)
+def test_the_papers_variants(keys: dict[str, object], blocks: list[int], width: int, dim: int):
     with torch.device("meta"):
-        backbone, dim = build(arch="resnet18", block="bottleneck", width_per_group=width)
-    assert dim == 512 * 4
-    # blocks [2, 2, 2, 2] of 1x1, 3x3, 1x1 convolutions, whose 3x3 has `width` channels
-    assert [len(getattr(backbone, f"layer{i}")) for i in (1, 2, 3, 4)] == [2, 2, 2, 2]
+        backbone, feature_dim = build(**keys)
+    assert feature_dim == dim
+    assert [len(getattr(backbone, f"layer{i}")) for i in (1, 2, 3, 4)] == blocks
+    # the second convolution of a block, of a bottleneck its only 3x3
     assert backbone.layer1[0].conv2.weight.shape == (width, width, 3, 3)
-
-
-def test_the_papers_resnet50_of_basic_blocks():
-    with torch.device("meta"):
-        backbone, dim = build(arch="resnet50", block="basic", blocks=[5, 6, 9, 4])
-    assert dim == 512
-    assert [len(getattr(backbone, f"layer{i}")) for i in (1, 2, 3, 4)] == [5, 6, 9, 4]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +143,8 @@ def test_any_model_of_timm_by_name_tells_its_feature_dim(name: str, keys: dict[s
 
 def test_a_model_of_timm_of_one_size_says_so():
     backbone, _ = build(arch="timm:mixer_s32_224")
-    with pytest.raises(
-        UserError, match="built for 224 px, and the crop is 32; set `image_size: 32"
-    ):
+    message = "built for 224 px, and the crop is 32; set `image_size: 32"
+    with pytest.raises(UserError, match=message):
         backbone(torch.rand(2, 3, 32, 32))
 
 

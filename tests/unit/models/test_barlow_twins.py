@@ -32,11 +32,3 @@ def test_embeddings_are_standardised_whatever_their_scale():
     pairs = [model(z[i], z[j]).item() for i, j in ((0, 1), (0, 2), (1, 2))]
     assert model(*z[:3]).item() == pytest.approx(sum(pairs) / 3)
     assert model.norm.weight is None
-
-
-def test_the_projector():
-    projector = build(nn.Identity(), 4, Config()).projector
-    kinds = ["Linear", "BatchNorm1d", "ReLU"] * 2 + ["Linear"]
-    assert [type(layer).__name__ for layer in projector] == kinds
-    assert [projector[i].out_features for i in (0, 3, 6)] == [8192] * 3
-    assert all(projector[i].bias is None for i in (0, 3, 6))

@@ -13,6 +13,8 @@ from ssl_collapse.models.encoder_file import read_encoder
 from ssl_collapse.models.methods.distillation import DistillationModel, build
 from ssl_collapse.runtime.errors import UserError
 
+SPEC = pretrain_spec()
+
 
 def given(alpha: float = 0.05) -> DistillationModel:
     """A student and a teacher of one number each, which both say the image."""
@@ -47,26 +49,22 @@ def test_the_loss_of_more_views_is_the_mean():
 def test_the_teacher_is_an_input_and_no_part(tmp_path: Path):
     torch.manual_seed(0)
     path = save_teacher(tmp_path / "teacher.safetensors", width=2)  # narrower than the student
-    model = build(*student(), Config(), path).train()
+    model = build(*build_backbone(SPEC.backbone), Config(ema_alpha=1), path).train()
     assert model.projector.weight.shape == (2, 4)
-    assert {key.split(".")[0] for key in model.state_dict()} == {
-        *("backbone", "projector", "mean", "std")
-    }
+    parts = {key.split(".")[0] for key in model.state_dict()}
+    assert parts == {"backbone", "projector", "mean", "std"}
     images = torch.randn(4, 3, 8, 8)
     expected = read_encoder(path)[0](images)  # in eval mode: running statistics
     for _ in range(2):
-        assert torch.equal(model._teach(images), expected)
-    assert not expected.requires_grad
+        model(images)
+        assert torch.equal(model.mean, expected.mean(dim=0))
+    assert not (expected.requires_grad or model.mean.requires_grad)
 
 
 def test_a_teacher_that_has_diverged_leaves_nothing_to_train(tmp_path: Path):
     path = save_teacher(tmp_path / "teacher.safetensors", width=2, failure="the loss is nan")
-    assert build(*student(), Config(), path).failure == (
+    assert build(*build_backbone(SPEC.backbone), Config(), path).failure == (
         "its teacher is of a run that has diverged: the loss is nan"
     )
     with pytest.raises(UserError, match="needs a teacher"):
-        build(*student(), Config())
-
-
-def student() -> tuple[nn.Module, int]:
-    return build_backbone(pretrain_spec().backbone)
+        build(*build_backbone(SPEC.backbone), Config())

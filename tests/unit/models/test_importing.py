@@ -19,6 +19,9 @@ from ssl_collapse.runtime.errors import UserError
 DATASET = {"resize": 32, "crop": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
 
 
+STANDARD = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+
+
 @pytest.fixture(scope="module")
 def resnet() -> nn.Module:
     model = torchvision.models.resnet18()
@@ -80,9 +83,6 @@ def test_what_normalises_the_images_is_asked_for_where_nothing_says_it(
     assert not path.with_name("encoder.safetensors").exists()
     spec = prepared(RepresentSpec(**DATASET), imported(path, preprocessing=STANDARD)[1])
     assert (spec.resize, spec.crop, spec.mean) == (32, 32, STANDARD["mean"])  # sizes: the dataset's
-
-
-STANDARD = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
 def test_weights_that_are_not_finite_are_a_failure_that_the_file_states(

@@ -76,11 +76,3 @@ def test_the_loss_is_the_weighted_sum_of_both(global_views: int | None):
         losses.append(model(*z).item())
         assert losses[-1] == pytest.approx(0.25 * regularity.item() + 0.75 * agreement)
     assert losses[0] != losses[1]
-
-
-def test_the_projector():
-    projector = build(nn.Identity(), 4, Config()).projector
-    kinds = ["Linear", "BatchNorm1d", "ReLU"] * 2 + ["Linear"]
-    assert [type(layer).__name__ for layer in projector] == kinds
-    assert [projector[i].out_features for i in (0, 3, 6)] == [2048, 2048, 128]
-    assert projector[6].bias is not None

@@ -1,4 +1,4 @@
-"""MoCo v3's heads and loss."""
+"""MoCo v3's loss."""
 
 import math
 
@@ -34,29 +34,3 @@ def test_the_loss_of_two_views_is_the_sum_of_both_directions():
     key = [model.keys(view) for view in (one, two)]
     both = contrastive_loss(query[0], key[1], 0.5) + contrastive_loss(query[1], key[0], 0.5)
     assert model(one, two).item() == pytest.approx(both.item())
-
-
-RESNET = ["Linear", "BatchNorm1d", "ReLU", "Linear"]
-
-
-@pytest.mark.parametrize(
-    ("keys", "projector", "predictor"),
-    [
-        ({}, [*RESNET, "BatchNorm1d"], RESNET),
-        (
-            {"projector_layers": 3, "predictor_norm": True},
-            [*RESNET[:3], *RESNET, "BatchNorm1d"],
-            [*RESNET, "BatchNorm1d"],
-        ),
-    ],
-    ids=["ResNet", "ViT"],
-)
-def test_heads(keys: dict[str, object], projector: list[str], predictor: list[str]):
-    model = build(nn.Identity(), 8, Config(**{"hidden_dim": 6, "projection_dim": 4, **keys}))
-    for head, kinds in ((model.projector, projector), (model.predictor, predictor)):
-        assert [type(layer).__name__ for layer in head] == kinds
-        assert all(layer.bias is None for layer in head if isinstance(layer, nn.Linear))
-        assert head[1].affine
-    assert not model.projector[-1].affine
-    assert model.projector(torch.randn(3, 8)).shape == (3, 4)
-    assert model.predictor(torch.randn(3, 4)).shape == (3, 4)

@@ -38,9 +38,8 @@ def test_the_network_to_the_end_of_the_projector_is_that_of_training(tmp_path: P
     assert torch.equal(network(images), model.projector(model.backbone(images)))
     assert (dim, "failure" in metadata) == (8, False)
     backbone, _, dim = read_network(encoder, None)
-    assert (
-        torch.equal(backbone(images), model.backbone(images)) and dim == backbone(images).shape[1]
-    )
+    assert torch.equal(backbone(images), model.backbone(images))
+    assert dim == backbone(images).shape[1]
 
 
 def test_a_projector_of_another_training_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import run_script
+from commands import run_here
 from PIL import Image
 from torchvision import transforms
 from toy import pretrain_spec
@@ -24,7 +24,7 @@ from ssl_collapse.representations.extraction import (
     represent,
     something_represented,
 )
-from ssl_collapse.representations.file import open_representations
+from ssl_collapse.representations.file import of_arrays, open_representations
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.training.export import export_encoder
 
@@ -53,11 +53,8 @@ def test_an_encoder_holds_the_backbone_alone_and_how_to_rebuild_it(encoder: Path
     weights, metadata = load_encoder(encoder)
     assert "conv1.weight" in weights
     assert not [name for name in weights if "projector" in name or "predictor" in name]
-    assert (metadata["arch"], metadata["feature_dim"], metadata["epoch"]) == (
-        "small_resnet",
-        "8",
-        "3",
-    )
+    known = {"arch": "small_resnet", "feature_dim": "8", "epoch": "3"}
+    assert metadata.items() >= known.items()
     assert json.loads(metadata["backbone"])["blocks"] == [1, 1]
 
 
@@ -73,13 +70,12 @@ def test_preparation_is_torchvisions_resize_and_centre_crop():
 def test_representations_are_the_backbones_pooled_features_in_eval_mode(
     encoder: Path, images: PackedImages
 ):
-    to_tensor = transforms.Compose(
+    normalised = transforms.Compose(
         [transforms.ToTensor(), transforms.Normalize(SPEC.mean, SPEC.std)]
     )
-    crops = [central_crop(images.image(i), SPEC) for i in range(len(images))]
-    batch = torch.stack([to_tensor(crop.copy()) for crop in crops])
+    crops = [central_crop(images.image(i), SPEC).copy() for i in range(len(images))]
     with torch.inference_mode():
-        expected = read_encoder(encoder)[0](batch).numpy()
+        expected = read_encoder(encoder)[0](torch.stack(list(map(normalised, crops)))).numpy()
     found = all_of(encoder, images)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -133,47 +129,39 @@ def test_representations_that_differ_pass_unchanged():
         np.testing.assert_array_equal(np.concatenate(list(pieces(rows))), rows.astype(np.float32))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_representations_that_are_not_finite_are_a_failure(value: float):
-    rows = VARIED.copy()
-    rows[2, 0] = value
-    with pytest.raises(FailedEncoderError, match="NaN or infinity"):
-        list(pieces(rows))
+EQUAL, INFINITE = "all representations are equal", "NaN or infinity"
 
 
 @pytest.mark.parametrize(
-    "rows",
+    ("rows", "message"),
     [
-        np.zeros((5, 2)),
-        np.full((5, 2), 0.1),
+        (np.zeros((5, 2)), EQUAL),
+        (np.full((5, 2), 0.1), EQUAL),
         # the neighbour of 1 in float32: a spread that is rounding
-        np.where(np.arange(64)[:, None] == 7, np.nextafter(np.float32(1), np.float32(2)), 1.0),
+        (np.where(np.arange(64)[:, None] == 7, np.nextafter(np.float32(1), np.float32(2)), 1.0),
+         EQUAL),
+        (np.vstack([VARIED, [np.nan, 2]]), INFINITE),
+        (np.vstack([VARIED, [np.inf, 2]]), INFINITE),
     ],
-)
-def test_equal_representations_are_a_failure(rows: np.ndarray):
-    with pytest.raises(FailedEncoderError, match="all representations are equal"):
+)  # fmt: skip
+def test_representations_that_are_a_failure(rows: np.ndarray, message: str):
+    with pytest.raises(FailedEncoderError, match=message):
         list(pieces(rows))
 
 
-def test_what_collapse_refuses_as_equal_is_a_failure_here(tmp_path: Path):
+def test_what_collapse_refuses_as_equal_is_a_failure_here():
     # rows round one point, spread from one to 1000 units of float32's rounding
     rng = np.random.default_rng(0)
-    seen = set()
+    passed = 0
     for spread in np.geomspace(1e-8, 1e-4, 30):
         rows = (1 + spread * rng.standard_normal((100, 4))).astype(np.float32)
-        np.save(tmp_path / "r.npy", rows)
-        refused = failed = False
-        try:
-            measure_collapse(open_representations(tmp_path / "r.npy"), CollapseSpec())
-        except UserError:
-            refused = True
         try:
             list(pieces(rows))
         except FailedEncoderError:
-            failed = True
-        assert failed or not refused
-        seen.add(failed)
-    assert seen == {True, False}
+            continue
+        measure_collapse(of_arrays(rows), CollapseSpec())
+        passed += 1
+    assert 0 < passed < 30
 
 
 @pytest.mark.parametrize("how", ["metadata", "outputs"])
@@ -190,7 +178,7 @@ def test_the_script_marks_the_file_of_a_failed_encoder(
     save_encoder(encoder, weights, metadata)
     given = ["--spec", SPEC.model_dump_json(), "--run", "a/seed0", "--images", images.path]
     given += ["--encoder", encoder, "--device", "cpu", "--output", tmp_path / "r.h5"]
-    done = run_script("represent", *given)
+    done = run_here("represent", *given)
     assert done.returncode == 0, done.stderr
     assert f"a/seed0, epoch 3: {failure}" in done.stderr
     opened = open_representations(tmp_path / "r.h5")

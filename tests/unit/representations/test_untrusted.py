@@ -4,19 +4,17 @@ A stage must refuse it with one message that names the file and says what to do,
 the file holds, and leave no result.
 """
 
-import argparse
-import importlib.util
 import json
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from commands import call
 from damaged import Payload, damages, pickles
 from safetensors.numpy import save_file
 from toy import RECIPE, pretrain_spec
@@ -31,11 +29,10 @@ from ssl_collapse.models.checkpoint_file import save_checkpoint
 from ssl_collapse.representations.file import open_representations, write_representations
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.saved_state import SavedState
-from ssl_collapse.tables.summary import knn_columns, read_json
+from ssl_collapse.tables.summary import knn_columns
 from ssl_collapse.training.export import export_encoder
 from ssl_collapse.training.loop import Runtime, Trainer
 
-SCRIPTS = Path(__file__).parents[3] / "workflow/scripts"
 WAY_OUT = re.compile(r"\b(again|delete|remove|save|give)\b")
 SPEC = {**RECIPE, "epochs": 2}
 PROBE = '{"epochs": 2, "batch_size": 4}'
@@ -50,20 +47,9 @@ class Reader:
     outputs: tuple[str, ...] = ()
 
 
-def script(name: str, *arguments: object) -> None:
-    """Run a stage's script in this process."""
-    spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    make: Any = getattr(module, "parser", None) or module.make_parser
-    parser: argparse.ArgumentParser = make()
-    module.main(parser.parse_args([str(argument) for argument in arguments]))
-
-
 def pretrain(folder: Path, *start: object) -> None:
     spec = {**SPEC, "start_epoch": 1} if start else SPEC
-    script("pretrain", "--spec", json.dumps(spec), "--images", folder / "packed.h5", "--ordering",
+    call("pretrain", "--spec", json.dumps(spec), "--images", folder / "packed.h5", "--ordering",
            folder / "ordering.npy", "--state", folder / "state", "--device", "cpu", "--training",
            folder / "training.csv", "--checkpoints", folder / "new", *start)  # fmt: skip
 
@@ -73,7 +59,7 @@ def start(folder: Path) -> None:
 
 
 def probe(folder: Path, *arguments: object) -> None:
-    script("probe", *arguments, "--spec", PROBE, "--device", "cpu", "--state", folder / "states",
+    call("probe", *arguments, "--spec", PROBE, "--device", "cpu", "--state", folder / "states",
            "--json", folder / "probe.json")  # fmt: skip
 
 
@@ -85,19 +71,19 @@ def probe_images(folder: Path) -> None:
 
 def represent(folder: Path) -> None:
     spec = {"resize": 12, "crop": 8, "mean": SPEC["mean"], "std": SPEC["std"]}
-    script("represent", "--spec", json.dumps(spec), "--run", "a/seed0", "--images",
+    call("represent", "--spec", json.dumps(spec), "--run", "a/seed0", "--images",
            folder / "packed.h5", "--encoder", folder / "encoder.safetensors", "--output",
            folder / "new.h5", "--device", "cpu")  # fmt: skip
 
 
 def classify(folder: Path, suffix: str) -> None:
     file = folder / f"representations{suffix}"
-    script("knn", file, folder / "good.h5", "--json", folder / "knn.new", "--csv",
+    call("knn", file, folder / "good.h5", "--json", folder / "knn.new", "--csv",
            folder / "knn.csv", "--device", "cpu")  # fmt: skip
 
 
 def measure(folder: Path, suffix: str) -> None:
-    script("collapse", folder / f"representations{suffix}", "--json", folder / "collapse.new",
+    call("collapse", folder / f"representations{suffix}", "--json", folder / "collapse.new",
            "--threads", "1")  # fmt: skip
 
 
@@ -179,7 +165,7 @@ def good(images: PackedImages, tmp_path_factory: pytest.TempPathFactory) -> Path
     save_file({"representations": rows, "targets": targets}, folder / "representations.safetensors")
     content = {"representations": torch.tensor(rows), "targets": torch.tensor(targets)}
     save_checkpoint(folder / "representations.pt", content)
-    script("knn", folder / "good.h5", folder / "good.h5", "--json", folder / "knn.json", "--csv",
+    call("knn", folder / "good.h5", folder / "good.h5", "--json", folder / "knn.json", "--csv",
            folder / "knn.csv", "--device", "cpu")  # fmt: skip
     (folder / "knn.csv").unlink()
     return folder
@@ -225,17 +211,8 @@ def test_damaged_and_foreign_files_are_named(good: Path, tmp_path: Path, name: s
     file = tmp_path / READERS[name].file
     for damage, content in damages(file.read_bytes()):
         file.unlink()
-        if content is None:
-            file.mkdir()
-        else:
-            file.write_bytes(content)
+        file.mkdir() if content is None else file.write_bytes(content)
         try:
             refused(READERS[name], tmp_path)
         except AssertionError as error:
             raise AssertionError(f"{damage}: {error}") from None
-
-
-def test_read_json_names_what_is_no_object(tmp_path: Path):
-    (tmp_path / "a.json").write_text("[1]")
-    with pytest.raises(UserError, match=r"a\.json: a JSON object is expected"):
-        read_json(tmp_path / "a.json")

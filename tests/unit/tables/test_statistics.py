@@ -23,12 +23,6 @@ def test_interval_of_three_seeds_by_hand() -> None:
     assert (interval.low, interval.n) == (pytest.approx(2 - 2.484138, abs=1e-6), 3)
 
 
-def test_one_seed_has_no_interval() -> None:
-    interval = t_interval([0.7])
-    assert interval.mean == 0.7
-    assert math.isnan(interval.low) and math.isnan(interval.high)
-
-
 def test_missing_values_do_not_count_as_seeds() -> None:
     assert t_interval([1.0, math.nan, 3.0, math.inf]) == t_interval([1.0, 3.0])
     assert t_interval([math.nan]).n == 0
@@ -65,6 +59,8 @@ def test_difference_of_unequal_groups_matches_scipy() -> None:
 
 
 def test_one_seed_or_a_tie_has_no_interval() -> None:
+    assert t_interval([0.7]).mean == 0.7
+    assert math.isnan(t_interval([0.7]).low) and math.isnan(t_interval([0.7]).high)
     assert welch_difference([2.0, 2.0], [1.0, 1.0]).mean == 1
     assert math.isnan(welch_difference([2.0, 2.0], [1.0, 1.0]).low)
     assert math.isnan(t_interval([0.7, 0.7]).low) and t_interval([0.7, 0.7]).n == 2
@@ -80,11 +76,7 @@ def test_slope_is_the_change_per_tenfold_data() -> None:
     assert slope.half_width == pytest.approx(4.302653 * math.sqrt(0.5e-4), rel=1e-6)
 
 
-def test_slope_without_repeated_shares_has_no_interval() -> None:
-    slope = log_slope([1, 10, 100], [0.0, 0.1, 0.3])
-    assert slope.mean == pytest.approx(0.15)
-    assert math.isnan(slope.low)
-
-
-def test_one_share_has_no_slope() -> None:
+def test_slopes_without_an_interval_or_at_all() -> None:
+    slope = log_slope([1, 10, 100], [0.0, 0.1, 0.3])  # no share is repeated
+    assert slope.mean == pytest.approx(0.15) and math.isnan(slope.low)
     assert math.isnan(log_slope([5, 5], [0.1, 0.2]).mean)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from commands import run_script
+from commands import run_here
 from safetensors.numpy import save_file
 
 from ssl_collapse.config.evaluation import CollapseSpec, KnnSpec
@@ -20,27 +20,17 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.summary import knn_columns, read_losses, summarize
 
 # 1000 images, batch 100: 10 steps per epoch, 4 epochs
-RECIPE = {
-    "method": {"name": "simsiam"},
-    "backbone": {"arch": "small_resnet"},
-    "epochs": 4,
-    "batch_size": 100,
-}
+MODEL = {"method": {"name": "simsiam"}, "backbone": {"arch": "small_resnet"}}
+RECIPE = {**MODEL, "epochs": 4, "batch_size": 100}
 KNN = {
     "protocol": {},
-    "results": {
-        "cosine": {
-            "majority": {
-                "fixed_k": {"1": 0.5, "20": 0.6, "200": None},
-                "oracle": {"k": 9, "accuracy": 0.65},
-            },
-            "weighted": {
-                "fixed_k": {"1": 0.5, "20": 0.61, "200": None},
-                "oracle": {"k": 8, "accuracy": 0.66},
-            },
-        }
-    },
-}
+    "results": {"cosine": {
+        "majority": {"fixed_k": {"1": 0.5, "20": 0.6, "200": None},
+                     "oracle": {"k": 9, "accuracy": 0.65}},
+        "weighted": {"fixed_k": {"1": 0.5, "20": 0.61, "200": None},
+                     "oracle": {"k": 8, "accuracy": 0.66}},
+    }},
+}  # fmt: skip
 
 
 def plan_row(**changes: object) -> dict[str, Any]:
@@ -57,10 +47,8 @@ def rows(*plan: dict[str, Any]) -> list[SummaryRow]:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """The results of run `iid`, seed 0, epoch 4."""
-    write_json(
-        tmp_path / "data/toy/dataset.json",
-        {"dataset": "toy", "classes": ["a", "b", "c", "d"], "splits": {"train": {"images": 1000}}},
-    )
+    counts = {"classes": ["a", "b", "c", "d"], "splits": {"train": {"images": 1000}}}
+    write_json(tmp_path / "data/toy/dataset.json", {"dataset": "toy", **counts})
     write_run(tmp_path, "iid", auc=0.75)
     return tmp_path
 
@@ -92,9 +80,8 @@ def test_columns_of_one_row(results: Path) -> None:
     assert {name: row[name] for name in plan} == plan
     empty = {name for name, value in row.items() if pd.isna(value)}
     assert empty == {
-        "failure",
-        "start_run", "start_epoch", "knn_cosine_k200", "knn_cosine_weighted_k200", "knn_l2_k1",
-        "knn_l2_k20", "knn_l2_k200", "knn_l2_oracle", "knn_l2_oracle_k",
+        "failure", "start_run", "start_epoch", "knn_cosine_k200", "knn_cosine_weighted_k200",
+        "knn_l2_k1", "knn_l2_k20", "knn_l2_k200", "knn_l2_oracle", "knn_l2_oracle_k",
     }  # fmt: skip
     assert "dtype" not in row  # a word is no measure
 
@@ -179,9 +166,7 @@ def test_results_of_a_newer_version_are_refused_and_those_without_are_read(resul
 def test_a_hybrid_names_its_start_and_reads_its_own_losses(results: Path) -> None:
     write_run(results, "hybrid", first=3, auc=0.7)  # epochs 1 and 2 are the other run's
     table = summarize(rows(plan_row(run="hybrid", start_run="iid", start_epoch=2)), results)
-    assert table[["start_run", "start_epoch", "loss"]].to_dict("records") == [
-        {"start_run": "iid", "start_epoch": 2, "loss": -0.5}
-    ]
+    assert table[["start_run", "start_epoch", "loss"]].values.tolist() == [["iid", 2, -0.5]]
 
 
 def test_a_loss_that_is_not_finite_flags_the_run(results: Path) -> None:
@@ -261,6 +246,9 @@ def test_missing_and_damaged_files_are_named(results: Path) -> None:
     knn.write_text('{"results": [')
     with pytest.raises(UserError, match=r"knn\.json: not a JSON file"):
         knn_columns(knn)
+    knn.write_text("[1]")
+    with pytest.raises(UserError, match=r"knn\.json: a JSON object is expected"):
+        knn_columns(knn)
     knn.write_text('{"results": []}')
     with pytest.raises(UserError, match=r"knn\.json: not a knn\.json"):
         knn_columns(knn)
@@ -279,10 +267,10 @@ def test_the_script_takes_a_long_list_from_a_file(results: Path) -> None:
     file.write_text(spec)
     texts = []
     for source in (["--spec", spec], ["--spec", f"@{file}"]):
-        done = run_script("summarize", *source, "--results", results, "--output", output)
+        done = run_here("summarize", *source, "--results", results, "--output", output)
         assert done.returncode == 0, done.stderr
         texts.append(output.read_bytes())
     assert texts[0] == texts[1]
     assert b",iid,100.0,,,1000,4,40,100,-0.5,0.75," in texts[0]
-    done = run_script("summarize", "--spec", "[]", "--results", ".", "--output", "x.csv")
+    done = run_here("summarize", "--spec", "[]", "--results", ".", "--output", "x.csv")
     assert done.returncode == 2 and "at least 1 item" in done.stderr

@@ -1,12 +1,13 @@
 """Trains a toy model and writes what each step's loss was: run alone, or by torchrun.
 
-python ranks_script.py IMAGES OUTPUT NORM     NORM: "none" or "batch", of the toy model
+python ranks_script.py SPEC IMAGES OUTPUT NORM     NORM: "none" or "batch", of the toy model
 """
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.method import MethodModule
 from ssl_collapse.runtime.saved_state import SavedState
-from ssl_collapse.training import loop as pretrain
+from ssl_collapse.training import loop
 from ssl_collapse.training.ranks import join
 
 
@@ -33,22 +34,7 @@ class Toy(MethodModule):
         return -nn.functional.cosine_similarity(self.predictor(z1), z2.detach()).mean()
 
 
-def main(images: str, output: str, norm: str) -> None:
-    spec = PretrainSpec.model_validate(
-        {
-            "backbone": {"arch": "small_resnet"},  # not built: the toy stands in for it
-            "method": {"name": "simsiam"},
-            "epochs": 2,
-            "batch_size": 4,
-            "seed": 0,
-            "crop": 8,
-            "base_lr": 1.0,
-            "mean": [0.5, 0.5, 0.5],
-            "std": [0.25, 0.25, 0.25],
-        }
-    )
-    pretrain.build_backbone = lambda config: (nn.Identity(), 6)
-    pretrain.build_method = lambda backbone, feature_dim, config: Toy(norm)
+def main(spec: str, images: str, output: str, norm: str) -> None:
     device = torch.device("cpu")
     ranks = join(device)
     folder = Path(output) / f"rank{ranks.rank}"
@@ -56,7 +42,13 @@ def main(images: str, output: str, norm: str) -> None:
     state.checkpoints.mkdir(parents=True)
     packed = PackedImages(Path(images))
     ordering = np.arange(len(packed))
-    trainer = pretrain.Trainer(spec, packed, ordering, pretrain.Runtime(device), state, ranks)
+    stand_ins = {
+        "build_backbone": lambda config: (nn.Identity(), 6),
+        "build_method": lambda backbone, feature_dim, config: Toy(norm),
+    }
+    recipe = PretrainSpec.model_validate_json(spec)
+    with mock.patch.multiple(loop, **stand_ins):
+        trainer = loop.Trainer(recipe, packed, ordering, loop.Runtime(device), state, ranks)
     losses: list[float] = []
     look = trainer.watch.look
 

@@ -1,13 +1,12 @@
 """Trainings whose loss ends, or whose outputs collapse: what is said and what is left."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from toy import pretrain_spec as spec
-from trainings import CPU, checkpoints, trainer
+from trainings import CPU, at_step, checkpoints, stop, trainer
 
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import DIVERGED, checkpoint_after, load_checkpoint
@@ -15,18 +14,10 @@ from ssl_collapse.training.learning_rate import epoch_lr
 from ssl_collapse.training.loop import Runtime, Trainer
 
 
-def diverging_in(step: int, trainer: Trainer) -> Trainer:
+def diverging_in(number: int, trainer: Trainer) -> Trainer:
     """The weights become NaN before this step (from 1) of the whole training, of 3 per epoch."""
-    original = trainer.step
-
-    def broken(views: Any) -> None:
-        if (trainer.progress.epoch, trainer.progress.step) == divmod(step - 1, 3):
-            with torch.no_grad():
-                trainer.model.backbone.conv1.weight.fill_(float("nan"))
-        original(views)
-
-    trainer.step = broken
-    return trainer
+    weight = trainer.model.backbone.conv1.weight
+    return at_step(trainer, number - 1, lambda: torch.nn.init.constant_(weight, float("nan")))
 
 
 @pytest.mark.parametrize("log_every", [1, 2, 100])
@@ -55,10 +46,8 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_success(
 def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, tmp_path: Path):
     rate = {"base_lr": 1e30}  # the weights overflow after a step or two
     whole = trainer(images, tmp_path / "whole", **rate).run()
-    first = trainer(images, tmp_path / "cut", **rate)
-    first.interruption.asked = True
     with pytest.raises(SystemExit):
-        first.run()
+        at_step(trainer(images, tmp_path / "cut", **rate), 0, stop).run()
     second = trainer(images, tmp_path / "cut", **rate)
     second.resume()
     assert repr(second.run()) == repr(whole)  # repr: NaN is not equal to itself

@@ -31,32 +31,23 @@ def test_a_loss_that_is_not_finite_is_named_with_epoch_and_step_from_1(value: fl
 
 
 @pytest.mark.parametrize(
-    "rows",
+    ("rows", "equal"),
     [
-        torch.ones(4, 3),
-        torch.zeros(4, 3),  # without direction: all zeros are equal
-        torch.tensor([[1.0, 2.0], [3.0, 6.0]]),  # one direction: equal once normalised
-        torch.tensor([[1.0, 2.0], [1.0, 2.0 + 2e-7]]),  # the next float32 after 2 is 2 + 2.4e-7
-        torch.full((2, 4), 1e30),
-        torch.ones(300, 512) * torch.linspace(0.1, 9, 300)[:, None],
+        (torch.ones(4, 3), True),
+        (torch.zeros(4, 3), True),  # without direction: all zeros are equal
+        (torch.tensor([[1.0, 2.0], [3.0, 6.0]]), True),  # one direction: equal once normalised
+        (torch.tensor([[1.0, 2.0], [1.0, 2.0 + 2e-7]]), True),  # float32's next after 2: + 2.4e-7
+        (torch.full((2, 4), 1e30), True),
+        (torch.ones(300, 512) * torch.linspace(0.1, 9, 300)[:, None], True),
+        (torch.eye(3), False),
+        (1e30 * torch.eye(3), False),  # the squares overflow float32
+        (torch.tensor([[1.0, 2.0], [1.0, 2.0001]]), False),  # a hundred times float32's rounding
+        (torch.tensor([[1.0, 0, 5], [1, 1e-5, 5]]), False),  # one dimension that varies is enough
+        (torch.tensor([[NAN, 1.0], [NAN, 1.0]]), False),  # that is another finding
     ],
 )
-def test_equal_to_within_rounding(rows: Tensor):
-    assert all_equal(rows)
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        torch.eye(3),
-        1e30 * torch.eye(3),  # the squares overflow float32
-        torch.tensor([[1.0, 2.0], [1.0, 2.0001]]),  # a hundred times float32's rounding
-        torch.tensor([[1.0, 0.0, 5.0], [1.0, 1e-5, 5.0]]),  # one dimension that varies is enough
-        torch.tensor([[NAN, 1.0], [NAN, 1.0]]),  # not equal: that is another finding
-    ],
-)
-def test_not_equal(rows: Tensor):
-    assert not all_equal(rows)
+def test_equal_to_within_rounding(rows: Tensor, equal: bool):
+    assert all_equal(rows) == equal
 
 
 def test_rows_of_the_epochs_that_a_diverged_run_lacks():
@@ -65,22 +56,23 @@ def test_rows_of_the_epochs_that_a_diverged_run_lacks():
     assert [row["epoch"] for row in rows] == [3, 4]
     assert all(math.isnan(row["loss"]) for row in rows)
     assert rows[0]["lr"] == pytest.approx(0.05)  # half-way down the cosine
-    assert all(
-        math.isnan(row[name]) for row in rows for name in ("std_per_dimension", "effective_rank")
-    )
+    empty = [row[name] for row in rows for name in ("std_per_dimension", "effective_rank")]
+    assert np.isnan(empty).all()
 
 
-def test_health_of_outputs_along_one_axis():
-    # normalised: +-(1, 0): std 1 and 0, mean 1/2; one direction: effective rank 1
-    line = torch.tensor([[1.0, 0.0], [-2.0, 0.0], [3.0, 0.0], [-2.0, 0.0]])
-    assert health(line) == pytest.approx({"std_per_dimension": 0.5, "effective_rank": 1.0})
-
-
-def test_health_of_outputs_that_spread_evenly():
-    # the four corners of a square: std 1/sqrt(2) in both, the ideal; two equal singular values
-    square = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    assert health(square) == pytest.approx({"std_per_dimension": 0.5**0.5, "effective_rank": 2.0})
-    assert highest_rank(square) == 2
+@pytest.mark.parametrize(
+    ("rows", "std", "rank", "highest"),
+    [
+        # along one axis, normalised +-(1, 0): std 1 and 0, mean 1/2; one direction
+        ([[1.0, 0], [-2, 0], [3, 0], [-2, 0]], 0.5, 1, 2),
+        # the corners of a square: std 1/sqrt(2) in both, the ideal; two equal singular values
+        ([[1.0, 1], [1, -1], [-1, 1], [-1, -1]], 0.5**0.5, 2, 2),
+    ],
+)
+def test_health_by_hand(rows: list[list[float]], std: float, rank: float, highest: int):
+    found = health(torch.tensor(rows))
+    assert found == pytest.approx({"std_per_dimension": std, "effective_rank": rank})
+    assert highest_rank(torch.tensor(rows)) == highest
 
 
 @pytest.mark.parametrize("shape", [(40, 16), (16, 40)])

@@ -1,7 +1,10 @@
 """Learning rates against values worked out by hand."""
 
+from typing import Any
+
 import pytest
 import torch
+from toy import pretrain_spec
 
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.models.build import build_backbone, build_method
@@ -11,9 +14,11 @@ from ssl_collapse.training.optimizer import build_optimizer, set_rates
 
 
 def recipe(**keys: object) -> Recipe:
-    base = {"backbone": {"arch": "small_resnet", "width": 4, "blocks": [1]}, "epochs": 4}
-    method = {"name": "simsiam", "projection_dim": 8, "predictor_hidden_dim": 4}
-    return Recipe.model_validate({**base, "method": method, **keys})
+    return pretrain_spec(**{"epochs": 4, "batch_size": 256, **keys})
+
+
+def optimizer_of(r: Recipe) -> torch.optim.Optimizer:
+    return build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
 
 
 def test_lr_scales_with_the_batch():
@@ -21,41 +26,31 @@ def test_lr_scales_with_the_batch():
     assert initial_lr(recipe(batch_size=512)) == 0.1
 
 
-def test_half_cosine_over_four_epochs():
-    # 0.05/2 * (1 + cos(pi e/4)): e = 0 -> 0.05, e = 2 -> 0.025, e = 1 and 3 mirror each other
-    lrs = [epoch_lr(recipe(), e) for e in range(4)]
-    assert lrs[0] == 0.05
-    assert lrs[2] == pytest.approx(0.025)
-    assert lrs[1] + lrs[3] == pytest.approx(0.05)
-
-
-def test_final_lr_is_where_the_cosine_ends():
-    # halfway between 0.05 and 0.01
-    assert epoch_lr(recipe(final_lr=0.01), 2) == pytest.approx(0.03)
-    # scaled by 512 / 256 like the initial rate: halfway between 0.1 and 0.02
-    assert epoch_lr(recipe(final_lr=0.01, batch_size=512), 2) == pytest.approx(0.06)
-
-
-def test_warm_up_rises_by_equal_steps_and_then_the_cosine_starts_at_the_top():
-    # w = 3 of 4: 0.05 * (1, 2, 3) / 4, then the cosine over the one epoch left
-    lrs = [epoch_lr(recipe(warmup_epochs=3), e) for e in range(4)]
-    assert lrs == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
-
-
-def test_by_step_the_warm_up_starts_at_0_and_the_cosine_goes_on_within_an_epoch():
-    keys = {"lr_schedule": "step", "warmup_epochs": 2, "final_lr": 0.01}
-    # 0.05 t / 2; then of the two epochs left, 0.01 + 0.04/2 (1 + cos(pi (t - 2)/2))
-    expected = {(0, 0): 0, (0, 0.5): 0.0125, (1, 0.5): 0.0375, (2, 0): 0.05, (3, 0): 0.03}
-    quarter = 0.01 + 0.02 * (1 + 0.5**0.5)
-    for (epoch, part), lr in {**expected, (2, 0.5): quarter}.items():
-        assert epoch_lr(recipe(**keys), epoch, part) == pytest.approx(lr)
-    # by epoch, nothing moves within one
-    assert epoch_lr(recipe(), 1, 0.5) == epoch_lr(recipe(), 1)
+@pytest.mark.parametrize(
+    ("keys", "rates"),
+    [
+        # 0.05/2 (1 + cos(pi e/4)) in epoch e, the same in all of it
+        ({}, {0: 0.05, 1: 0.025 * (1 + 0.5**0.5), 1.5: 0.025 * (1 + 0.5**0.5), 2: 0.025}),
+        # halfway between 0.05 and 0.01; scaled by 512 / 256 like the initial rate
+        ({"final_lr": 0.01}, {2: 0.03}),
+        ({"final_lr": 0.01, "batch_size": 512}, {2: 0.06}),
+        # w = 3 of 4: 0.05 * (1, 2, 3) / 4, then the cosine over the one epoch left
+        ({"warmup_epochs": 3}, {0: 0.0125, 1: 0.025, 2: 0.0375, 3: 0.05}),
+        # by step 0.05 t / 2; then of the two epochs left, 0.01 + 0.04/2 (1 + cos(pi (t - 2)/2))
+        (
+            {"lr_schedule": "step", "warmup_epochs": 2, "final_lr": 0.01},
+            {0: 0, 0.5: 0.0125, 1.5: 0.0375, 2: 0.05, 2.5: 0.01 + 0.02 * (1 + 0.5**0.5), 3: 0.03},
+        ),
+    ],
+)
+def test_rates_by_epoch(keys: dict[str, Any], rates: dict[float, float]):
+    found = {t: epoch_lr(recipe(**keys), int(t), t % 1) for t in rates}
+    assert found == pytest.approx(rates)
 
 
 def test_lars_has_groups_of_1d_parameters_with_a_rate_of_their_own():
     r = recipe(optimizer="lars_excluding_1d", base_lr=0.2, base_lr_1d=0.05, fix_pred_lr=True)
-    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    optimizer = optimizer_of(r)
     shapes = [{p.ndim for p in group["params"]} for group in optimizer.param_groups]
     assert shapes == [{2, 4}, {2}, {1}, {1}]
     set_rates(optimizer, r, 2, 0, steps=4)
@@ -66,7 +61,7 @@ def test_lars_has_groups_of_1d_parameters_with_a_rate_of_their_own():
 
 def test_weight_decay_goes_on_a_half_cosine_over_all_steps():
     r = recipe(optimizer="adamw", weight_decay=0.04, final_weight_decay=0.4)
-    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    optimizer = optimizer_of(r)
     # 0.4 - 0.36 (1 + cos(pi t/4)) / 2 of t epochs
     one_epoch = 0.4 - 0.18 * (1 + 0.5**0.5)
     for epoch, step, expected in ((0, 0, 0.04), (1, 0, one_epoch), (0, 4, one_epoch), (2, 0, 0.22)):
@@ -78,7 +73,7 @@ def test_weight_decay_goes_on_a_half_cosine_over_all_steps():
 def rates(epoch: int, step: int = 0, **keys: object) -> tuple[float, float]:
     """The rates of encoder and predictor."""
     r = recipe(**keys)
-    optimizer = build_optimizer(build_method(*build_backbone(r.backbone), r.method), r)
+    optimizer = optimizer_of(r)
     set_rates(optimizer, r, epoch, step, steps=4)
     encoder, predictor = optimizer.param_groups
     return encoder["lr"], predictor["lr"]
@@ -105,19 +100,14 @@ def test_warm_up_steps_set_the_encoders_rate_to_0_in_every_epoch_but_the_first(f
     assert rates(2, 2, **keys) == pytest.approx((0.025, predictor))
 
 
-def one_weight() -> MethodModule:
-    """A toy with one weight as encoder, and one as predictor."""
-    encoder, predictor = (torch.nn.ParameterList([torch.ones(1)]) for _ in range(2))
-    return MethodModule(encoder, predictor=predictor)
-
-
 def weight_after_steps(gradients: tuple[float, ...], **keys: object) -> list[float]:
     """The encoder's weight, 1 at first, after each step of epoch 2, of which the first is frozen.
 
     The rate of epoch 2 is 1 (512 / 256 of base_lr 1, and half of that by the cosine).
     """
     r = recipe(base_lr=1.0, batch_size=512, n_warmup_steps=1, **keys)
-    model = one_weight()
+    encoder, predictor = (torch.nn.ParameterList([torch.ones(1)]) for _ in range(2))
+    model = MethodModule(encoder, predictor=predictor)
     optimizer, weights = build_optimizer(model, r), []
     for step, gradient in enumerate(gradients):
         set_rates(optimizer, r, 2, step, steps=2)

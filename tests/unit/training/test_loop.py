@@ -1,7 +1,5 @@
 """The training loop on twelve images: what it writes, what resumes, what speed settings change."""
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 import torch
 from counting import Counting
 from toy import pretrain_spec as spec
-from trainings import CPU, checkpoints, trainer
+from trainings import CPU, at_step, checkpoints, stop, trainer
 
 from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.config.pretrain import PretrainSpec, Recipe
@@ -28,8 +26,6 @@ from ssl_collapse.training.loop import Runtime
 from ssl_collapse.training.saving import is_kept
 
 WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "item")
-
-
 ROWS = torch.eye(4)  # an output without collapse
 
 
@@ -71,13 +67,11 @@ def test_checkpoint_every_keeps_some_and_always_the_last(images: PackedImages, t
 def test_the_config_knows_which_checkpoints_are_kept(every: int, start: int):
     keys = {"epochs": 10, "checkpoint_every": every}
     recipe = spec(**keys).model_dump(include=set(Recipe.model_fields))
-    run = RunConfig.model_validate(
-        {**recipe, "dataset": "d", "start": {"run": "a", "epoch": start} if start else None}
-    )
+    begun = {"start": {"run": "a", "epoch": start} if start else None}
+    run = RunConfig.model_validate({**recipe, "dataset": "d", **begun})
     trained = spec(**keys, start_epoch=start)
-    assert [run.has_checkpoint(e) for e in range(12)] == [
-        is_kept(trained, e) and e <= 10 for e in range(12)
-    ]
+    for epoch in range(12):
+        assert run.has_checkpoint(epoch) == (is_kept(trained, epoch) and epoch <= 10), epoch
 
 
 def test_epoch_0_is_the_network_before_training(images: PackedImages, tmp_path: Path):
@@ -109,17 +103,12 @@ def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
 ):
     whole = trainer(images, tmp_path / "whole").run()
     monkeypatch.setattr(Cadence, "due", lambda cadence: True)
-    lost = trainer(images, tmp_path / "cut")
-    original = lost.step
 
-    def power_cut(views: Any) -> None:
-        if (lost.progress.epoch, lost.progress.step) == (1, 2):
-            raise KeyboardInterrupt  # nothing is saved on the way out
-        original(views)
+    def power_cut() -> None:
+        raise KeyboardInterrupt  # nothing is saved on the way out
 
-    lost.step = power_cut
     with pytest.raises(KeyboardInterrupt):
-        lost.run()
+        at_step(trainer(images, tmp_path / "cut"), 5, power_cut).run()
     second = trainer(images, tmp_path / "cut")
     second.resume()
     assert (second.progress.epoch, second.progress.step) == (1, 2)
@@ -128,37 +117,18 @@ def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
 
 
 def test_a_signal_in_the_last_step_comes_too_late_to_stop(images: PackedImages, tmp_path: Path):
-    late = trainer(images, tmp_path)
-    original = late.step
-
-    def asked_in_the_last(views: Any) -> None:
-        late.interruption.asked = (late.progress.epoch, late.progress.step) == (2, 2)
-        original(views)
-
-    late.step = asked_in_the_last
+    late = at_step(trainer(images, tmp_path), 8, stop)
     assert [row["epoch"] for row in late.run()] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("step", [0, 2, 7])
 def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
-    images: PackedImages, tmp_path: Path, stop_after: int
+    images: PackedImages, tmp_path: Path, step: int
 ):
-    # three steps per epoch: stops in mid-epoch (1, 2, 4, 5, 8) and at an epoch's last step (3)
+    # three steps per epoch: stops in mid-epoch (0, 7) and at an epoch's last step (2)
     whole = trainer(images, tmp_path / "whole").run()
-    first = trainer(images, tmp_path / "cut")
-    steps = 0
-    original = first.step
-
-    def interrupted(views: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == stop_after:
-            os.kill(os.getpid(), signal.SIGTERM)
-        original(views)
-
-    first.step = interrupted
     with pytest.raises(SystemExit) as stopped:
-        first.run()
+        at_step(trainer(images, tmp_path / "cut"), step, stop).run()
     assert stopped.value.code == INTERRUPTED
     second = trainer(images, tmp_path / "cut")
     second.resume()
@@ -166,21 +136,6 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
     assert [row["epoch"] for row in second.progress.speed] == [1, 2, 3]
     assert all(row["seconds"] > 0 for row in second.progress.speed)
     assert checkpoints(tmp_path / "cut") == checkpoints(tmp_path / "whole")
-
-
-def test_a_hybrid_goes_on_from_weights_and_optimiser_of_another_run(
-    images: PackedImages, tmp_path: Path
-):
-    # Same recipe: going on from epoch 1 must end exactly where the whole run ends.
-    trainer(images, tmp_path / "whole").run()
-    hybrid = trainer(images, tmp_path / "hybrid", start_epoch=1)
-    hybrid.start_from(tmp_path / "whole/checkpoints/epoch0001.pt")
-    assert [row["epoch"] for row in hybrid.run()] == [2, 3]
-    whole, own = (
-        load_checkpoint(tmp_path / name / "checkpoints/epoch0003.pt")["model"]
-        for name in ("whole", "hybrid")
-    )
-    assert all(torch.equal(whole[name], own[name]) for name in whole)
 
 
 def test_a_hybrid_refuses_the_wrong_epoch_and_another_backbone(

@@ -27,25 +27,17 @@ def test_a_second_trainer_of_the_same_run_is_refused(
 def test_a_longer_training_is_another_recipe_and_says_so(
     images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    trainer(
-        images, tmp_path / "run/training-three", epochs=3
-    ).run()  # its state was not removed yet
+    (tmp_path / "run/probe-one").mkdir(parents=True)  # which is no other training
+    (tmp_path / "run/probe-one/state.pt").touch()
+    shorter = trainer(images, tmp_path / "run/training-three", epochs=3)
+    shorter.resume()
+    assert not caplog.records
+    shorter.run()  # its state was not removed yet
     longer = trainer(images, tmp_path / "run/training-four", epochs=4)
     longer.resume()
     assert longer.progress.epoch == 0
-    assert (
-        "run/training-three holds an unfinished training by another recipe, other code"
-        in caplog.text
-    )
-
-
-def test_the_state_of_a_probe_is_no_other_training(
-    images: PackedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    (tmp_path / "run/probe-one").mkdir(parents=True)
-    (tmp_path / "run/probe-one/state.pt").touch()
-    trainer(images, tmp_path / "run/training-one").resume()
-    assert not caplog.records
+    message = "run/training-three holds an unfinished training by another recipe, other code"
+    assert message in caplog.text
 
 
 def lose(file: Path) -> None:
@@ -56,9 +48,9 @@ def damage(file: Path) -> None:
     file.write_bytes(b"\0" + file.read_bytes()[1:])
 
 
-@pytest.mark.parametrize("how", [lose, damage])
 @pytest.mark.parametrize(
-    ("epoch", "source"), [(0, "nothing"), (1, "epoch 0"), (2, "epoch 1"), (3, "epoch 2")]
+    ("how", "epoch", "source"),
+    [(lose, 0, "nothing"), (damage, 1, "epoch 0"), (lose, 2, "epoch 1"), (damage, 3, "epoch 2")],
 )
 def test_a_lost_checkpoint_of_an_unfinished_training_is_made_again(
     images: PackedImages,
@@ -74,9 +66,8 @@ def test_a_lost_checkpoint_of_an_unfinished_training_is_made_again(
     how(tmp_path / f"cut/checkpoints/epoch000{epoch}.pt")
     second = trainer(images, tmp_path / "cut")
     second.resume()
-    assert f"epoch000{epoch}.pt is missing or damaged: training goes on from {source}" in (
-        caplog.text
-    )
+    said = f"epoch000{epoch}.pt is missing or damaged: training goes on from {source}"
+    assert said in caplog.text
     assert second.progress.epoch == max(0, epoch - 1)
     assert second.run() == whole
     assert [row["epoch"] for row in second.progress.speed] == [1, 2, 3]

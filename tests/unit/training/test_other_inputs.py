@@ -1,21 +1,20 @@
 """An interrupted training never goes on with other inputs: through the script, as jobs do."""
 
-import importlib.util
 import json
 import logging
 import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from commands import WORKFLOW, call
 from toy import RECIPE, save_teacher
+from trainings import at_step, options, stop
 
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint, save_checkpoint
@@ -26,7 +25,7 @@ from ssl_collapse.runtime.errors import INTERRUPTED
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.loop import Trainer
 
-SCRIPT = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
+SCRIPT = WORKFLOW / "scripts/pretrain.py"
 SPEC = {**RECIPE, "schedule": "current"}  # so that the ordering counts
 
 # Kinds of training: keys of the spec, and options with files among the inputs.
@@ -37,66 +36,39 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("script_pretrain", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def inputs(script: ModuleType, images: PackedImages, tmp_path: Path) -> Path:
+def inputs(images: PackedImages, tmp_path: Path) -> Path:
     """Images, ordering, the checkpoints of a run to start from, and a teacher."""
     folder = tmp_path / "inputs"
     folder.mkdir()
     save_teacher(folder / "teacher")
     shutil.copy(images.path, folder / "train.h5")
     np.save(folder / "ordering.npy", np.arange(12))
-    train(script, folder, folder)
+    train(folder, folder)
     return folder
 
 
-def train(
-    script: ModuleType, inputs: Path, folder: Path, kind: str = "plain", provenance: str = ""
-) -> None:
-    keys, option = KINDS[kind]
-    options = {
-        "spec": json.dumps({**SPEC, **keys}),
-        "images": inputs / "train.h5",
-        "ordering": inputs / "ordering.npy",
-        "state": folder / "state",
-        "training": folder / "training.csv",
-        "checkpoints": folder / "checkpoints",
-        "device": "cpu",
-        **({"provenance": provenance} if provenance else {}),
-        **{name: inputs / file for name, file in option.items()},
-    }
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    parser = script.parser()
-    parser.add_argument("--provenance")
-    script.main(parser.parse_args(words))()
+def train(inputs: Path, folder: Path, kind: str = "plain", **more: str) -> None:
+    keys, files = KINDS[kind]
+    given = {"images": "train.h5", "ordering": "ordering.npy", **files}
+    call("pretrain", *options(
+        **{name: inputs / file for name, file in given.items()},
+        spec=json.dumps({**SPEC, **keys}), state=folder / "state", device="cpu",
+        training=folder / "training.csv", checkpoints=folder / "checkpoints", **more,
+    ))()  # fmt: skip
 
 
 @pytest.fixture
-def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Train until SIGTERM comes in the second step of epoch 2."""
 
     def interrupted(*arguments: Any) -> None:
-        original = Trainer.step
-
-        def step(self: Trainer, crops: Any) -> float:
-            if (self.progress.epoch, self.progress.step) == (1, 1):
-                os.kill(os.getpid(), signal.SIGTERM)
-            return original(self, crops)
-
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
-            patch.setattr(Trainer, "step", step)
+            patch.setattr(Trainer, "run", lambda self, run=Trainer.run: run(at_step(self, 4, stop)))
             train(*arguments)
         assert stopped.value.code == INTERRUPTED
 
-    yield interrupted
+    return interrupted
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -135,7 +107,6 @@ def other_teacher(inputs: Path) -> None:
     ],
 )
 def test_with_other_inputs_it_starts_from_nothing_and_says_why(
-    script: ModuleType,
     inputs: Path,
     tmp_path: Path,
     interrupt: Callable[..., None],
@@ -143,32 +114,31 @@ def test_with_other_inputs_it_starts_from_nothing_and_says_why(
     change: Callable[[Path], None],
     kind: str,
 ):
-    interrupt(script, inputs, tmp_path / "run", kind)
+    interrupt(inputs, tmp_path / "run", kind)
     change(inputs)
     with caplog.at_level(logging.INFO):
-        train(script, inputs, tmp_path / "run", kind)
+        train(inputs, tmp_path / "run", kind)
     assert "another recipe, other code or other inputs: this one starts from nothing" in caplog.text
     assert "resumed" not in caplog.text
-    train(script, inputs, tmp_path / "undisturbed", kind)
+    train(inputs, tmp_path / "undisturbed", kind)
     assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_the_same_inputs_it_goes_on_and_ends_with_the_same_bytes(
-    script: ModuleType,
     inputs: Path,
     tmp_path: Path,
     interrupt: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
     kind: str,
 ):
-    interrupt(script, inputs, tmp_path / "run", kind)
+    interrupt(inputs, tmp_path / "run", kind)
     for file in (inputs / "train.h5", inputs / "ordering.npy"):
         os.utime(file, (0, 0))  # a touched file is the same
     with caplog.at_level(logging.INFO):
-        train(script, inputs, tmp_path / "run", kind)
+        train(inputs, tmp_path / "run", kind)
     assert "resumed at epoch 1, step 2" in caplog.text
-    train(script, inputs, tmp_path / "undisturbed", kind)
+    train(inputs, tmp_path / "undisturbed", kind)
     assert results(tmp_path / "run") == results(tmp_path / "undisturbed")
     speed = pd.read_csv(tmp_path / "run/speed.csv")
     assert list(speed) == ["epoch", "images_per_second", "seconds"]
@@ -178,16 +148,16 @@ def test_with_the_same_inputs_it_goes_on_and_ends_with_the_same_bytes(
 
 
 def test_a_speed_that_cannot_be_written_is_no_reason_to_fail(
-    script: ModuleType, inputs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    inputs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     (tmp_path / "run/speed.csv").mkdir(parents=True)
-    train(script, inputs, tmp_path / "run")
+    train(inputs, tmp_path / "run")
     assert "speed.csv was not written" in caplog.text
     assert results(tmp_path / "run") == results(inputs)
 
 
 def test_who_waits_for_a_trainer_that_finishes_does_not_train_again(
-    script: ModuleType, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     # Snakemake was killed; its trainer finished while the next one waited for its lock.
     outputs = [str(tmp_path / "training.csv"), str(tmp_path / "checkpoints")]
@@ -196,13 +166,13 @@ def test_who_waits_for_a_trainer_that_finishes_does_not_train_again(
 
     def wait(state: SavedState) -> Any:
         monkeypatch.setattr(SavedState, "locked", lock)
-        train(script, inputs, tmp_path)
+        train(inputs, tmp_path)
         Record(request, json.dumps(SPEC), SCRIPT, LIBRARY).write()
         return lock(state)
 
     monkeypatch.setattr("sys.argv", [str(SCRIPT)])
     monkeypatch.setattr(SavedState, "locked", wait)
     monkeypatch.setattr(Trainer, "run", lambda self, run=Trainer.run: runs.append(1) or run(self))
-    train(script, inputs, tmp_path, provenance=request.model_dump_json())
+    train(inputs, tmp_path, provenance=request.model_dump_json())
     assert len(runs) == 1
     assert results(tmp_path) == results(inputs)

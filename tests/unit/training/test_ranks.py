@@ -11,8 +11,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import ranks_script
 import torch
+from commands import WORKFLOW
 from toy import RECIPE, pretrain_spec
+from trainings import options
 
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import load_checkpoint
@@ -22,15 +25,18 @@ from ssl_collapse.views.augmentation import Augmenter
 from ssl_collapse.views.batches import CroppedViews
 from ssl_collapse.views.schedule import epoch_batches
 
-SCRIPT = Path(__file__).with_name("ranks_script.py")
-PRETRAIN = Path(__file__).parents[3] / "workflow/scripts/pretrain.py"
+SCRIPT = ranks_script.__file__
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
 def toy_losses(images: PackedImages, output: Path, norm: str, ranks: int) -> list[float]:
-    launcher = TORCHRUN if ranks == 2 else []
-    command = [sys.executable, *launcher, SCRIPT, images.path, output, norm]
-    subprocess.run([*map(str, command)], check=True, capture_output=True)
+    spec = pretrain_spec(epochs=2, base_lr=1.0).model_dump_json()
+    arguments = [spec, str(images.path), str(output), norm]
+    if ranks == 1:
+        ranks_script.main(*arguments)
+    else:
+        command = [sys.executable, *TORCHRUN, SCRIPT, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
     losses = [json.loads(p.read_text()) for p in sorted(output.glob("rank*/losses.json"))]
     assert len(losses) == ranks
     assert all(one == losses[0] for one in losses)  # each rank knows the loss of the whole batch
@@ -65,20 +71,16 @@ def test_without_batch_norm_two_ranks_train_as_one(images: PackedImages, tmp_pat
     assert len(one) == 6  # two epochs of three steps
     np.testing.assert_allclose(two, one, rtol=1e-5)
     assert max(one) - min(one) > 1e-3  # it did train
-    rows = [
-        json.loads((tmp_path / name / "rows.json").read_text())
-        for name in ("one/rank0", "two/rank0", "two/rank1")
-    ]
-    assert rows[1] == rows[2]  # health, too, is of the whole batch on every rank
-    for alone, both in zip(rows[0], rows[1], strict=True):
+    names = ("one/rank0", "two/rank0", "two/rank1")
+    first, second, third = (json.loads((tmp_path / n / "rows.json").read_text()) for n in names)
+    assert second == third  # health, too, is of the whole batch on every rank
+    for alone, both in zip(first, second, strict=True):
         assert both == pytest.approx(alone, rel=1e-4)
         assert 1 < alone["effective_rank"] <= 3
-    weights = [
-        load_checkpoint(tmp_path / name / "rank0/state/checkpoints/epoch0002.pt")["model"]
-        for name in ("one", "two")
-    ]
-    for name, tensor in weights[0].items():
-        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-6)
+    last = "rank0/state/checkpoints/epoch0002.pt"
+    alone, both = (load_checkpoint(tmp_path / name / last)["model"] for name in ("one", "two"))
+    for name, tensor in alone.items():
+        torch.testing.assert_close(both[name], tensor, rtol=1e-4, atol=1e-6)
 
 
 def test_on_the_cpu_batch_norm_sees_each_part_alone(images: PackedImages, tmp_path: Path):
@@ -102,23 +104,13 @@ def pretrain(
 ) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     np.save(folder / "ordering.npy", np.arange(len(images)))
-    options = {
-        "spec": json.dumps(spec),
-        "images": images.path,
-        "ordering": folder / "ordering.npy",
-        "state": folder / "state",
-        "training": folder / "training.csv",
-        "checkpoints": folder / "checkpoints",
-        "log": folder / "log",
-        "log-every": 1,
-        "device": device,
-        "gpus": 2,
-    }
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    files = {name: folder / name for name in ("state", "checkpoints", "log")}
+    command = [sys.executable, str(WORKFLOW / "scripts/pretrain.py"), *options(
+        spec=json.dumps(spec), images=images.path, ordering=folder / "ordering.npy",
+        training=folder / "training.csv", **files, log_every=1, device=device, gpus=2,
+    )]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, str(PRETRAIN), *words], env=environment, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
@@ -128,9 +120,8 @@ def test_two_ranks_save_at_a_signal_and_end_with_the_same_bytes(
     whole = pretrain(images, tmp_path / "whole", spec)
     assert whole.wait() == 0, whole.communicate()[1]
     cut = pretrain(images, tmp_path / "cut", spec)
-    while "epoch 1 step 5 " not in (
-        log.read_text() if (log := tmp_path / "cut/log").exists() else ""
-    ):
+    log = tmp_path / "cut/log"
+    while not (log.exists() and "epoch 1 step 5 " in log.read_text()):
         assert cut.poll() is None, cut.communicate()[1]
         time.sleep(0.05)
     cut.send_signal(signal.SIGTERM)

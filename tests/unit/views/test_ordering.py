@@ -1,7 +1,6 @@
 """Orderings: a seeded permutation, or a user's own that is checked before it is believed."""
 
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -61,28 +60,6 @@ def test_arrays_that_are_no_ordering(tmp_path: Path, array: np.ndarray, message:
     np.save(tmp_path / "mine.npy", array)
     with pytest.raises(UserError, match=rf"mine\.npy: .*{message}"):
         read_ordering(tmp_path / "mine.npy", 3)
-
-
-class Payload:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self):
-        return Path.touch, (self.target,)
-
-
-def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path) -> None:
-    ran = tmp_path / "ran"
-    np.save(tmp_path / "object.npy", np.array([Payload(ran)] * 3), allow_pickle=True)
-    (tmp_path / "bare.npy").write_bytes(pickle.dumps(Payload(ran)))
-    for name in ("object.npy", "bare.npy"):
-        with pytest.raises(UserError, match=r"not a \.npy file of integers"):
-            read_ordering(tmp_path / name, 3)
-    assert not ran.exists()
-    pickle.loads((tmp_path / "bare.npy").read_bytes())  # the payload works where it is let
-    assert ran.exists()
 
 
 def test_damaged_files(tmp_path: Path) -> None:

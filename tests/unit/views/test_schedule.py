@@ -26,44 +26,33 @@ def subsets(r: Recipe) -> list[list[int]]:
     return [active_subset(r, ORDERING, e).tolist() for e in range(r.epochs)]
 
 
-def test_iid_shows_everything_in_every_epoch():
-    assert subsets(recipe(epochs=2)) == [[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]] * 2
+ALL = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+HALVES = [ALL[:5], ALL[5:]]
 
 
-def test_current_walks_through_the_ordering_once():
-    # 10 images over 5 epochs: two new ones per epoch
-    assert subsets(recipe(schedule="current")) == [[9, 8], [7, 6], [5, 4], [3, 2], [1, 0]]
-
-
-def test_current_with_a_chunk_of_two_epochs_keeps_a_chunk_for_two_epochs():
-    # E_r = 4, s = 2: chunk c covers positions 10*c*2//4 .. 10*(c+1)*2//4 = 0..5, 5..10
-    first, second = [9, 8, 7, 6, 5], [4, 3, 2, 1, 0]
-    assert subsets(recipe(schedule="current", epochs=4, chunk_size=2)) == [first] * 2 + [second] * 2
-
-
-def test_current_rounds_chunk_borders_down():
-    # 10 images over 4 epochs: borders 0, 10*1//4 = 2, 10*2//4 = 5, 10*3//4 = 7, 10
-    sizes = [len(s) for s in subsets(recipe(schedule="current", epochs=4))]
-    assert sizes == [2, 3, 2, 3]
-
-
-def test_current_in_two_rounds_walks_through_the_ordering_twice():
-    # E = 4, R = 2: E_r = 2, so each epoch shows half of the images
-    halves = [[9, 8, 7, 6, 5], [4, 3, 2, 1, 0]]
-    assert subsets(recipe(schedule="current", epochs=4, n_rounds=2)) == halves * 2
-
-
-def test_accumulate_grows_to_everything():
-    expected = [[9, 8], [9, 8, 7, 6], [9, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4, 3, 2]]
-    assert subsets(recipe(schedule="accumulate"))[:4] == expected
-    assert len(subsets(recipe(schedule="accumulate"))[4]) == 10
-
-
-def test_last_shows_the_end_of_the_ordering_in_every_epoch():
-    # chunk_size 2 of 5 epochs is 40 %: the last four
-    assert subsets(recipe(schedule="last", chunk_size=2)) == [[3, 2, 1, 0]] * 5
-    # and `share` says the same in percent, whatever the number of epochs
-    assert subsets(recipe(share=40, epochs=3)) == [[3, 2, 1, 0]] * 3
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"epochs": 2}, [ALL, ALL]),
+        # a single pass of 10 images over 5 epochs: two new ones per epoch
+        ({"schedule": "current"}, [[9, 8], [7, 6], [5, 4], [3, 2], [1, 0]]),
+        # over 4, borders are rounded down: 0, 10*1//4 = 2, 10*2//4 = 5, 10*3//4 = 7, 10
+        ({"schedule": "current", "epochs": 4}, [[9, 8], [7, 6, 5], [4, 3], [2, 1, 0]]),
+        # E_r = 4, s = 2: chunk c covers positions 10*c*2//4 .. 10*(c+1)*2//4 = 0..5, 5..10
+        ({"schedule": "current", "epochs": 4, "chunk_size": 2}, [HALVES[0]] * 2 + [HALVES[1]] * 2),
+        # E = 4, R = 2: E_r = 2, so each epoch shows half of the images
+        ({"schedule": "current", "epochs": 4, "n_rounds": 2}, HALVES * 2),
+        ({"schedule": "accumulate"}, [ALL[:2], ALL[:4], ALL[:6], ALL[:8], ALL]),
+        # chunk_size 2 of 5 epochs is 40 %: the last four
+        ({"schedule": "last", "chunk_size": 2}, [[3, 2, 1, 0]] * 5),
+        # in two rounds of 2 epochs, one of them is half
+        ({"schedule": "last", "epochs": 4, "n_rounds": 2, "chunk_size": 1}, [HALVES[1]] * 4),
+        # and `share` says the same in percent, whatever the number of epochs
+        ({"share": 40, "epochs": 3}, [[3, 2, 1, 0]] * 3),
+    ],
+)
+def test_what_each_epoch_shows(keys: dict[str, object], expected: list[list[int]]):
+    assert subsets(recipe(**keys)) == expected
 
 
 def test_share_is_exact_where_binary_fractions_are_not():
@@ -116,13 +105,9 @@ def test_repeat_batch_shows_each_batch_in_a_row_and_keeps_the_number_of_steps():
     assert batches[2].tolist() == batches[3].tolist()
 
 
-def test_same_seed_and_epoch_give_the_same_batches_and_others_do_not():
-    def batches(epoch: int, seed: int) -> list[list[int]]:
-        result: list[list[int]] = epoch_batches(recipe(), ORDERING, epoch, seed).tolist()
-        return result
-
-    assert batches(1, 7) == batches(1, 7)
-    assert batches(1, 7) != batches(1, 8)
+def test_the_seed_decides_the_batches():
+    one, same, other = (epoch_batches(recipe(), ORDERING, 1, seed).tolist() for seed in (7, 7, 8))
+    assert one == same != other
 
 
 def test_images_used_counts_distinct_images():

@@ -2,13 +2,13 @@
 
 import io
 import pickle
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from encoded import png
 
 
 class Payload:
@@ -41,25 +41,13 @@ def damages(content: bytes) -> Iterator[tuple[str, bytes | None]]:
     yield "random", np.random.default_rng(0).bytes(len(content))
     yield "zeros", bytes(len(content))
     yield "text", b"a text,\nnot a result\n" * 50
-    yield "PNG", _png()
+    yield "PNG", png(1, 1, 8, 0, b"IDAT" + zlib.compress(b"\0\0"))
     yield "JSON", b'{"some": "other JSON"}\n'
     yield "nested", b"[" * 100_000
     yield "another .npy", _saved(np.zeros(3))
     yield "another checkpoint", _checkpoint({"some": torch.zeros(3)})
     yield "no dictionary", _checkpoint([1, 2, 3])
     yield "folder", None
-
-
-def _png() -> bytes:
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    pixels = zlib.compress(b"\0\0")
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 def _saved(array: np.ndarray) -> bytes:
