@@ -6,7 +6,13 @@ A job whose results are in the store takes them from there instead of computing 
 import logging
 from pathlib import Path
 
-from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
+from ssl_collapse.provenance.code import (
+    code_digest,
+    drop_old_bytecode,
+    equal_code,
+    forget,
+    module_digests,
+)
 from ssl_collapse.provenance.content import Look, State, content, digest, look, vouch
 from ssl_collapse.provenance.entry import Kept
 from ssl_collapse.provenance.key import Input
@@ -28,6 +34,7 @@ class Record:
         if self._code() != request.code:
             raise UserError("the code has changed since this job was planned; start again")
         self.modules = module_digests(script, root, tuple(request.plugins))
+        drop_old_bytecode(self.modules, root)
         self.states = {path: _look(path) for path in request.inputs}
         self.read = [_read(Path(path)) for path in request.inputs]
         self.inputs = {
