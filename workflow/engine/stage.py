@@ -12,6 +12,7 @@ from snakemake.common import overwrite_function_params
 
 from engine.storage import Storage
 from engine.time_limit import KINDS
+from ssl_collapse.config.summary import TRAINING_FOLDER, epoch_folder
 from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
@@ -165,10 +166,21 @@ class Stages:
             results=self.results,
             roles=roles(input),
             parts=roles(output),
+            told=self.told(stage),
             label=self.labels.get(stage, "").format(**dict(wildcards.items())),
             store=self._store(stage, wildcards),
             everyone=self.plan.experiment.runtime.store_trust == "everyone",
         )
+
+    def told(self, stage: str) -> list[str]:
+        """The folders, below that of results, whose sidecars the report shows."""
+        if stage != "report":
+            return []
+        points = self.plan.points
+        datasets = [f"data/{name}" for name in self.plan.used_datasets()]
+        trained = [TRAINING_FOLDER.format(run=p.run, seed=p.seed) for p in points]
+        measured = [epoch_folder(p.run, p.seed, p.epoch) for p in points]
+        return list(dict.fromkeys(["tables", *datasets, *trained, *measured]))
 
     def _store(self, stage: str, wildcards: Any) -> str:
         """The folder of the store; none for a user's own images, which are no input of a rule, nor

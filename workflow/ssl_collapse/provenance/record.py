@@ -16,8 +16,16 @@ from ssl_collapse.provenance.code import (
 from ssl_collapse.provenance.content import Look, State, content, digest, look, vouch
 from ssl_collapse.provenance.entry import Kept
 from ssl_collapse.provenance.key import Input
+from ssl_collapse.provenance.made_from import told
 from ssl_collapse.provenance.shelf import Shelf
-from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
+from ssl_collapse.provenance.sidecar import (
+    TOLD,
+    Request,
+    Sidecar,
+    named,
+    path_of,
+    read_sidecar,
+)
 from ssl_collapse.provenance.store import Collection
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
@@ -41,6 +49,9 @@ class Record:
             named(path, request.results): read.sha256
             for path, read in zip(request.inputs, self.read, strict=True)
         }
+        if request.told:
+            self.inputs[TOLD] = told(request.results, request.told)
+            request = request.model_copy(update={"label": self.inputs[TOLD]})
         self.outputs = [Path(path) for path in request.outputs]
         self._shelf = Shelf(request, spec, self.read) if request.store else None
         self._collection: Collection | None = None
