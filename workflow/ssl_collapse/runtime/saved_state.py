@@ -55,10 +55,12 @@ class SavedState:
 
         UserError if another process still holds it after PATIENCE.
         """
-        _make(self.folder)
         lock = FileLock(self.folder / "lock")
         try:
-            lock.acquire(timeout=PATIENCE)
+            while not lock.is_locked:
+                _make(self.folder)
+                with suppress(FileNotFoundError):  # who held it has ended, and removed the folder
+                    lock.acquire(timeout=PATIENCE)
         except Timeout:
             raise UserError(
                 f"{self.folder}: another process is training this run; wait for it or stop it"
