@@ -12,8 +12,7 @@ from snakemake.common import overwrite_function_params
 
 from engine.storage import Storage
 from engine.time_limit import KINDS
-from ssl_collapse.config.summary import TRAINING_FOLDER, epoch_folder
-from ssl_collapse.plan.paths import Paths, fill
+from ssl_collapse.config.paths import INSIDE, Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 from ssl_collapse.provenance.code import code_digest, equal_code
@@ -176,11 +175,11 @@ class Stages:
         """The folders, below that of results, whose sidecars the report shows."""
         if stage != "report":
             return []
-        points = self.plan.points
-        datasets = [f"data/{name}" for name in self.plan.used_datasets()]
-        trained = [TRAINING_FOLDER.format(run=p.run, seed=p.seed) for p in points]
-        measured = [epoch_folder(p.run, p.seed, p.epoch) for p in points]
-        return list(dict.fromkeys(["tables", *datasets, *trained, *measured]))
+        names = [(INSIDE.description, {"dataset": d}) for d in self.plan.used_datasets()]
+        for point in self.plan.points:
+            names += [(place, vars(point)) for place in (INSIDE.training, INSIDE.encoder)]
+        files = [INSIDE.summary, *(fill(place, **values) for place, values in names)]
+        return list(dict.fromkeys(str(Path(file).parent) for file in files))
 
     def _store(self, stage: str, wildcards: Any) -> str:
         """The folder of the store; none for a user's own images, which are no input of a rule, nor
