@@ -69,6 +69,7 @@ class Judge:
             results=self.stages.results,
             script=self.stages.script(name),
             plugins=self.stages.plugins(name, job.wildcards),
+            told=tuple(self.stages.told(name)),
         )
 
     def request(self, job: Any) -> Request:

@@ -12,7 +12,7 @@ from snakemake.common import overwrite_function_params
 
 from engine.storage import Storage
 from engine.time_limit import KINDS
-from ssl_collapse.config.paths import Paths, fill
+from ssl_collapse.config.paths import INSIDE, Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 from ssl_collapse.provenance.code import code_digest, equal_code
@@ -165,10 +165,21 @@ class Stages:
             results=self.results,
             roles=roles(input),
             parts=roles(output),
+            told=self.told(stage),
             label=self.labels.get(stage, "").format(**dict(wildcards.items())),
             store=self._store(stage, wildcards),
             everyone=self.plan.experiment.runtime.store_trust == "everyone",
         )
+
+    def told(self, stage: str) -> list[str]:
+        """The folders, below that of results, whose sidecars the report shows."""
+        if stage != "report":
+            return []
+        names = [(INSIDE.description, {"dataset": d}) for d in self.plan.used_datasets()]
+        for point in self.plan.points:
+            names += [(place, vars(point)) for place in (INSIDE.training, INSIDE.encoder)]
+        files = [INSIDE.summary, *(fill(place, **values) for place, values in names)]
+        return list(dict.fromkeys(str(Path(file).parent) for file in files))
 
     def _store(self, stage: str, wildcards: Any) -> str:
         """The folder of the store; none for a user's own images, which are no input of a rule, nor

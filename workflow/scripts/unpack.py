@@ -17,6 +17,7 @@ from ssl_collapse.images.class_folders import Item, write_class_folders
 from ssl_collapse.images.published import published_images
 from ssl_collapse.images.stored import stored_files, stored_images
 from ssl_collapse.provenance.job import run
+from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
 
 
@@ -38,12 +39,23 @@ def main(args: argparse.Namespace) -> None:
     except (ValidationError, KeyError, ValueError) as error:
         raise UserError(f"--sources: {error}") from None
     write_class_folders(args.output, {split: _images(source, split) for split in ("train", "val")})
+    for split, planned in json.loads(args.spec).get("files", {}).items():
+        # Now that they are read, which may have taken hours.
+        if list(map(digest_of, _files(source, split))) != planned:
+            raise UserError(
+                f"{args.name}: its files for {split} have changed since this job was planned; "
+                "start again"
+            )
 
 
 def _images(source: PublishedSource | StoredSource, split: str) -> Iterator[Item]:
     if isinstance(source, PublishedSource):
         return published_images(source, split)
-    return stored_images(source, stored_files(source.kind, source.files()[split]))
+    return stored_images(source, _files(source, split))
+
+
+def _files(source: PublishedSource | StoredSource, split: str) -> list[Path]:
+    return stored_files(source.kind, source.files()[split])
 
 
 if __name__ == "__main__":

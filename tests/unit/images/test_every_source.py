@@ -16,6 +16,7 @@ from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.representations.file import open_representations
+from ssl_collapse.runtime.errors import UserError
 
 Patch = pytest.MonkeyPatch
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 40, 48, 3), dtype=np.uint8)
@@ -113,3 +114,13 @@ def test_from_the_source_to_representations(name: str, tmp_path: Path, monkeypat
         rows = open_representations(output)
         assert list(rows.targets) == list(PackedImages(packed).targets)
         assert rows.n == count
+
+
+def test_files_that_are_exchanged_after_planning_are_refused(tmp_path: Path, monkeypatch: Patch):
+    source = hdf5(tmp_path, monkeypatch)
+    datasets = {"mine": {"source": source, "resize": 16, "crop": 12}, **experiment()["datasets"]}
+    spec = json.dumps(Plan(load_experiment(experiment(datasets=datasets))).unpack("mine"))
+    source_files.write_hdf5(tmp_path / "val.h5", PIXELS[::-1], [1, 1, 0, 0])
+    given = ["--name", "mine", "--spec", spec, "--sources", json.dumps({"mine": source})]
+    with pytest.raises(UserError, match="mine: its files for val have changed since this job was"):
+        call("unpack", *given, "--output", tmp_path / "images")

@@ -5,11 +5,7 @@ same bits.
 """
 
 import json
-<<<<<<< HEAD
 import re
-from collections.abc import Callable
-=======
->>>>>>> testsb
 from pathlib import Path
 from typing import Any
 

@@ -80,8 +80,8 @@ def test_spectra_from_elsewhere_need_no_images(tmp_path: Path):
 
 def test_checkpoints_from_elsewhere_are_not_trained(tmp_path: Path):
     (tmp_path / "a.pth").touch()
-    runs = {"a": {"dataset": "t", "checkpoint": str(tmp_path / "a.pth")}}
-    given = Plan(load_experiment({**CONFIG, "runs": runs}, []))
+    runs = {"a": {"checkpoint": str(tmp_path / "a.pth")}}
+    given = Plan(load_experiment({**experiment(), "runs": runs}, []))
     assert duration(given, {"import_encoder": 2}, tmp_path, 2, 0) == (pytest.approx(START), False)
 
 

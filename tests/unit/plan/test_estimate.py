@@ -80,5 +80,5 @@ def test_the_command_measures_on_noise_and_asks_for_what_it_cannot_know(tmp_path
     (tmp_path / "a.pth").touch()
     config["runs"]["theirs"] = {"checkpoint": str(tmp_path / "a.pth")}
     file.write_text(yaml.safe_dump(config))
-    mixed = subprocess.run(command, capture_output=True, text=True)
+    mixed = run_script("estimate", file, "--device", "cpu", "--images", "mine=100:20")
     assert mixed.returncode == 2 and "theirs: only trainings are measured here" in mixed.stderr

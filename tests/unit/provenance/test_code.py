@@ -3,12 +3,17 @@
 scripts/stage.py -> pkg.a -> pkg.b        pkg.c is imported by nobody
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ssl_collapse.provenance import code
 from ssl_collapse.provenance.code import code_digest
+from ssl_collapse.provenance.record import Record
+from ssl_collapse.provenance.sidecar import Request
 
 STAGE = """\
 import sys
@@ -110,3 +115,22 @@ def test_the_digest_does_not_depend_on_where_the_tree_lies(tree: Path, tmp_path:
     for part in ("scripts", "pkg"):
         (tree / part).rename(moved / part)
     assert digest(moved) == before
+
+
+def test_a_job_runs_the_code_that_is_digested_and_no_older_bytecode(tree: Path):
+    def constant() -> str:
+        words = [sys.executable, "-c", "from pkg.b import constant; print(constant)"]
+        on = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+        return subprocess.run(words, cwd=tree, env=on, capture_output=True, text=True).stdout[:-1]
+
+    os.utime(tree / "pkg/b.py", (10**9, 10**9))
+    assert constant() == "3"
+    edit(tree, "pkg/b.py", "3", "4")
+    os.utime(tree / "pkg/b.py", (10**9, 10**9))
+    assert constant() == "3"  # Python's own: same size, same date
+    request = Request(rule="stage", code=digest(tree), plugins=[], inputs=[], outputs=[])
+    Record(request, "{}", tree / "scripts/stage.py", tree)
+    assert constant() == "4"
+    compiled = next(tree.glob("pkg/__pycache__/b.*"))
+    Record(request, "{}", tree / "scripts/stage.py", tree)
+    assert compiled.exists()  # newer bytecode stays

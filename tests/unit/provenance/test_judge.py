@@ -15,9 +15,11 @@ import pytest
 from stub_workflow import StubWorkflow
 
 from ssl_collapse.provenance import job as jobs
+from ssl_collapse.provenance.code import code_digest
 from ssl_collapse.provenance.content import Look, Looks, content, digest, look, vouch
-from ssl_collapse.provenance.judge import judge, spec_changes
-from ssl_collapse.provenance.sidecar import Sidecar, path_of
+from ssl_collapse.provenance.judge import Planned, judge, spec_changes
+from ssl_collapse.provenance.record import Record
+from ssl_collapse.provenance.sidecar import Request, Sidecar, path_of
 from ssl_collapse.runtime.errors import UserError
 
 BELOW = {
@@ -287,3 +289,37 @@ def test_results_in_a_folder_of_another_user_are_read_and_not_dated(
     monkeypatch.setattr(os, "utime", refuse)
     Look.at(result).confirm()
     assert done.plan() == []
+
+
+def test_a_report_tells_of_the_recipes_that_are_there(tmp_path: Path, monkeypatch):
+    """Another recipe may give the same training.csv, of which alone the report's inputs know."""
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "report.py"
+    script.write_text("")
+    code = code_digest(script, tmp_path)
+
+    def make(rule: str, output: str, spec: str, *told: str) -> bool:
+        request = Request(rule=rule, code=code, plugins=[], inputs=[], outputs=[output],
+                          parts=[""], told=list(told), store="results/store")  # fmt: skip
+        record = Record(request, spec, script, tmp_path)
+        if taken := record.take():
+            return taken
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        Path(output).unlink(missing_ok=True)
+        Path(output).write_text("the same")
+        record.write()
+        record.publish()
+        return taken
+
+    def why() -> str | None:
+        job = Planned("report", "{}", code, (), (page,), "results", script, told=("runs/a",))
+        return judge(job, Looks())
+
+    page, training = "results/report.html", "results/runs/a/training.csv"
+    make("pretrain", training, '{"blur": 1}')
+    assert not make("report", page, "{}", "runs/a") and why() is None
+    make("pretrain", training, '{"blur": 2}')
+    assert why() == "the recipes and codes that it tells of are others"
+    assert not make("report", page, "{}", "runs/a") and why() is None
+    make("pretrain", training, '{"blur": 1}')
+    assert make("report", page, "{}", "runs/a") and why() is None  # the first, from the store

@@ -1,5 +1,6 @@
 """The folders of unfinished trainings, beside each other."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,3 +27,14 @@ def test_what_lies_beside_a_state_stays(tmp_path: Path):
     with training.locked(), probe.locked():
         training.remove()
     assert probe.checkpoints.is_dir()
+
+
+def test_who_waits_for_one_that_ends_goes_on(tmp_path: Path):
+    first, second = (SavedState(tmp_path / "state/iid/seed0/training-1") for _ in range(2))
+    with ThreadPoolExecutor() as pool:
+        with first.locked():
+            waits = pool.submit(lambda: second.locked().__enter__())
+            time.sleep(0.3)
+            first.remove()  # as a job does whose results count, its lock still held
+        waits.result(timeout=5)
+    assert second.checkpoints.is_dir()

@@ -76,6 +76,17 @@ def test_a_lost_checkpoint_of_an_unfinished_training_is_made_again(
     assert {p.name: p.read_bytes() for p in (tmp_path / "published").iterdir()} == written
 
 
+def test_a_state_with_one_other_bit_is_refused(images: PackedImages, tmp_path: Path):
+    cut = trainer(images, tmp_path / "cut")
+    cut.run()
+    content = bytearray(cut.saver.state.file.read_bytes())
+    weights = next(p for p in cut.model.parameters() if p.ndim == 2)
+    content[content.index(weights.detach().numpy().tobytes())] ^= 1  # torch.load takes it as it is
+    cut.saver.state.file.write_bytes(content)
+    with pytest.raises(UserError, match=r"state\.pt: damaged since it was saved; .* delete"):
+        trainer(images, tmp_path / "cut").resume()
+
+
 def test_a_hybrid_whose_first_checkpoint_is_lost_goes_back_to_its_start(
     images: PackedImages, tmp_path: Path
 ):

@@ -1,14 +1,19 @@
 """Orderings: a seeded permutation, or a user's own that is checked before it is believed."""
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from scripts import ordering as stage
+from ssl_collapse.images.description import read_description
+from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import UserError
+from ssl_collapse.runtime.files import file_sha256
 from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering
 
 
@@ -85,3 +90,17 @@ def test_a_pipe_a_device_or_a_folder_is_refused_and_not_opened(tmp_path: Path) -
         experiment = load_experiment({"datasets": datasets, "runs": {"r": run}})
         with pytest.raises(UserError, match=r"datasets\.a\.ordering: .*not a regular file"):
             Plan(experiment)
+
+
+def test_one_that_is_exchanged_after_planning_is_refused(images: PackedImages, tmp_path: Path):
+    own, described = tmp_path / "own.npy", images.path.with_name("dataset.json")
+    write_ordering(own, np.arange(12)[::-1])
+    spec = json.dumps({"user": file_sha256(own)})
+    files = json.dumps({read_description(described).dataset: str(own)})
+    words = ["--spec", spec, "--orderings", files, "--dataset", str(described), "--output"]
+    stage.main(stage.parser().parse_args([*words, str(tmp_path / "planned.npy")]))
+    assert (tmp_path / "planned.npy").read_bytes() == own.read_bytes()
+    write_ordering(own, np.arange(12))
+    with pytest.raises(UserError, match=r"own\.npy has changed since this job was planned"):
+        stage.main(stage.parser().parse_args([*words, str(tmp_path / "other.npy")]))
+    assert not (tmp_path / "other.npy").exists()

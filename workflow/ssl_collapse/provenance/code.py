@@ -11,7 +11,10 @@ Two codes that were proven equal by the bytes of their results (`make equal`) co
 
 import hashlib
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from ssl_collapse.provenance.source import Sources, with_parents
@@ -56,6 +59,19 @@ def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> d
         else:
             digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return dict(sorted(digests.items()))
+
+
+def drop_old_bytecode(modules: Iterable[str], root: Path) -> None:
+    """Let the sources of modules run, which are what is digested.
+
+    Python believes bytecode whose source has the size and the date, in whole seconds, that it had:
+    as after two edits in one second, or where other code is unpacked with one date for all files.
+    """
+    for path in filter(None, (_module_file(root, name) for name in modules)):
+        compiled = Path(cache_from_source(str(path)))
+        with suppress(OSError):  # none, or not ours to remove
+            if compiled.stat().st_ctime_ns <= path.stat().st_ctime_ns:
+                compiled.unlink()
 
 
 def remember_sources() -> None:

@@ -106,5 +106,6 @@ def made_meanwhile(args: argparse.Namespace) -> bool:
         results=request.results,
         script=Path(sys.argv[0]),
         plugins=tuple(request.plugins),
+        told=tuple(request.told),
     )
     return judge(planned, Looks()) is None

@@ -13,7 +13,8 @@ from typing import Any
 
 from ssl_collapse.provenance.code import equal_code, module_digests
 from ssl_collapse.provenance.content import Look, Looks
-from ssl_collapse.provenance.sidecar import Sidecar, named, without_sidecar
+from ssl_collapse.provenance.made_from import told
+from ssl_collapse.provenance.sidecar import TOLD, Sidecar, named, without_sidecar
 
 MISSING = "not there yet"
 _SHOWN = 3
@@ -31,6 +32,7 @@ class Planned:
     results: str  # the folder of results
     script: Path
     plugins: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()  # folders of results whose sidecars a report shows
 
 
 def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
@@ -77,11 +79,14 @@ def _code_change(job: Planned, sidecar: Sidecar) -> str:
 
 def _input_changes(job: Planned, sidecar: Sidecar, looks: Looks, everything: bool) -> Iterator[str]:
     now = {named(path, job.results): path for path in job.inputs}
-    added, gone = sorted(now.keys() - sidecar.inputs), sorted(sidecar.inputs.keys() - now)
+    before = {name: digest for name, digest in sidecar.inputs.items() if name != TOLD}
+    if sidecar.inputs.get(TOLD) != (told(job.results, job.told) if job.told else None):
+        yield f"the {TOLD} are others"
+    added, gone = sorted(now.keys() - before), sorted(before.keys() - now)
     parts = [f"{sign} {_some(names)}" for sign, names in (("+", added), ("-", gone)) if names]
     if parts:
         yield f"its inputs are others: {', '.join(parts)}"
-    for name, recorded in sidecar.inputs.items():
+    for name, recorded in before.items():
         # One that is missing is made first, and then this again if its content is another.
         look = looks.at(now[name]) if name in now else None
         if look is not None and look.content(everything) != recorded:

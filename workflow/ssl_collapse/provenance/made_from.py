@@ -1,5 +1,6 @@
 """What results were made from, for people: recipes and codes by their sidecars, and versions."""
 
+import hashlib
 import json
 import platform
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse import __version__
+from ssl_collapse.provenance.canonical import canonical
 from ssl_collapse.provenance.sidecar import SUFFIX, read_sidecar
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "faiss-cpu", "matplotlib", "snakemake")
@@ -42,6 +44,12 @@ def stages(folders: Iterable[Path]) -> dict[str, tuple[list[str], list[dict[str,
         rule: (sorted(codes), [json.loads(spec) for spec in sorted(specs)])
         for rule, (codes, specs) in sorted(found.items())
     }
+
+
+def told(results: str, folders: Iterable[str]) -> str:
+    """Digest of all that the report tells of by the sidecars in folders below that of results."""
+    found = {folder: stages([Path(results, folder)]) for folder in folders}
+    return hashlib.sha256(canonical(found).encode()).hexdigest()
 
 
 def environment() -> dict[str, str]:

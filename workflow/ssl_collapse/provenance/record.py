@@ -6,12 +6,26 @@ A job whose results are in the store takes them from there instead of computing 
 import logging
 from pathlib import Path
 
-from ssl_collapse.provenance.code import code_digest, equal_code, forget, module_digests
+from ssl_collapse.provenance.code import (
+    code_digest,
+    drop_old_bytecode,
+    equal_code,
+    forget,
+    module_digests,
+)
 from ssl_collapse.provenance.content import Look, State, content, digest, look, vouch
 from ssl_collapse.provenance.entry import Kept
 from ssl_collapse.provenance.key import Input
+from ssl_collapse.provenance.made_from import told
 from ssl_collapse.provenance.shelf import Shelf
-from ssl_collapse.provenance.sidecar import Request, Sidecar, named, path_of, read_sidecar
+from ssl_collapse.provenance.sidecar import (
+    TOLD,
+    Request,
+    Sidecar,
+    named,
+    path_of,
+    read_sidecar,
+)
 from ssl_collapse.provenance.store import Collection
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
@@ -28,12 +42,16 @@ class Record:
         if self._code() != request.code:
             raise UserError("the code has changed since this job was planned; start again")
         self.modules = module_digests(script, root, tuple(request.plugins))
+        drop_old_bytecode(self.modules, root)
         self.states = {path: _look(path) for path in request.inputs}
         self.read = [_read(Path(path)) for path in request.inputs]
         self.inputs = {
             named(path, request.results): read.sha256
             for path, read in zip(request.inputs, self.read, strict=True)
         }
+        if request.told:
+            self.inputs[TOLD] = told(request.results, request.told)
+            request = request.model_copy(update={"label": self.inputs[TOLD]})
         self.outputs = [Path(path) for path in request.outputs]
         self._shelf = Shelf(request, spec, self.read) if request.store else None
         self._collection: Collection | None = None

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from ssl_collapse.config.types import StrictModel
 
 SUFFIX = ".provenance.json"
+TOLD = "recipes and codes that it tells of"  # what of sidecars the report shows, as an input
 
 
 class Request(StrictModel):
@@ -25,6 +26,7 @@ class Request(StrictModel):
     results: str = "results"  # the folder of results, from the working directory
     roles: list[str] = []  # of each input: the name that the rule has for it
     parts: list[str] = []  # of each output, likewise
+    told: list[str] = []  # folders of results whose sidecars a report shows
     label: str = ""  # what the result says of its own name, which no spec holds
     store: str = ""  # the folder of the store; none: nothing is taken, nothing kept
     everyone: bool = False  # whether what other users put there is taken

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from zipfile import ZipFile
 
 from filelock import FileLock, Timeout
 
@@ -54,10 +55,12 @@ class SavedState:
 
         UserError if another process still holds it after PATIENCE.
         """
-        _make(self.folder)
         lock = FileLock(self.folder / "lock")
         try:
-            lock.acquire(timeout=PATIENCE)
+            while not lock.is_locked:
+                _make(self.folder)
+                with suppress(FileNotFoundError):  # who held it has ended, and removed the folder
+                    lock.acquire(timeout=PATIENCE)
         except Timeout:
             raise UserError(
                 f"{self.folder}: another process is training this run; wait for it or stop it"
@@ -70,8 +73,16 @@ class SavedState:
             lock.release()
 
     def exists(self) -> bool:
-        """Whether there is a state to go on from; if not, those of other recipes are warned of."""
+        """Whether there is a state to go on from; if not, those of other recipes are warned of.
+
+        UserError for one that is not what was saved: torch.load compares no checksums.
+        """
         if self.file.exists():
+            if not _is_sound(self.file):
+                raise UserError(
+                    f"{self.file}: damaged since it was saved; put it back, or delete its folder "
+                    "to start from nothing"
+                )
             return True
         kind = self.folder.name.partition("-")[0]
         for other in sorted(self.folder.parent.glob(f"{kind}-*/{self.file.name}")):
@@ -130,6 +141,14 @@ class SavedState:
             if parent.name and parent.name != "state":
                 with suppress(OSError):  # others lie in it, or one that ended has removed it
                     parent.rmdir()
+
+
+def _is_sound(archive: Path) -> bool:
+    try:
+        with ZipFile(archive) as file:
+            return file.testzip() is None
+    except Exception:  # of whichever byte is wrong
+        return False
 
 
 def _make(folder: Path) -> None:
