@@ -1,6 +1,6 @@
 """Public datasets in their published form, read by torchvision, which checks every file's md5."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def _imagenette(source: PublishedSource, split: str) -> Iterator[Item]:
         yield Item(data.wnids[target], Path(path).read_bytes(), Path(path).suffix)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[PublishedSource, str], Iterator[Item]]] = {
     "cifar10": partial(_cifar, CIFAR10),
     "cifar100": partial(_cifar, CIFAR100),
     "stl10": _stl10,
