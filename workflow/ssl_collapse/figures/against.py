@@ -47,7 +47,7 @@ def draw_against(
     ):
         curve = [rows if name is None else rows[rows["curve"] == name] for rows in (means, seeds)]
         look = {"color": paint, "marker": marker, "linestyle": dash}
-        _draw_curve(axes, *curve, along, look, name)
+        _draw_curve(axes, curve[0], curve[1], along, look, name)
     points.draw_chance(axes, points.rows_of(numbers, panel, "chance"), "y")
     points.draw_untrained(axes, numbers, panel, "y")
     points.draw_diverged(axes, seeds, along, "y")

@@ -103,12 +103,17 @@ def rows_of(table: pd.DataFrame, panel: str, statistic: str) -> pd.DataFrame:
     return table[(table["panel"] == panel) & (table["statistic"] == statistic)]
 
 
+def means(table: pd.DataFrame, panel: str) -> list[Any]:
+    """The means of a panel in the order of the table: rows, with its columns as attributes."""
+    return list(rows_of(table, panel, "mean").itertuples())
+
+
 def draw_run(
     axes: Axes, mean: Any, seeds: pd.DataFrame, at: float, color: str, across: str
 ) -> None:
     """A mean with its interval at the position `at`, and the run's seeds (column `position`).
 
-    mean: a row of the table. across: "y" where values run upwards, "x" where they run to the right.
+    mean: one of `means`. across: "y" where values run upwards, "x" where they run to the right.
     """
     seeds = seeds[seeds["run"] == mean.run]
     x, y = _oriented(seeds["position"], seeds["value"], across)
@@ -312,10 +317,10 @@ def _seed_names(points: pd.DataFrame) -> list[str]:
 
 def means_sentence(table: pd.DataFrame, panel: str) -> str:
     """The means of a panel with their intervals: 'k-NN ...: iid 31.4 % [29.0, 33.8]; ....'."""
-    means = list(rows_of(table, panel, "mean").itertuples())
-    shown = quantity(str(means[0].quantity))
+    rows = means(table, panel)
+    shown = quantity(rows[0].quantity)
     estimates = (
         f"{mean.label} {shown.estimate(Interval(mean.value, mean.low, mean.high, mean.seeds))}"
-        for mean in means
+        for mean in rows
     )
     return f"{shown.name}: {'; '.join(estimates)}."

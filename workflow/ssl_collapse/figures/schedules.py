@@ -40,8 +40,7 @@ def draw(spec: TwoPanels, numbers: pd.DataFrame, title: str = TITLE) -> Figure:
 
 def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> None:
     height = {label: position for position, label in enumerate(labels)}
-    means = list(points.rows_of(numbers, panel, "mean").itertuples())
-    seeds = points.rows_of(numbers, panel, "seed")
+    means, seeds = points.means(numbers, panel), points.rows_of(numbers, panel, "seed")
     # Seeds lie just below their mean, so that neither hides the other.
     seeds = seeds.assign(position=seeds["label"].map(height) + 0.22)
     for color, mean in zip(theme.categorical(len(labels)), means, strict=True):
@@ -54,7 +53,7 @@ def _panel(axes: Axes, numbers: pd.DataFrame, panel: str, labels: list[str]) -> 
         points.draw_chance(axes, before, "x", "untrained")
     points.draw_diverged(axes, seeds, "position", "x")
     axes.grid(visible=False, axis="y")
-    theme.label_values(axes, quantity(str(means[0].quantity)), "x")
+    theme.label_values(axes, quantity(means[0].quantity), "x")
 
 
 def caption(spec: SchedulesFigure, numbers: pd.DataFrame, rows: pd.DataFrame, *_: object) -> str:

@@ -226,8 +226,8 @@ def _draw_auc(axes: Axes, numbers: pd.DataFrame, looks: Looks, sweep: bool) -> N
     seeds = points.rows_of(numbers, "auc", "seed")
     position = {label: i for i, label in enumerate(looks)}
     seeds = seeds.assign(position=seeds["label"].map(position) + 0.18)
-    for mean in points.rows_of(numbers, "auc", "mean").itertuples():
-        label = str(mean.label)
+    for mean in points.means(numbers, "auc"):
+        label = mean.label
         points.draw_run(axes, mean, seeds, position[label], looks[label]["color"], across="y")
     points.draw_untrained(axes, numbers, "auc", "y")
     points.draw_diverged(axes, seeds, "position", "y")
