@@ -35,7 +35,7 @@ check: .venv/installed
 	$(BIN)/hadolint envs/Dockerfile
 
 unit: .venv/installed
-	$(BIN)/pytest -q -n 2 tests/unit
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit
 
 # faults first: they fork, which nothing that has computed should
 sample: .venv/installed

@@ -118,9 +118,5 @@ class Jobs:
 
 
 ALL = Jobs()
+below = ALL.below  # of the unedited plan
 NOTHING: frozenset[str] = frozenset()
-
-
-def below(*patterns: str) -> frozenset[str]:
-    """Jobs of the unedited plan that fit any pattern, and every job below them."""
-    return ALL.below(*patterns)

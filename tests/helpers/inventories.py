@@ -7,12 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK
-from ssl_collapse.provenance.inventory import (
-    INVENTORY,
-    Comparison,
-    Naming,
-    compare,
-)
+from ssl_collapse.provenance.inventory import INVENTORY, Comparison, Naming, compare
 from ssl_collapse.runtime.command_line import logger
 
 sys.path.append(str(Path(__file__).parents[2] / "workflow/scripts"))

@@ -5,11 +5,7 @@ from pathlib import Path
 
 from stub_workflow import StubWorkflow
 
-from ssl_collapse.provenance.record import Record
-
 OF_A = ["train a", "represent a", "measure a"]
-
-
 OF_B = ["train b", "represent b", "measure b"]
 
 
@@ -37,25 +33,9 @@ def check(workflow: StubWorkflow) -> None:
     assert workflow.plan() == []
 
 
-# --- damage ---------------------------------------------------------------------------------------
 def edit_in_place(path: Path, text: str) -> None:
     """Other bytes under every name of a file, with its date, as an editor of disks would."""
     status = path.stat()
     with path.open("r+") as file:
         file.write(text)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-# --- several at once ------------------------------------------------------------------------------
-def job_of(workflow: StubWorkflow, name: str) -> Record:
-    stage, _, run = name.partition(" ")
-    job = next(job for s, r, job in workflow.jobs() if (s, r) == (stage, run))
-    return Record(workflow.request(job), job.spec, job.script, workflow.folder)
-
-
-def leftovers(workflow: StubWorkflow) -> list[Path]:
-    return [path for path in workflow.folder.parent.rglob("*") if path.name.endswith(".tmp")]
-
-
-def links(entry: Path) -> int:
-    return (entry / "out/0").stat().st_nlink

@@ -122,7 +122,7 @@ class StubWorkflow:
             output = Path(job.outputs[0])
             output.unlink(missing_ok=True)  # as Snakemake does before a job
             output.parent.mkdir(parents=True, exist_ok=True)
-            record = Record(self.request(job), job.spec, job.script, self.folder)
+            record = self.record(job)
             self._die(kill, name, "before")
             if record.take():
                 self.taken.append(name)
@@ -134,6 +134,14 @@ class StubWorkflow:
             record.write()
             record.publish()
         return computed
+
+    def job(self, name: str) -> Planned:
+        """A job by its stage and run: "train a"."""
+        return next(job for s, r, job in self.jobs() if f"{s} {r}".strip() == name)
+
+    def record(self, job: Planned) -> Record:
+        """What a job that starts now notes."""
+        return Record(self.request(job), job.spec, job.script, self.folder)
 
     def request(self, job: Planned) -> Request:
         """What a job is told about itself."""

@@ -13,8 +13,9 @@ class Edit(NamedTuple):
 
     name: str
     apply: Callable[[Experiment], None]
-    jobs: frozenset[str] | Callable[[], frozenset[str]]
+    jobs: frozenset[str]
     keys: tuple[str, ...] = ()  # of the config, where it is one
+    keeps_jobs: bool = False  # the plan has the same jobs, made from the same
 
 
 REMOVED = object()
@@ -40,9 +41,15 @@ def put(name: str, values: dict[str, Any], jobs: frozenset[str]) -> Edit:
     return Edit(name, apply, jobs, tuple(values))
 
 
+def keep_jobs(*edits: Edit) -> list[Edit]:
+    """Edits that do not change which jobs there are, and from what."""
+    return [edit._replace(keeps_jobs=True) for edit in edits]
+
+
 def each(prefix: str, values: dict[str, Any], jobs: frozenset[str]) -> list[Edit]:
     """One edit per key, all with the same consequence."""
-    return [put(f"{prefix}.{key}", {f"{prefix}.{key}": v}, jobs) for key, v in values.items()]
+    edits = (put(f"{prefix}.{key}", {f"{prefix}.{key}": v}, jobs) for key, v in values.items())
+    return keep_jobs(*edits)
 
 
 def rewrite(name: str, change: Callable[[dict], dict], jobs: frozenset[str]) -> Edit:
@@ -124,11 +131,11 @@ TRAINED_ON_TEXTURES = below(
 IID, LAST, HYBRID = below("pretrain iid/*"), below("pretrain last/*"), below("pretrain hybrid/*")
 REPORT = ALL.matching("report")
 
-WORDS = [
+WORDS = keep_jobs(
     put("the title", {"title": "Other words"}, REPORT),
     put("the description", {"description": "Other words."}, REPORT),
     put("a title with braces", {"title": "{Other} words {0}"}, REPORT),
-]
+)
 
 DATASETS = [
     *each(
@@ -137,26 +144,20 @@ DATASETS = [
         below("textures textures"),
     ),
     *each("datasets.textures", {"resize": 24, "pack": "original"}, below("pack textures/*")),
-    put("packed as JPEG of a stated quality",
-        {"datasets.textures.pack": "jpeg", "datasets.textures.jpeg_quality": 50},
-        below("pack textures/*")),
+    *keep_jobs(
+        put("packed as JPEG of a stated quality",
+            {"datasets.textures.pack": "jpeg", "datasets.textures.jpeg_quality": 50},
+            below("pack textures/*")),
+    ),
     *each(
         "datasets.textures",
         {"crop": 12, "mean": [0.5, 0.5, 0.6], "std": [0.2, 0.2, 0.3]},
         TRAINED_ON_TEXTURES,
     ),
-    Edit(
-        "datasets.textures.ordering",
-        own_ordering,
-        below("ordering textures/*"),
-        ("datasets.textures.ordering",),
-    ),
-    Edit(
-        "datasets.textures.subset",
-        own_subset,
-        below("dataset textures"),
-        ("datasets.textures.subset",),
-    ),
+    Edit("the user's own ordering", own_ordering, below("ordering textures/*"),
+         ("datasets.textures.ordering",)),
+    Edit("the user's own subset", own_subset, below("dataset textures"),
+         ("datasets.textures.subset",)),
     put(
         "datasets.textures.source.kind",
         {"datasets.textures.source": REMOVED, "datasets.textures.source.kind": "imagefolder",
@@ -206,8 +207,18 @@ RECIPE = [
         },
         IID,
     ),
-    put("LARS, with a rate of biases and norms",
-        {"runs.iid.optimizer": "lars_excluding_1d", "runs.iid.base_lr_1d": 0.1}, IID),
+    *keep_jobs(
+        put("LARS, with a rate of biases and norms",
+            {"runs.iid.optimizer": "lars_excluding_1d", "runs.iid.base_lr_1d": 0.1}, IID),
+        put("the small stem, padded",
+            {"runs.last.backbone.small_image_stem": True, "runs.last.backbone.stem_padding": 2},
+            LAST),
+        put("the small stem, without ReLU",
+            {"runs.last.backbone.small_image_stem": True, "runs.last.backbone.stem_relu": False},
+            LAST),
+        put("runs.hybrid.start.epoch", {"runs.hybrid.start.epoch": 3}, HYBRID),
+        put("a default of all runs", {"defaults.momentum": 0.8}, below("pretrain *")),
+    ),
     *each("runs.iid.backbone", {"width": 12, "blocks": [1, 1], "stem_stride": 1}, IID),
     *each("runs.iid.method", {"projection_dim": 64, "predictor_hidden_dim": 8}, IID),
     *each("runs.last", {"chunk_size": 2}, LAST),
@@ -217,9 +228,6 @@ RECIPE = [
          "width_per_group": 128},
         LAST,
     ),
-    *(put(f"the small stem, with {key}",
-          {"runs.last.backbone.small_image_stem": True, f"runs.last.backbone.{key}": value}, LAST)
-      for key, value in {"stem_padding": 2, "stem_relu": False}.items()),
     put("measured on other images than it was trained on", {"runs.iid.evaluate_on": "photos"},
         below("represent iid/*", "probe iid/*")),
     *each(
@@ -230,13 +238,11 @@ RECIPE = [
     *each("runs.accumulate", {"n_rounds": 2}, below("pretrain accumulate/*")),
     put("runs.iid.dataset", {"runs.iid.dataset": "photos"},
         Jobs(runs(iid=Run("photos", epochs=(2, 4)))).below("pretrain iid/*")),
-    put("runs.hybrid.start.epoch", {"runs.hybrid.start.epoch": 3}, HYBRID),
     put("runs.hybrid.start.run", {"runs.hybrid.start.run": "accumulate"},
         Jobs(runs(hybrid=Run(start="accumulate"))).below("pretrain hybrid/*")),
     put("no start any more", {"runs.hybrid.start": REMOVED}, HYBRID),
     put("a recipe that a hybrid starts from", {"runs.current.base_lr": 0.1},
         below("pretrain current/*", "pretrain hybrid/*")),
-    put("a default of all runs", {"defaults.momentum": 0.8}, below("pretrain *")),
 ]  # fmt: skip
 
 PLAN = [
@@ -320,23 +326,13 @@ FIGURE_EDITS = [
 
 RUNTIME = each(
     "runtime",
-    {
-        "device": "cpu",
-        "threads": 2,
-        "gpus": 2,
-        "workers": 2,
-        "extract_batch_size": 32,
-        "log_every": 1,
-        "save_minutes": 1,
-        "scratch": "$TMPDIR",
-        "store": "elsewhere",
-        "store_trust": "everyone",
-        "tensorboard": "elsewhere",
-    },
+    {"device": "cpu", "threads": 2, "gpus": 2, "workers": 2, "extract_batch_size": 32,
+     "log_every": 1, "save_minutes": 1, "scratch": "$TMPDIR", "store": "elsewhere",
+     "store_trust": "everyone", "tensorboard": "elsewhere"},
     NOTHING,
-)
+)  # fmt: skip
 
-SAME_MEANING = [
+SAME_MEANING = keep_jobs(
     rewrite("keys in another order", turn_round, NOTHING),
     rewrite("datasets in another order", in_order("datasets", "scans", "photos"), NOTHING),
     rewrite("defaults written out in each run", write_defaults_out, NOTHING),
@@ -346,9 +342,9 @@ SAME_MEANING = [
                       "evaluation.probe.weight_decay": 0}, NOTHING),
     put("0.050 for 5e-2", {"defaults.base_lr": 5.0e-2}, NOTHING),
     put("epochs to analyse in another order", {"runs.iid.analyze": ["last", 2, 4]}, NOTHING),
-]  # fmt: skip
+)  # fmt: skip
 
-SWAPPED = [
+SWAPPED = keep_jobs(
     put("hue and brightness swapped",
         {"runs.iid.augmentation": {"brightness": 0.1, "hue": 0.4}}, IID),
     put("projection and predictor swapped",
@@ -366,7 +362,7 @@ SWAPPED = [
     put("ranks swapped with samples",
         {"evaluation.collapse": {"alpha_last_rank": 2048, "uniformity_samples": 100}},
         below("collapse *")),
-]  # fmt: skip
+)  # fmt: skip
 
 CONFIG_EDITS = [
     *WORDS, *DATASETS, *RECIPE, *PLAN, *EVALUATION, *FIGURE_EDITS, *RUNTIME, *SAME_MEANING, *SWAPPED

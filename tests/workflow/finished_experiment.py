@@ -14,7 +14,7 @@ import yaml
 from expected_jobs import NOTHING
 from PIL import Image
 from pretend import pretend
-from snakemake_runs import ROOT, Server, planned
+from snakemake_runs import ROOT, Server, planned, write_config
 
 CONFIG = ROOT / "tests/workflow/reruns.yaml"
 SOURCES = ("Snakefile", "rules", "workflow", "profiles", "envs")
@@ -34,7 +34,7 @@ class Experiment:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Replace the config."""
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        write_config(self.folder, config)
 
     def would_run(self) -> frozenset[str]:
         """The jobs that Snakemake would run now."""

@@ -4,28 +4,7 @@ import subprocess
 from pathlib import Path
 
 import yaml
-from snakemake_runs import ROOT, SMOKE, command, planned, succeed
-
-
-def test_imagenet_is_planned_without_imagenet(tmp_path: Path):
-    jobs = planned(succeed(tmp_path, "-n", config=ROOT / "configs/imagenet.yaml"))
-    # iid, single pass, cumulative, five shares and the hybrid, and the seven other methods
-    assert sum(job.rule == "pretrain" for job in jobs) == 9 + 7
-
-
-def test_the_hybrid_is_an_edge_of_the_dag(tmp_path: Path):
-    jobs = {job.name: job for job in planned(succeed(tmp_path, "-n", config=SMOKE))}
-    checkpoints = "results/runs/current/seed0/checkpoints"
-    assert checkpoints in jobs["pretrain hybrid/seed0"].fields["input"]
-    assert "checkpoints" not in jobs["pretrain iid/seed0"].fields["input"]
-
-
-def answer_to(tmp_path: Path, text: str) -> "subprocess.CompletedProcess[str]":
-    """What `snakemake -n` says of a config."""
-    (tmp_path / "wrong.yaml").write_text(text)
-    python, *words = command(tmp_path, "-n", config=tmp_path / "wrong.yaml")
-    words = [python, "-X", "importtime", *words]
-    return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+from snakemake_runs import SMOKE, command
 
 
 def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
@@ -36,7 +15,11 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     config["datasets"]["textures"]["source"]["kind"] = "texture"
     config["runtime"] = {"device": "gpu"}
     # the first line: a key that stands twice, which only the file itself shows
-    answer = answer_to(tmp_path, "title: once\n" + yaml.safe_dump(config, sort_keys=False))
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("title: once\n" + yaml.safe_dump(config, sort_keys=False))
+    python, *words = command(tmp_path, "-n", config=wrong)
+    words = [python, "-X", "importtime", *words]
+    answer = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     lines = [line for line in answer.stderr.splitlines() if not line.startswith("import time:")]
     where = lines.index("error: the config has 7 problems:")
     assert lines[where + 1 :] == [
@@ -60,11 +43,3 @@ def test_a_wrong_config_is_one_message_and_exit_code_2(tmp_path: Path):
     assert "ssl_collapse.config.reading.load" in imported
     heavy = {"torch", "torchvision", "h5py", "faiss", "matplotlib", "scipy.stats", "scipy.linalg"}
     assert not imported & heavy
-
-
-def test_snakemake_itself_refuses_what_is_no_mapping(tmp_path: Path):
-    # Snakemake reads the file before the workflow; its own message and exit code come first.
-    answer = answer_to(tmp_path, "- a\n- list\n")
-    assert answer.returncode == 1
-    assert "Config file must be given as JSON or YAML with keys at top level" in answer.stdout
-    assert "Traceback" not in answer.stdout + answer.stderr

@@ -1,7 +1,5 @@
 """A user's folder of JPEG and PNG files of all sizes, from class folders to figures."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,55 +34,26 @@ def config(root: Path) -> dict[str, Any]:
     )
 
 
-def run_all(folder: Path, images: Path, **runtime: object) -> None:
-    folder.mkdir(exist_ok=True)
+def run_all(folder: Path, images: Path, **runtime: object) -> Path:
+    folder.mkdir()
     file = write_config(folder, {**config(images), "runtime": runtime})
     succeed(folder, "--cores", "2", config=file)
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished experiment on the user's images."""
-    folder = tmp_path_factory.mktemp("own")
-    make_images(folder / "images")
-    run_all(folder, folder / "images")
-    return folder
+    return folder / "results"
 
 
 @pytest.mark.thorough
-def test_settings_of_speed_change_no_byte_of_any_result(own: Path, tmp_path: Path):
+def test_settings_of_speed_change_no_byte_of_any_result(tmp_path: Path):
+    images, node = tmp_path / "images", tmp_path / "node"
+    make_images(images)
     speed = {"workers": 1, "threads": 2, "extract_batch_size": 7, "log_every": 1, "device": "cpu"}
-    run_all(tmp_path, own / "images", **speed, scratch=str(tmp_path / "node"))
-    assert len(list((tmp_path / "node").glob("*/*.h5"))) == 2  # one copy of train, one of val
-    one, other = contents(own / "results"), contents(tmp_path / "results")
+    plain = run_all(tmp_path / "plain", images)
+    one, other = map(contents, (plain, run_all(tmp_path / "x", images, **speed, scratch=str(node))))
+    assert len(list(node.glob("*/*.h5"))) == 2  # one copy of train, one of val
     assert len(one) > 30
     assert differences(other, one) == []
-
-
-def test_from_class_folders_to_figures(own: Path):
-    summary = pd.read_csv(own / "results/tables/summary.csv")
+    summary = pd.read_csv(plain / "tables/summary.csv")
     assert summary["train_images"].item() == 36  # three quarters of 24, twice
     assert summary["chance"].item() == 0.5
-    assert (own / "results/figures/spectra.png").exists()
-
-
-def test_moved_images_are_the_same_and_a_relabelled_one_is_not(own: Path, tmp_path: Path):
-    shutil.copytree(own, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "images").rename(tmp_path / "moved")
-    file = write_config(tmp_path, config(tmp_path / "moved"))
-    assert "Nothing to be done" in succeed(tmp_path, "-n", config=file)
-
-    (tmp_path / "moved/dark/00.png").rename(tmp_path / "moved/bright/new.png")
-    assert "pretrain" in succeed(tmp_path, "-n", config=file)
-
-
-def test_a_batch_larger_than_the_data_is_refused_before_any_job(tmp_path: Path):
-    make_images(tmp_path / "images")
-    wrong = config(tmp_path / "images")
-    wrong["defaults"]["batch_size"] = 40
-    run = snakemake(tmp_path, "-n", config=write_config(tmp_path, wrong))
-    assert run.returncode == 2
-    assert "runs.plain.batch_size: schedule `iid` leaves 36 of 36 images" in run.stdout
 
 
 def test_bad_files_stop_before_training_and_are_listed(tmp_path: Path):
@@ -97,15 +66,3 @@ def test_bad_files_stop_before_training_and_are_listed(tmp_path: Path):
     assert "2 bad files among the images" in run.stdout
     assert "dark/00.png" in run.stdout and "bright/note.txt" in run.stdout
     assert not (tmp_path / "results/runs").exists()
-
-
-def test_an_older_dataset_of_the_same_name_decides_nothing(tmp_path: Path):
-    make_images(tmp_path / "images")
-    described = tmp_path / "results/data/mine/dataset.json"
-    described.parent.mkdir(parents=True)
-    images = {"train": {"images": 4, "per_class": {"x": 4}, "digest": "0"}}
-    images["val"] = images["train"]
-    content = {"dataset": "mine", "classes": ["x"], "splits": images, "source": {}, "skipped": []}
-    described.write_text(json.dumps({**content, "fingerprint": "0" * 64}))
-    file = write_config(tmp_path, config(tmp_path / "images"))  # batches of 8 of 36 images
-    assert "pretrain" in succeed(tmp_path, "-n", config=file)

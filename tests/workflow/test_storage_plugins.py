@@ -31,7 +31,9 @@ NODE = """\
 NODE=$(mktemp -d "$NODES/XXXXXX") setsid sh "$1" >> "$NODES/log" 2>&1 < /dev/null &
 echo $!
 """
-KEY = {"ACCESS_KEY": "anyone", "SECRET_KEY": "anything"}
+OURS = {"AWS_ACCESS_KEY_ID": "anyone", "AWS_SECRET_ACCESS_KEY": "anything"}
+THEIRS = {"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "anyone"}
+THEIRS |= {"SNAKEMAKE_STORAGE_S3_SECRET_KEY": "anything"}
 GROUPS = ["textures=data", "dataset=data", "pack=data", "ordering=data"]
 GROUPS += ["export_checkpoint=epoch", "represent=epoch", "collapse=epoch"]
 
@@ -100,15 +102,8 @@ for action, *arguments in json.loads(sys.argv[1]):
 
     def __init__(self, python: str, folder: Path, endpoint: str) -> None:
         self._words, self._folder = [python, "-c", self.SCRIPT], folder
-        self._environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT / "workflow"),
-            "AWS_ENDPOINT_URL_S3": endpoint,
-            **{
-                f"AWS_{'ACCESS_KEY_ID' if k == 'ACCESS_KEY' else 'SECRET_ACCESS_KEY'}": KEY[k]
-                for k in KEY
-            },
-        }
+        server = {"PYTHONPATH": str(ROOT / "workflow"), "AWS_ENDPOINT_URL_S3": endpoint}
+        self._environment = {**os.environ, **server, **OURS}
 
     def do(self, *actions: list[str]) -> bool:
         """Whether all went well."""
@@ -139,14 +134,9 @@ def test_on_nodes_without_a_shared_file_system(tmp_path: Path, python: str, serv
     options += ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh node.sh"]
     options += ["--shared-fs-usage", "persistence", "sources", "source-cache"]
     options += ["software-deployment", "--remote-job-local-storage-prefix", "$NODE"]
-    words = [
-        python,
-        *command(folder, *options, "--groups", *GROUPS, config=config)[1:],
-        "--",
-        target,
-    ]
-    environment = {f"SNAKEMAKE_STORAGE_S3_{key}": value for key, value in KEY.items()}
-    environment |= {**os.environ, "NODES": str(folder / "nodes")}
+    words = [python, *command(folder, *options, "--groups", *GROUPS, config=config)[1:]]
+    words += ["--", target]
+    environment = {**os.environ, **THEIRS, "NODES": str(folder / "nodes")}
     bucket = Bucket(python, folder, server)
 
     with (folder / "out").open("w") as out:
@@ -202,8 +192,7 @@ def test_the_profile_of_kubernetes_plans(tmp_path: Path, python: str, server: st
     profile = ROOT / "profiles/kubernetes"
     options = ["--profile", str(profile), "--storage-s3-endpoint-url", server, "--dry-run"]
     words = [python, *command(tmp_path, *options, config=configured(tmp_path))[1:]]
-    environment = os.environ | {f"SNAKEMAKE_STORAGE_S3_{key}": value for key, value in KEY.items()}
-    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    done = subprocess.run(words, env={**os.environ, **THEIRS}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     printed = done.stdout + done.stderr
     assert "s3://bucket/ssl-collapse/results/runs/long/seed0/training.csv (send to" in printed
@@ -219,10 +208,8 @@ def test_in_a_folder_as_a_storage(tmp_path: Path, python: str):
     config = configured(tmp_path / "run")
     options = ["--default-storage-provider", "fs", "--default-storage-prefix", str(tmp_path)]
     target = "results/data/textures/ordering-seed0.npy"
-    words = [
-        python,
-        *command(tmp_path / "run", *options, "--cores", "1", target, config=config)[1:],
-    ]
+    options += ["--cores", "1", target]
+    words = [python, *command(tmp_path / "run", *options, config=config)[1:]]
 
     def run(*more: str) -> str:
         done = subprocess.run([*words, *more], capture_output=True, text=True)

@@ -25,12 +25,6 @@ def load(text: str) -> Experiment:
     return load_experiment(config)
 
 
-def message(text: str) -> str:
-    with pytest.raises(UserError) as error:
-        load(text)
-    return str(error.value)
-
-
 def test_defaults_lie_under_every_run():
     runs = load("runs: {a: , b: {epochs: 5}}").runs
     assert (runs["a"].epochs, runs["b"].epochs) == (10, 5)
@@ -81,11 +75,6 @@ def test_an_error_in_the_defaults_is_reported_there_once():
     assert str(error.value).splitlines()[1:] == [
         "  defaults.epochs: '1e1' is text to YAML; write 10 (nested in `--config`, all is text)"
     ]
-
-
-def test_all_errors_come_at_once():
-    text = message("runs: {a: {epoch: 3}, b: {schedule: curent}}\nruntime: {workers: -1}")
-    assert text.startswith("the config has 3 problems:")
 
 
 def test_two_seeds_differ_in_nothing_but_the_seed():

@@ -8,12 +8,7 @@ import pytest
 from snakemake.resources import Resource
 from toy import experiment
 
-from engine.planning import (
-    allow_gpus,
-    checked_file,
-    refuse_unknown_targets,
-    refuse_unwritable,
-)
+from engine.planning import allow_gpus, checked_file, refuse_unknown_targets, refuse_unwritable
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
@@ -49,9 +44,10 @@ def test_a_target_that_is_nearly_one(target: str, meant: str):
     )
 
 
-def test_a_probe_where_there_is_none():
-    with pytest.raises(UserError, match=r"epoch0001/probe\.json: nothing of this experiment"):
-        ask(f"{RUN}/epoch0001/probe.json")
+@pytest.mark.parametrize("target", [f"{RUN}/epoch0001/probe.json", f"{RUN}/speed.csv", "nope.pdf"])
+def test_a_target_that_is_like_none(target: str):
+    with pytest.raises(UserError, match=f"{target}: nothing of this experiment is called so"):
+        ask(target)
 
 
 def test_results_of_another_experiment_are_no_targets(

@@ -1,10 +1,10 @@
 """What each stage reads, where the config decides."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake.iocontainers import Namedlist
 from toy import experiment
 
 from engine.inputs import Inputs
@@ -17,14 +17,8 @@ EPOCH = {"run": "iid", "seed": "0", "epoch": "0001"}
 AT = "out/runs/iid/seed0/epoch0001"
 
 
-class Wildcards(SimpleNamespace):
-    """As Snakemake gives them: attributes that can also be unpacked."""
-
-    def keys(self) -> Any:
-        return vars(self).keys()
-
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self, name)
+def wildcards(**values: str) -> Namedlist:
+    return Namedlist(fromdict=values)
 
 
 def inputs(**sections: Any) -> Inputs:
@@ -41,7 +35,7 @@ def inputs(**sections: Any) -> Inputs:
     ],
 )
 def test_a_probe_reads_representations_or_the_encoder_and_images(probe: Any, name: str, mode: str):
-    read = inputs(evaluation={"probe": probe}).probed(Wildcards(**EPOCH, probe=name))
+    read = inputs(evaluation={"probe": probe}).probed(wildcards(**EPOCH, probe=name))
     files = [f"{AT}/representations-{split}.h5" for split in ("train", "val")]
     assert read["representations"] == (files if mode == "cached" else [])
     assert read["encoder"] == (f"{AT}/encoder.safetensors" if mode == "full" else [])
@@ -62,8 +56,8 @@ def test_a_hybrid_starts_from_the_checkpoints_of_the_same_seed():
     runs = {"iid": {"seeds": [0, 3], "epochs": 2}}
     runs["hybrid"] = {"start": {"run": "iid", "epoch": 1}, "seeds": [3], "epochs": 2}
     read = inputs(runs=runs)
-    assert read.start(Wildcards(run="iid", seed="3")) == []
-    assert read.start(Wildcards(run="hybrid", seed="3")) == "out/runs/iid/seed3/checkpoints"
+    assert read.start(wildcards(run="iid", seed="3")) == []
+    assert read.start(wildcards(run="hybrid", seed="3")) == "out/runs/iid/seed3/checkpoints"
 
 
 @pytest.mark.parametrize(("seed", "taken"), [(None, 3), (0, 0)])
@@ -72,8 +66,8 @@ def test_a_student_reads_the_encoder_of_its_teacher(seed: int | None, taken: int
     teacher = {"run": "iid", "epoch": 1, "seed": seed}
     runs["student"] = {"method": {"name": "distillation", "teacher": teacher}, "seeds": [3]}
     read = inputs(runs=runs)
-    assert read.teacher(Wildcards(run="iid", seed="3")) == []
-    found = read.teacher(Wildcards(run="student", seed="3"))
+    assert read.teacher(wildcards(run="iid", seed="3")) == []
+    found = read.teacher(wildcards(run="student", seed="3"))
     assert found == f"out/runs/iid/seed{taken}/epoch0001/encoder.safetensors"
 
 
@@ -88,19 +82,19 @@ def test_a_teacher_may_be_somebody_elses_checkpoint(tmp_path: Path):
         }
         return inputs(runs=runs, figures={}, defaults={"dataset": "textures"})
 
-    found = student(40).teacher(Wildcards(run="student", seed="3"))
+    found = student(40).teacher(wildcards(run="student", seed="3"))
     assert found == "out/runs/theirs/seed0/epoch0040/encoder.safetensors"
     with pytest.raises(UserError, match="epoch: 39: `theirs` has checkpoints of 0, 40"):
         student(39)
 
 
 def test_only_generated_images_are_an_input():
-    assert inputs().images(Wildcards(dataset="textures")) == ["out/data/textures/images"]
+    assert inputs().images(wildcards(dataset="textures")) == ["out/data/textures/images"]
     source = {"kind": "imagefolder", "train": "/t", "val": "/v"}
     own = inputs(datasets={"textures": {"source": source}})
-    assert own.images(Wildcards(dataset="textures")) == []
+    assert own.images(wildcards(dataset="textures")) == []
 
 
 def test_spectra_are_those_that_a_figure_draws():
-    assert inputs().spectra(Wildcards(figure="spectra")) == [f"{AT}/spectrum.csv"]
+    assert inputs().spectra(wildcards(figure="spectra")) == [f"{AT}/spectrum.csv"]
     assert inputs().figures("png") == ["out/figures/spectra.png"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from toy import experiment
 
 from engine.terminal.closing import closing
 from engine.terminal.closing_table import closing_table
@@ -12,11 +13,6 @@ from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 
-CONFIG = {
-    "datasets": {"t": {"source": {"kind": "textures", "train_images": 640, "val_images": 10}}},
-    "runs": {"iid": {"dataset": "t", "backbone": {"arch": "small_resnet"}, "seeds": [0, 1],
-                     "epochs": 2, "method": {"name": "simsiam"}}},
-}  # fmt: skip
 SUMMARY = """\
 run,seed,epoch,final,schedule,share,start_run,steps,auc,knn_cosine_k20,failure,diverged
 iid,0,0,False,iid,100,,20,0.9,0.1,,False
@@ -28,7 +24,7 @@ single,1,2,True,current,100,,20,0.75,0.5,,False
 
 
 def results() -> Results:
-    return Results(Plan(load_experiment(CONFIG, [])))
+    return Results(Plan(load_experiment(experiment(defaults={"seeds": [0, 1], "epochs": 2}))))
 
 
 def last(course: Course, folder: Path) -> list[str]:

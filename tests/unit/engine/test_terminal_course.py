@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.terminal.course import Course, Job, in_words, plain
+from engine.terminal.course import Course, in_words, plain
 
 START = 1000.0  # seconds of 1970
 
@@ -160,7 +160,3 @@ def test_times_in_words(seconds: float, words: str):
 
 def test_nothing_steers_the_terminal():
     assert plain("run \x1b[2J\n") == "run ?[2J\n"
-
-
-def test_a_job_without_wildcards_has_the_name_of_its_rule():
-    assert Job("summarize", "", "x.log", 0).name == "summarize"

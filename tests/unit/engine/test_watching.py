@@ -25,7 +25,7 @@ def results(tmp_path: Path) -> Path:
 @pytest.fixture
 def port(results: Path) -> Iterator[int]:
     with serve(results / "report.html", port=0, every=30) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])  # s to its end
         thread.start()
         yield server.server_port
         server.shutdown()

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from toy import experiment
 
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.models.build import build_backbone
@@ -13,16 +15,13 @@ from ssl_collapse.plan.duration import START, duration, macs, network
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 
-CONFIG = {
-    "datasets": {"t": {"source": {"kind": "textures", "train_images": 640, "val_images": 10}}},
-    "runs": {"a": {"dataset": "t", "backbone": {"arch": "small_resnet"}, "epochs": 10,
-                   "batch_size": 64, "method": {"name": "simsiam"}}},
-}  # fmt: skip
 
-
-def plan(**dataset: object) -> Plan:
-    source = {**CONFIG["datasets"]["t"]["source"], **dataset}
-    return Plan(load_experiment({**CONFIG, "datasets": {"t": {"source": source}}}, []))
+def plan(source: dict[str, Any] | None = None, **run: Any) -> Plan:
+    """A run of 10 epochs of 10 steps of 64 images."""
+    textures = {"kind": "textures", "train_images": 640, "val_images": 10}
+    keys = {"backbone": {"arch": "small_resnet"}, "epochs": 10, "batch_size": 64}
+    config = experiment(datasets={"textures": {"source": source or textures}}, defaults=keys)
+    return Plan(load_experiment({**config, "runs": {"iid": run}}))
 
 
 @pytest.mark.parametrize(
@@ -36,17 +35,15 @@ def plan(**dataset: object) -> Plan:
     ],
 )
 def test_multiply_adds_are_those_that_torch_counts(backbone: dict, crop: int, near: float):
-    runs = {"a": {**CONFIG["runs"]["a"], "backbone": backbone}}
-    made = Plan(load_experiment({**CONFIG, "runs": runs}, []))
-    spec = PretrainSpec.from_spec(json.dumps(made.pretrain("a", 0)))
+    spec = PretrainSpec.from_spec(json.dumps(plan(backbone=backbone).pretrain("iid", 0)))
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         build_backbone(spec.backbone)[0].eval()(torch.randn(1, 3, crop, crop))
     assert macs(spec.backbone, crop) == pytest.approx(counter.get_total_flops() / 2, rel=near)
 
 
 def test_a_training_takes_what_an_earlier_one_took(tmp_path: Path):
-    """10 epochs of 10 steps of 64 images at 100 images/s: 64 s; half as fast: 128 s."""
-    folder = tmp_path / "runs/a/seed0"
+    """6400 images at 100 images/s: 64 s; half as fast: 128 s."""
+    folder = tmp_path / "runs/iid/seed0"
     folder.mkdir(parents=True)
     jobs = {"pretrain": 1}
     guess = duration(plan(), jobs, tmp_path, 1, 0)
@@ -67,17 +64,15 @@ def test_jobs_side_by_side_and_jobs_that_are_done_take_less(tmp_path: Path):
 
 
 def test_images_that_nobody_has_counted_give_no_time(tmp_path: Path):
-    config = {**CONFIG, "datasets": {"t": {"source": {
-        "kind": "imagefolder", "train": "/images/train", "val": "/images/val"}}}}  # fmt: skip
-    own = Plan(load_experiment(config, []))
+    own = plan({"kind": "imagefolder", "train": "/images/train", "val": "/images/val"})
     assert duration(own, {"pretrain": 1}, tmp_path, 1, 0) is None
-    (tmp_path / "data/t").mkdir(parents=True)
+    (tmp_path / "data/textures").mkdir(parents=True)
     splits = {"train": {"images": 640}, "val": {"images": 10}}
-    (tmp_path / "data/t/dataset.json").write_text(json.dumps({"splits": splits}))
+    (tmp_path / "data/textures/dataset.json").write_text(json.dumps({"splits": splits}))
     assert duration(own, {"pretrain": 1}, tmp_path, 1, 0) is not None
 
 
 def test_a_step_is_two_views_forward_and_twice_that_backward():
-    run = plan().experiment.runs["a"]
-    forward = 2 * macs(run.backbone, plan().experiment.datasets["t"].sizes()[1])
-    assert network(plan(), "a", 1e9).step_seconds == pytest.approx(64 * 2 * 3 * forward / 1e9)
+    read = plan().experiment
+    forward = 2 * macs(read.runs["iid"].backbone, read.datasets["textures"].sizes()[1])
+    assert network(plan(), "iid", 1e9).step_seconds == pytest.approx(64 * 2 * 3 * forward / 1e9)

@@ -1,19 +1,17 @@
 """What an experiment takes, counted by hand from given rates."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from commands import run_script
 from toy import experiment
 
 from ssl_collapse.plan.estimate import Network, Rates, counts, estimate, table, trainings_table
 from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.specs import Plan
 
-SCRIPT = Path(__file__).parents[3] / "workflow/scripts/estimate.py"
 NETWORK = Network(step_seconds=0.5, forward_per_second=100.0, parameters=1_000_000, dim=512)
 RATES = Rates(decode=1000.0, float32=1e10, float64=2e10)
 
@@ -28,6 +26,7 @@ def test_every_stage_by_hand():
     plan = plan_of(seeds=[0, 1], analyze=[0, "last"])
     images, metrics = counts(plan, {}), len(plan.experiment.evaluation.knn.metrics)
     assert images == {"cifar": (50_000, 10_000)}
+    assert counts(plan, {"cifar": (500, 10)}) == {"cifar": (500, 10)}, "given ones come first"
     lines = {li.stage: li for li in estimate(plan, images, {"iid": NETWORK}, RATES)}
     packing = lines["dataset, pack"]
     assert packing.hours == pytest.approx(2 * 60_000 / 1000 / 3600)
@@ -66,11 +65,6 @@ def test_room_for_packed_images_and_memory_of_a_step():
     assert lines["jpeg", "pretrain"].memory == pytest.approx(1.5 + 3 * 4e-3 + 3)
 
 
-def test_hybrids_train_the_rest_alone_and_given_counts_come_first():
-    plan = plan_of()
-    assert counts(plan, {"cifar": (500, 10)}) == {"cifar": (500, 10)}
-
-
 @pytest.mark.thorough
 def test_the_command_measures_on_noise_and_asks_for_what_it_cannot_know(tmp_path: Path):
     config = experiment()
@@ -78,9 +72,8 @@ def test_the_command_measures_on_noise_and_asks_for_what_it_cannot_know(tmp_path
     config["defaults"] |= {"dataset": "mine"}
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(config))
-    command = [sys.executable, str(SCRIPT), str(file), "--device", "cpu"]
-    asked = subprocess.run(command, capture_output=True, text=True)
+    asked = run_script("estimate", file, "--device", "cpu")
     assert asked.returncode == 2 and "--images mine=TRAIN:VAL" in asked.stderr
-    done = subprocess.run([*command, "--images", "mine=100:20"], capture_output=True, text=True)
+    done = run_script("estimate", file, "--device", "cpu", "--images", "mine=100:20")
     assert done.returncode == 0, done.stderr
     assert "pretrain" in done.stdout and "hours of one core" in done.stdout

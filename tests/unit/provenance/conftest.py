@@ -1,9 +1,10 @@
-"""Five images of a user's."""
+"""Five images of a user's, and the results of the miniature workflow."""
 
 from pathlib import Path
 
 import pytest
 from inventories import IMAGES, describe, save_image
+from stub_workflow import StubWorkflow
 
 from ssl_collapse.runtime import folders as dates
 
@@ -18,3 +19,11 @@ def place(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "images/labels.csv").write_text("beside the class folders")
     describe(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> StubWorkflow:
+    """Every result made, and kept in `store`."""
+    workflow = StubWorkflow(tmp_path / "here", store=tmp_path / "store")
+    assert len(workflow.run()) == 8 and workflow.taken == []
+    return workflow

@@ -70,41 +70,30 @@ def test_what_does_not_count(tree: Path, name: str, old: str, new: str):
     assert digest(tree) == before
 
 
+LATE = ("    return n", "    from pkg import c\n    return c.other + n")
+RELATIVE = ("from pkg.b import", "from .b import")
+
+
 @pytest.mark.parametrize(
-    ("name", "old", "new"),
+    ("name", "old", "new", "imports", "plugins"),
     [
-        ("scripts/stage.py", "n=1", "n=2"),
-        ("scripts/stage.py", "LIMIT = 10", "LIMIT = 11"),
-        ("scripts/stage.py", "import sys", "import os"),
-        ("pkg/a.py", "n * constant", "n + constant"),
-        ("pkg/b.py", "constant = 3", "constant = 4"),
-        ("pkg/b.py", "constant = 3", "constant = 3.0"),
+        ("scripts/stage.py", "n=1", "n=2", None, ()),
+        ("scripts/stage.py", "LIMIT = 10", "LIMIT = 11", None, ()),
+        ("scripts/stage.py", "import sys", "import os", None, ()),
+        ("pkg/a.py", "n * constant", "n + constant", None, ()),
+        ("pkg/b.py", "constant = 3", "constant = 4", None, ()),
+        ("pkg/b.py", "constant = 3", "constant = 3.0", None, ()),
+        ("pkg/b.py", "constant = 3", "constant = 4", RELATIVE, ()),
+        ("pkg/c.py", "other = 1", "other = 2", LATE, ()),  # imported inside a function
+        ("pkg/c.py", "other = 1", "other = 2", None, ("pkg.c",)),  # which no import names
     ],
 )
-def test_what_counts(tree: Path, name: str, old: str, new: str):
-    before = digest(tree)
+def test_what_counts(tree: Path, name: str, old: str, new: str, imports, plugins: tuple[str, ...]):
+    if imports:
+        edit(tree, "pkg/a.py", *imports)
+    before = digest(tree, *plugins)
     edit(tree, name, old, new)
-    assert digest(tree) != before
-
-
-def test_imports_inside_functions_count(tree: Path):
-    edit(tree, "pkg/a.py", "    return n", "    from pkg import c\n    return c.other + n")
-    before = digest(tree)
-    edit(tree, "pkg/c.py", "other = 1", "other = 2")
-    assert digest(tree) != before
-
-
-def test_relative_imports_are_followed(tree: Path):
-    edit(tree, "pkg/a.py", "from pkg.b import constant", "from .b import constant")
-    before = digest(tree)
-    edit(tree, "pkg/b.py", "3", "4")
-    assert digest(tree) != before
-
-
-def test_plugins_count_although_no_import_names_them(tree: Path):
-    before = digest(tree, "pkg.c")
-    edit(tree, "pkg/c.py", "other = 1", "other = 2")
-    assert digest(tree, "pkg.c") != before
+    assert digest(tree, *plugins) != before
 
 
 def test_package_files_count_byte_by_byte(tree: Path):

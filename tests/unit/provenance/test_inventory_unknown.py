@@ -135,13 +135,3 @@ def test_no_image_that_the_dataset_takes_escapes_the_inventory(place: Path) -> N
     listed = list_files(folders(place), NAMING)
     assert taken | reported <= set(listed)
     assert {name for name in taken if isinstance(listed[name], str)} == set()
-
-
-def test_an_inventory_vouches_for_its_own_description_alone(place: Path) -> None:
-    # dataset.json of other images, copied beside an inventory that fits the present ones
-    description = place / "results/dataset.json"
-    content = json.loads(description.read_text())
-    description.write_text(json.dumps({**content, "fingerprint": "another"}))
-    found = look(place)
-    assert found.state == "unknown"
-    assert found.reason.endswith("inventory.json belongs to another dataset.json")

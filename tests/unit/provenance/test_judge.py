@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from stub_workflow import StubWorkflow
 from ssl_collapse.provenance import job as jobs
 from ssl_collapse.provenance.content import Look, Looks, content, digest, look, vouch
 from ssl_collapse.provenance.judge import judge, spec_changes
-from ssl_collapse.provenance.record import Record
 from ssl_collapse.provenance.sidecar import Sidecar, path_of
 from ssl_collapse.runtime.errors import UserError
 
@@ -38,8 +38,7 @@ def done(tmp_path: Path) -> StubWorkflow:
 
 
 def reason(workflow: StubWorkflow, name: str) -> str | None:
-    stage, _, run = name.partition(" ")
-    return next(judge(job, Looks()) for s, r, job in workflow.jobs() if (s, r) == (stage, run))
+    return judge(workflow.job(name), Looks())
 
 
 def restore(path: Path, text: str) -> None:
@@ -53,11 +52,7 @@ def restore(path: Path, text: str) -> None:
 EDITS = [
     (lambda w: w.config["train"].update(a={"lr": 0.2, "seed": 0}), "train a", "lr 0.1 -> 0.2"),
     (lambda w: w.config["measure"].update(a={"k": 50}), "measure a", "k 20 -> 50"),
-    (
-        lambda w: w.config["measure"].update(a={"k": 20, "new": 1}),
-        "measure a",
-        "new (none) -> 1",
-    ),
+    (lambda w: w.config["measure"]["a"].update(new=1), "measure a", "new (none) -> 1"),
     (lambda w: w.path("measure", "a").unlink(), "measure a", "not there yet"),
     (
         lambda w: path_of(w.path("measure", "a")).unlink(),
@@ -167,41 +162,27 @@ def test_an_edit_is_seen_also_where_the_sidecar_was_touched_after_it(done: StubW
     assert reason(done, "pack") == "pack.txt was changed after it was made"
 
 
-def job_of(workflow: StubWorkflow, name: str):
-    stage, _, run = name.partition(" ")
-    return next(job for s, r, job in workflow.jobs() if (s, r) == (stage, run))
-
-
-def test_a_job_stops_at_an_input_that_is_not_what_its_sidecar_says(done: StubWorkflow):
-    job = job_of(done, "measure a")
-    done.path("represent", "a").write_text("edited between plan and job")
-    with pytest.raises(UserError, match=r"represent\.txt is not what .*made again first"):
-        Record(done.request(job), job.spec, job.script, done.folder)
-
-
 def test_a_job_refuses_code_that_is_not_the_planned_one(done: StubWorkflow):
-    job = job_of(done, "measure a")
+    job = done.job("measure a")
     done.edit("measure", 2)
     with pytest.raises(UserError, match="code has changed since this job was planned"):
-        Record(done.request(job), job.spec, job.script, done.folder)
+        done.record(job)
 
 
-def test_code_edited_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
-    job = job_of(done, "measure a")
+@pytest.mark.parametrize(
+    ("meanwhile", "why"),
+    [
+        (lambda w: w.edit("measure", 2), "code has changed while this job ran"),
+        (lambda w: w.path("represent", "a").write_text("b"), "has changed while this job read it"),
+    ],
+)
+def test_code_or_an_input_that_changes_while_a_job_runs_leaves_no_sidecar(
+    done: StubWorkflow, meanwhile: Callable[[StubWorkflow], object], why: str
+):
+    record = done.record(done.job("measure a"))
     path_of(done.path("measure", "a")).unlink()
-    record = Record(done.request(job), job.spec, job.script, done.folder)
-    done.edit("measure", 2)
-    with pytest.raises(UserError, match="code has changed while this job ran"):
-        record.write()
-    assert not path_of(done.path("measure", "a")).exists()
-
-
-def test_an_input_replaced_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow):
-    job = job_of(done, "measure a")
-    path_of(done.path("measure", "a")).unlink()
-    record = Record(done.request(job), job.spec, job.script, done.folder)
-    done.path("represent", "a").write_text("other")
-    with pytest.raises(UserError, match="has changed while this job read it"):
+    meanwhile(done)
+    with pytest.raises(UserError, match=why):
         record.write()
     assert not path_of(done.path("measure", "a")).exists()
 
@@ -209,9 +190,8 @@ def test_an_input_replaced_while_a_job_ran_leaves_no_sidecar(done: StubWorkflow)
 def test_a_sidecar_does_not_vouch_for_what_another_process_wrote(
     done: StubWorkflow, monkeypatch: pytest.MonkeyPatch
 ):
-    job = job_of(done, "measure a")
     output = done.path("measure", "a")
-    record = Record(done.request(job), job.spec, job.script, done.folder)
+    record = done.record(done.job("measure a"))
 
     def digest_then_replaced(path: Path) -> str:
         found = digest(path)
@@ -269,7 +249,7 @@ def test_a_training_keeps_its_state_until_its_results_count(
 ):
     # The code is edited while it trains: its results do not count. With the edit undone the same
     # command is to publish them again, not to train again.
-    planned = next(job for stage, _, job in done.jobs() if stage == "train")
+    planned = done.job("train a")
     output, state = Path(planned.outputs[0]), tmp_path / "state"
     state.write_text("all epochs")
 

@@ -11,21 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from stub_store import OF_A, check, edit_in_place, elsewhere, entries, entry_of, job_of, leftovers
+from stub_store import OF_A, check, edit_in_place, elsewhere, entries, entry_of
 from stub_workflow import StubWorkflow
 
 from ssl_collapse.provenance.prune import prune
 from ssl_collapse.runtime.command_line import is_full
 from ssl_collapse.runtime.errors import UserError
-
-
-@pytest.fixture
-def done(tmp_path: Path) -> StubWorkflow:
-    """Every result made, and kept in `store`."""
-    workflow = StubWorkflow(tmp_path / "here", store=tmp_path / "store")
-    workflow.run()
-    return workflow
-
 
 IN_MEMORY = Path("/dev/shm")
 
@@ -50,14 +41,14 @@ def test_two_machines_that_finish_the_same_key_at_once(
     for workflow in (first, second):
         shutil.copytree(done.results, workflow.results)
         workflow.plan()
-        records.append(job_of(workflow, "train a"))
+        records.append(workflow.record(workflow.job("train a")))
     for machine, record in zip("xy", records, strict=True):
         monkeypatch.setattr("ssl_collapse.runtime.files.HOST", machine)
         record.write()
     for record in records:
         record.publish()
     assert (entry / "out/0").samefile(first.path("train", "a"))
-    assert leftovers(done) == []
+    assert not list(done.folder.parent.rglob("*.tmp"))
     check(first)
     check(second)
 
@@ -85,7 +76,7 @@ def test_two_that_take_the_same_entry_at_once(done: StubWorkflow, monkeypatch: p
 
 @pytest.mark.parametrize("edited", [False, True])
 def test_an_input_that_another_folder_takes_while_a_job_reads_it(done: StubWorkflow, edited: bool):
-    record = job_of(done, "measure a")
+    record = done.record(done.job("measure a"))
     done.path("measure", "a").write_text(done.clean()[done.path("measure", "a")])
     time.sleep(0.02)
     path = done.path("represent", "a")
@@ -186,7 +177,7 @@ def test_a_full_disk(
         with pytest.raises(OSError) as error:
             done.run()
     assert is_full(error.value)
-    assert not done.path("train", "b").exists() and leftovers(done) == []
+    assert not done.path("train", "b").exists() and not list(done.folder.parent.rglob("*.tmp"))
     done.run()
     check(done)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stub_store import OF_A, OF_B, check, edit_in_place, elsewhere, entries, entry_of, job_of, links
+from stub_store import OF_A, OF_B, check, edit_in_place, elsewhere, entries, entry_of
 from stub_workflow import StubWorkflow
 
 from engine.in_store import InStore
@@ -21,20 +21,7 @@ from ssl_collapse.provenance.sidecar import path_of
 from ssl_collapse.provenance.store import Store
 from ssl_collapse.runtime.errors import UserError
 
-TRAININGS = ["train a", "train b"]
-
-
-BELOW_PACK = [name for pair in zip(OF_A, OF_B, strict=True) for name in pair] + [
-    "table"
-]  # in the order of stages
-
-
-@pytest.fixture
-def done(tmp_path: Path) -> StubWorkflow:
-    """Every result made, and kept in `store`."""
-    workflow = StubWorkflow(tmp_path / "here", store=tmp_path / "store")
-    assert len(workflow.run()) == 8 and workflow.taken == []
-    return workflow
+BELOW_PACK = [*OF_A, *OF_B, "table"]
 
 
 def change(stage: str, run: str, **keys: object) -> Callable[[StubWorkflow], None]:
@@ -73,11 +60,7 @@ CASES: dict[str, tuple[list[Callable[[StubWorkflow], object]], list[str], list[s
         [],
         [*OF_B, "table"],
     ),
-    "a run with the recipe of another": (
-        [change("train", "b", seed=0)],
-        ["table"],
-        [*OF_B],
-    ),
+    "a run with the recipe of another": ([change("train", "b", seed=0)], ["table"], OF_B),
     "packed images deleted": ([lambda w: w.path("pack").unlink()], [], ["pack", *BELOW_PACK]),
     "packed images made again": (
         [lambda w: shutil.rmtree(entry_of(w, "pack")), lambda w: w.path("pack").unlink()],
@@ -210,7 +193,7 @@ def test_two_results_exchanged_with_their_dates_are_seen_and_not_read_by_a_job(d
         one.rename(other)
     assert done.plan() == ["represent a", "represent b", "measure a", "measure b", "table"]
     with pytest.raises(UserError, match=r"runs/a/represent\.txt is not what .* made again first"):
-        job_of(done, "measure a")
+        done.record(done.job("measure a"))
     assert done.run() == [] and done.taken  # the originals are in the store, under other names
     check(done)
 
@@ -220,10 +203,10 @@ def test_a_large_input_is_read_once_whatever_reads_it(
 ):
     time.sleep(0.02)
     done.path("pack").touch()  # no more what its sidecar is dated for
-    job_of(done, "train a")  # reads it
+    done.record(done.job("train a"))  # reads it
     monkeypatch.setattr("ssl_collapse.provenance.content._known", {})  # another process
     monkeypatch.setattr("ssl_collapse.provenance.content.digest", lambda path: pytest.fail("read"))
-    job_of(done, "train b")
+    done.record(done.job("train b"))
 
 
 # --- prune, and words -----------------------------------------------------------------------------
@@ -243,7 +226,8 @@ def test_prune_drops_what_no_result_links(done: StubWorkflow):
     assert prune(store, [], 0).dropped == 0  # all are linked, though no folder is named
     done.config["train"]["a"]["lr"] = 0.2
     done.run()  # of the four earlier results of a none is linked any more
-    old = sum((e / "out/0").stat().st_size for e in entries(done) if links(e) == 1)
+    files = [(entry / "out/0").stat() for entry in entries(done)]
+    old = sum(file.st_size for file in files if file.st_nlink == 1)
     assert prune(store, [done.results], keep_days=1).dropped == 0
     pruned = prune(store, [done.results], 0)
     assert (pruned.dropped, pruned.bytes_freed, pruned.kept) == (4, old, 8)

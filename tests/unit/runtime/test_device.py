@@ -19,15 +19,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_a_job_on_the_cpu_holds_no_gpu(asked: list[int]):
-    assert choose_device("cpu").type == "cpu"
-    assert asked == []
-
-
-@pytest.mark.parametrize("name", ["cuda", "auto"])
-def test_a_job_on_a_gpu_holds_it(name: str, asked: list[int]):
-    assert choose_device(name).type == "cuda"
-    assert asked == [1]
+@pytest.mark.parametrize(
+    ("name", "kind", "held"), [("cpu", "cpu", []), ("cuda", "cuda", [1]), ("auto", "cuda", [1])]
+)
+def test_a_job_on_a_gpu_holds_it(name: str, kind: str, held: list[int], asked: list[int]):
+    assert choose_device(name).type == kind
+    assert asked == held
 
 
 def test_the_ranks_of_one_training_share_what_its_first_process_holds(
