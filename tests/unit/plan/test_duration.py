@@ -81,7 +81,7 @@ def test_spectra_from_elsewhere_need_no_images(tmp_path: Path):
 def test_checkpoints_from_elsewhere_are_not_trained(tmp_path: Path):
     (tmp_path / "a.pth").touch()
     runs = {"a": {"checkpoint": str(tmp_path / "a.pth")}}
-    given = Plan(load_experiment({**experiment(), "runs": runs}, []))
+    given = Plan(load_experiment({**experiment(), "figures": {}, "runs": runs}))
     assert duration(given, {"import_encoder": 2}, tmp_path, 2, 0) == (pytest.approx(START), False)
 
 

@@ -5,21 +5,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from ssl_collapse.config.figures import TwoPanels
-from ssl_collapse.figures import points
-from ssl_collapse.figures.theme import (
-    BAND_ALPHA,
-    MARKERS,
-    categorical,
-    dashes,
-    label_text,
-    letter,
-    new_panels,
-    style,
-    wrapped,
-)
+from ssl_collapse.figures import points, theme
 from ssl_collapse.tables.columns import quantity
 
 
@@ -27,14 +16,14 @@ def draw_panels(
     spec: TwoPanels, numbers: pd.DataFrame, title: str, along: str, label: str
 ) -> Figure:
     """An accuracy and a measure in a panel each; `label` is that of the axis of `along`."""
-    with style(spec):
-        figure, panels = new_panels(spec, title, 2)
-        for axes, panel, color in zip(panels, points.PANELS, categorical(2), strict=True):
+    with theme.style(spec):
+        figure, panels = theme.new_panels(spec, title, 2)
+        for axes, panel, color in zip(panels, points.PANELS, theme.categorical(2), strict=True):
             draw_against(axes, numbers, panel, along, None if "curve" in numbers else color)
             axes.set_xlabel(label)
-            axes.set_ylabel(wrapped(axes.get_ylabel(), spec))
-        letter(spec, panels)
-        points.legend_below(figure)
+            axes.set_ylabel(theme.wrapped(axes.get_ylabel(), spec))
+        theme.letter(spec, panels)
+        points.legend_of_marks(spec, figure)
     return figure
 
 
@@ -46,26 +35,24 @@ def draw_against(
     A curve for each name in the column `curve`, where there is one; with a `color` all have that,
     and differ by marks and dashes alone. Shares are on a logarithmic axis.
     """
-    means = points.of(numbers, panel, "mean").sort_values(along)
-    seeds = points.of(numbers, panel, "seed")
+    means = points.rows_of(numbers, panel, "mean").sort_values(along)
+    seeds = points.rows_of(numbers, panel, "seed")
     names = list(dict.fromkeys(means["curve"])) if "curve" in means else [None]
     if along == "share":
         axes.set_xscale("log")
-    colors = [color] * len(names) if color else categorical(len(names))
-    markers = ["D"] if len(names) == 1 else MARKERS
-    for name, paint, marker, dash in zip(names, colors, markers, dashes(len(names)), strict=False):
-        of = [part if name is None else part[part["curve"] == name] for part in (means, seeds)]
+    colors = [color] * len(names) if color else theme.categorical(len(names))
+    markers = ["D"] if len(names) == 1 else theme.MARKERS
+    for name, paint, marker, dash in zip(
+        names, colors, markers, theme.dashes(len(names)), strict=False
+    ):
+        curve = [rows if name is None else rows[rows["curve"] == name] for rows in (means, seeds)]
         look = {"color": paint, "marker": marker, "linestyle": dash}
-        _draw_curve(axes, of[0], of[1], along, look, name)
-    points.draw_chance(axes, points.of(numbers, panel, "chance"), "y")
+        _draw_curve(axes, curve[0], curve[1], along, look, name)
+    points.draw_chance(axes, points.rows_of(numbers, panel, "chance"), "y")
     points.draw_untrained(axes, numbers, panel, "y")
     points.draw_diverged(axes, seeds, along, "y")
     _ticks(axes, means, along)
-    shown = quantity(str(means["quantity"].iloc[0]))
-    axes.set_ylabel(shown.axis_label)
-    if shown.percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        axes.set_ylim(bottom=0)
+    theme.label_values(axes, quantity(str(means["quantity"].iloc[0])), "y")
 
 
 def _draw_curve(
@@ -74,11 +61,8 @@ def _draw_curve(
 ) -> None:  # fmt: skip
     color = look["color"]
     if means["low"].notna().any():
-        axes.fill_between(
-            means[along], means["low"], means["high"],
-            color=color, alpha=BAND_ALPHA, linewidth=0, label="95 % interval", gid="band",
-        )  # fmt: skip
-    label = "mean" if name is None else label_text(name)
+        theme.draw_band(axes, means[along], means, color, label=points.BAND)
+    label = "mean" if name is None else theme.label_text(name)
     axes.plot(means[along], means["value"], label=label, gid="mean", **look)
     axes.scatter(
         seeds[along], seeds["value"], s=16, color=color, alpha=0.55, zorder=4,

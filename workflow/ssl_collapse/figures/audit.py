@@ -87,10 +87,10 @@ def draw(content: Mapping[str, Any], published: Spectra) -> Figure:
 
 
 def _line(panels: list[Axes], sigma: NDArray[np.float64], label: str, **look: Any) -> None:
-    part = np.arange(1, len(sigma) + 1) / len(sigma)
-    some = sigma > np.finfo(np.float32).eps * sigma[0]  # of fewer rows than dimensions: rounding
-    panels[0].plot(part[some], sigma[some] / sigma[0], **look)
-    panels[1].plot(part, explained(sigma), label=label, **look)
+    fraction = np.arange(1, len(sigma) + 1) / len(sigma)
+    positive = sigma > np.finfo(np.float32).eps * sigma[0]  # below: rounding
+    panels[0].plot(fraction[positive], sigma[positive] / sigma[0], **look)
+    panels[1].plot(fraction, explained(sigma), label=label, **look)
 
 
 def facts(content: Mapping[str, Any]) -> list[str]:
@@ -112,12 +112,12 @@ def facts(content: Mapping[str, Any]) -> list[str]:
         + "."
     )
     chance = content["images"]["chance"]
-    for k, found in encoder.get("knn", {}).items():
+    for k, knn in encoder.get("knn", {}).items():
         other = untrained.get("knn", {}).get(k)
         beside = f"; with random weights {other['accuracy']:.1%}" if other else ""
-        low, high = found["interval"]
+        low, high = knn["interval"]
         sentences.append(
-            f"k-NN by folder names, k = {k}, each image by all others: {found['accuracy']:.1%} "
+            f"k-NN by folder names, k = {k}, each image by all others: {knn['accuracy']:.1%} "
             f"[{low:.1%}, {high:.1%}]{beside}; always guessing the largest class {chance:.1%}."
         )
     if not encoder.get("knn"):
@@ -182,10 +182,10 @@ def _auc_rows(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """AUC, and the effective rank as a part of the dimensions, of all that is compared."""
     rows = []
     for side, label in SIDES.items():
-        found = content[side].get("measures")
-        if found:
-            part = found["effective_rank"] / found["dim"]
-            rows.append((label, f"{found['auc']:.3f}", f"{part:.0%}"))
+        measures = content[side].get("measures")
+        if measures:
+            fraction = measures["effective_rank"] / measures["dim"]
+            rows.append((label, f"{measures['auc']:.3f}", f"{fraction:.0%}"))
     for share, (auc, rank) in PUBLISHED.items():
         label = f"published, SimSiam ResNet-18 on {share} % of ImageNet"
         rows.append((label, f"{auc:.3f}", f"{rank / 512:.0%}"))

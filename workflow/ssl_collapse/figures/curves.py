@@ -2,31 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from ssl_collapse.config.figures import CurvesFigure
-from ssl_collapse.figures import points
+from ssl_collapse.figures import points, theme
 from ssl_collapse.figures.inputs import read_trainings, require_numbers, select
-from ssl_collapse.figures.theme import (
-    BAND_ALPHA,
-    MARKERS,
-    categorical,
-    dashes,
-    label_text,
-    letter,
-    new_panels,
-    style,
-    wrapped,
-)
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import TRAINING, quantity
-from ssl_collapse.tables.statistics import t_interval
 
 TITLE = "Training, epoch by epoch"
 _COLUMNS = ("panel", "quantity", "statistic", "run", "label", "epoch", "value", "low", "high",
@@ -55,13 +42,9 @@ def table(spec: CurvesFigure, rows: pd.DataFrame, trainings: Trainings) -> pd.Da
     for column in spec.columns:
         long = _long(column, rows, trainings)
         for (run, epoch), group in long.groupby(["run", "epoch"], sort=False):
-            found = t_interval(group["value"].to_numpy(dtype=np.float64))
-            low, high = np.clip([found.low, found.high], *quantity(column).range)
-            label = group["label"].iloc[0]
-            records.append(
-                dict(zip(_COLUMNS, (column, column, "mean", run, label, epoch, found.mean, low,
-                                    high, found.n), strict=True))
-            )  # fmt: skip
+            mean = points.mean_record(group["value"], column)
+            name = {"run": run, "label": group["label"].iloc[0], "epoch": epoch}
+            records.append({"panel": column, "quantity": column, **name, **mean})
         if quantity(column).percent:
             head = {"panel": column, "quantity": column, "statistic": "chance"}
             records += [{**head, "value": v} for v in points.chance_levels(rows)]
@@ -79,56 +62,44 @@ def _long(column: str, rows: pd.DataFrame, trainings: Trainings) -> pd.DataFrame
     for (run, _), training in trainings.items():
         if source not in training:
             raise UserError(f"training.csv of {run!r} has no column {source!r}; train it again")
-        part = training[["epoch", source]].rename(columns={source: "value"})
-        parts.append(part.assign(run=run, label=labels[run]))
+        seed_rows = training[["epoch", source]].rename(columns={source: "value"})
+        parts.append(seed_rows.assign(run=run, label=labels[run]))
     return pd.concat(parts, ignore_index=True)
 
 
 def draw(spec: CurvesFigure, numbers: pd.DataFrame) -> Figure:
     """A panel for each column, a line for each run."""
     labels = list(dict.fromkeys(numbers["label"].dropna()))
-    with style(spec):
-        figure, panels = new_panels(spec, TITLE, len(spec.columns))
+    with theme.style(spec):
+        figure, panels = theme.new_panels(spec, TITLE, len(spec.columns))
         for axes, column in zip(panels, spec.columns, strict=True):
             _panel(axes, numbers[numbers["panel"] == column], labels)
-            axes.set_ylabel(wrapped(quantity(column).axis_label, spec))
+            axes.set_ylabel(theme.wrapped(axes.get_ylabel(), spec))
             axes.set_xlabel("Epoch")
-        letter(spec, panels)
-        used = dict(
-            pair
-            for axes in panels
-            for pair in zip(*axes.get_legend_handles_labels()[::-1], strict=True)
-        )
-        columns = 2 if spec.width == "column" else 4
-        place: dict[str, Any] = {"loc": "outside lower center", "ncols": columns}
-        figure.legend(list(used.values()), list(used), frameon=False, **place)
+        theme.letter(spec, panels)
+        used = theme.legend_entries(*panels)
+        theme.legend_below(spec, figure, list(used.values()), list(used), 4)
     return figure
 
 
 def _panel(axes: Axes, numbers: pd.DataFrame, labels: list[str]) -> None:
     column = str(numbers["quantity"].iloc[0])
-    kinds = zip(labels, categorical(len(labels)), dashes(len(labels)), MARKERS * len(labels),
-                strict=False)  # fmt: skip
-    for label, color, dash, marker in kinds:
+    n = len(labels)
+    looks = zip(theme.categorical(n), theme.dashes(n), theme.MARKERS * n, strict=False)
+    for label, (color, dash, marker) in zip(labels, looks, strict=True):
         curve = numbers[numbers["label"] == label].sort_values("epoch")
         x = curve["epoch"].to_numpy(dtype=np.float64)
-        axes.fill_between(
-            x, curve["low"], curve["high"], color=color, alpha=BAND_ALPHA, linewidth=0, gid="band"
-        )
+        theme.draw_band(axes, x, curve, color)
         axes.plot(
-            x, curve["value"], color=color, linestyle=dash, label=label_text(label),
+            x, curve["value"], color=color, linestyle=dash, label=theme.label_text(label),
             marker=marker, markevery=max(1, len(x) // 8), markersize=4, gid=f"mean {label}",
         )  # fmt: skip
     points.draw_chance(axes, numbers[numbers["statistic"] == "chance"], "y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if quantity(column).percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        axes.set_ylim(bottom=0)
+    theme.label_values(axes, quantity(column), "y")
 
 
-def caption(
-    spec: CurvesFigure, numbers: pd.DataFrame, rows: pd.DataFrame, trainings: Trainings
-) -> str:
+def caption(spec: CurvesFigure, numbers: pd.DataFrame, rows: pd.DataFrame, *_: object) -> str:
     """Title line, what is shown, and from where to where each run went in each panel."""
     means = numbers[numbers["statistic"] == "mean"]
     seeds = sorted(set(means["seeds"].astype(int)))
@@ -140,12 +111,13 @@ def caption(
     ]
     ends = []
     for column, panel in means.groupby("panel", sort=False):
-        of = quantity(str(column))
+        shown_as = quantity(str(column))
         for label, curve in panel.groupby("label", sort=False):
             first, last = (curve.sort_values("epoch").iloc[i] for i in (0, -1))
             ends.append(
-                f"{of.name}, {label}: {of.number(first['value'])} (epoch {first['epoch']}) to "
-                f"{of.number(last['value'])} (epoch {last['epoch']})."
+                f"{shown_as.name}, {label}: {shown_as.number(first['value'])} "
+                f"(epoch {first['epoch']}) to {shown_as.number(last['value'])} "
+                f"(epoch {last['epoch']})."
             )
     flagged = sorted(set(rows.loc[rows["diverged"], "label"]))
     remark = [f"Training diverged in seeds of {', '.join(flagged)}."] if flagged else []

@@ -62,7 +62,7 @@ def entry(png: Path, page: Path) -> Entry:
     links = {
         kind: relative_link(png.with_suffix(f".{kind}"), page) for kind in ("pdf", "png", "csv")
     }
-    numbers = read_csv(png.with_suffix(".csv"), dict.fromkeys(("run", "label", "curve"), str))
+    numbers = read_csv(png.with_suffix(".csv"), ("run", "label", "curve"))
     return Entry(png.stem, title, paragraphs(text), image, links, *_in_words(numbers))
 
 

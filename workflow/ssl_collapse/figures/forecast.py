@@ -11,19 +11,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from ssl_collapse.config.figures import ForecastFigure
-from ssl_collapse.figures import points
+from ssl_collapse.figures import points, theme
 from ssl_collapse.figures.inputs import require_numbers
-from ssl_collapse.figures.theme import (
-    DARK,
-    GREY,
-    MARKERS,
-    categorical,
-    label_text,
-    new_panels,
-    style,
-    wrapped,
-)
-from ssl_collapse.figures.theme import letter as put_letters
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.tables.columns import quantity
 
@@ -95,47 +84,46 @@ def r_squared(y: Float64Array, forecast: Float64Array) -> float:
 
 def r2_interval(x: Float64Array, y: Float64Array, run: NDArray[np.object_]) -> tuple[float, float]:
     """95 % percentile interval of R^2 over resampled runs; samples of too few runs are left out."""
-    rng, names, found = np.random.default_rng(0), list(dict.fromkeys(run)), []
+    rng, names, drawn_r2 = np.random.default_rng(0), list(dict.fromkeys(run)), []
     for _ in range(RESAMPLES):
         drawn = rng.choice(len(names), len(names))
         if len(set(drawn)) > x.shape[1] + 1:
             rows = np.concatenate([np.flatnonzero(run == names[i]) for i in drawn])
-            found.append(r_squared(y[rows], leave_one_run_out(x[rows], y[rows], run[rows])))
-    low, high = np.nanpercentile(found, [2.5, 97.5])
+            drawn_r2.append(r_squared(y[rows], leave_one_run_out(x[rows], y[rows], run[rows])))
+    low, high = np.nanpercentile(drawn_r2, [2.5, 97.5])
     return float(low), float(high)
 
 
 def draw(spec: ForecastFigure, numbers: pd.DataFrame) -> Figure:
     """Forecast against measured accuracy; beside it R^2 with and without each predictor."""
-    with style(spec):
-        figure, panels = new_panels(spec, TITLE, 2)
+    with theme.style(spec):
+        figure, panels = theme.new_panels(spec, TITLE, 2)
         _draw_forecasts(panels[0], numbers, spec)
-        _draw_r2(panels[1], points.of(numbers, "r2", "r2"), spec)
-        put_letters(spec, panels)
-        handles, names = panels[0].get_legend_handles_labels()
-        columns = 2 if spec.width == "column" else 5
-        figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)
+        _draw_r2(panels[1], points.rows_of(numbers, "r2", "r2"), spec)
+        theme.letter(spec, panels)
+        theme.legend_below(spec, figure, *panels[0].get_legend_handles_labels(), 5)
     return figure
 
 
 def _draw_forecasts(axes: Axes, numbers: pd.DataFrame, spec: ForecastFigure) -> None:
-    seeds = points.of(numbers, "forecast", "seed")
+    seeds = points.rows_of(numbers, "forecast", "seed")
     labels: Sequence[str] = list(dict.fromkeys(seeds["label"]))
-    for i, (label, color) in enumerate(zip(labels, categorical(len(labels)), strict=True)):
-        own = seeds[seeds["label"] == label]
-        again = i // len(MARKERS) % 2  # the same mark, but open
+    for i, (label, color) in enumerate(zip(labels, theme.categorical(len(labels)), strict=True)):
+        run = seeds[seeds["label"] == label]
+        again = i // len(theme.MARKERS) % 2  # the same mark, but open
         axes.scatter(
-            own["forecast"], own["value"], s=22, marker=MARKERS[i % len(MARKERS)], alpha=0.8,
+            run["forecast"], run["value"], s=22, alpha=0.8,
+            marker=theme.MARKERS[i % len(theme.MARKERS)],
             facecolors="none" if again else color, edgecolors=color if again else "none",
-            label=label_text(label), gid="seed",
+            label=theme.label_text(label), gid="seed",
         )  # fmt: skip
-    ends = [
-        seeds[["forecast", "value"]].to_numpy().min(),
-        seeds[["forecast", "value"]].to_numpy().max(),
-    ]
-    axes.plot(ends, ends, "--", color=DARK, linewidth=1.0, label="as forecast", gid="identity")
+    both = seeds[["forecast", "value"]].to_numpy()
+    ends = [both.min(), both.max()]
+    axes.plot(
+        ends, ends, "--", color=theme.DARK, linewidth=1.0, label="as forecast", gid="identity"
+    )
     axes.set_xlabel("Forecast, without labels, in %")
-    axes.set_ylabel(wrapped(quantity(spec.accuracy).axis_label, spec))
+    axes.set_ylabel(theme.wrapped(quantity(spec.accuracy).axis_label, spec))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, symbol=""))
 
@@ -145,10 +133,10 @@ def _draw_r2(axes: Axes, r2: pd.DataFrame, spec: ForecastFigure) -> None:
     position = np.arange(len(r2))
     error = [r2["value"] - r2["low"], r2["high"] - r2["value"]]
     axes.errorbar(
-        position, r2["value"], yerr=np.clip(error, 0, None), color=GREY, marker="D", capsize=4,
-        linestyle="none", gid="r2",
+        position, r2["value"], yerr=np.clip(error, 0, None), color=theme.GREY, marker="D",
+        capsize=4, linestyle="none", gid="r2",
     )  # fmt: skip
-    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.axhline(0, color=theme.GREY, linewidth=0.8)
     axes.set_ylim(max(LOWEST, float(r2["low"].min()) - 0.1), 1.05)
     axes.set_xticks(position, [labels[name] for name in r2["label"]])
     axes.set_xlim(-0.5, len(r2) - 0.5)
@@ -159,8 +147,8 @@ def _draw_r2(axes: Axes, r2: pd.DataFrame, spec: ForecastFigure) -> None:
 def caption(spec: ForecastFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Title line, how the forecast is made, and how good it is."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
-    seeds = points.of(numbers, "forecast", "seed")
-    r2 = points.of(numbers, "r2", "r2").set_index("label")
+    seeds = points.rows_of(numbers, "forecast", "seed")
+    r2 = points.rows_of(numbers, "r2", "r2").set_index("label")
     numbers_of = {
         name: f"{r2.loc[name, 'value']:.2f} [{r2.loc[name, 'low']:.2f}, {r2.loc[name, 'high']:.2f}]"
         for name in r2.index
@@ -171,7 +159,7 @@ def caption(spec: ForecastFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> 
         "that no training is forecast from its own run.",
         f"{len(seeds)} trainings of {seeds['run'].nunique()} runs; one point each.",
     ]
-    found = [
+    quality = [
         f"R^2 {numbers_of['both']}; from {measure.name} alone {numbers_of['measure']}, from the "
         f"loss alone {numbers_of['loss']} (95 % intervals over {RESAMPLES} resamples of the runs; "
         "below 0 the mean accuracy is the better forecast).",
@@ -180,4 +168,4 @@ def caption(spec: ForecastFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> 
     remark = [f"Left out for want of numbers: {left} of {len(rows)} trainings."] if left else []
     if (r2["low"] < LOWEST).any():
         remark.append(f"Intervals of R^2 are drawn from {LOWEST:g} on.")
-    return points.caption_text(spec.title or TITLE, shown, found, remark)
+    return points.caption_text(spec.title or TITLE, shown, quality, remark)

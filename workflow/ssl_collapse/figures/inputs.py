@@ -25,7 +25,7 @@ def read_summary(path: Path) -> pd.DataFrame:
 
     Raises UserError if the file is missing, is no CSV or lacks a column.
     """
-    table = read_csv(path, dict.fromkeys(_TEXT, str))
+    table = read_csv(path, _TEXT)
     missing = [column for column in _NEEDED if column not in table]
     if missing:
         raise UserError(f"{path}: column {missing[0]!r} is missing; build the summary again")
@@ -78,6 +78,13 @@ def with_untrained(
     return rows, untrained(summary, rows)
 
 
+def by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Name and rows of every curve that runs belong to; without a column `curve` one, named ""."""
+    if "curve" not in rows:
+        return [("", rows)]
+    return [(str(name), runs) for name, runs in rows.groupby("curve", sort=False)]
+
+
 def own_shares(rows: pd.DataFrame) -> bool:
     """Whether the runs are a sweep over data: more than one, each with a share of its own."""
     per_run = rows.groupby("run")["share"].first()
@@ -116,14 +123,23 @@ def read_spectra(paths: Iterable[Path], wanted: Iterable[Key]) -> dict[Key, pd.D
     where the file has none. Raises UserError for a wanted spectrum that no path holds, a path that
     does not end so, and a damaged file.
     """
-    found = {_key(path): path for path in paths if not _TRAINING.search(path.as_posix())}
+    files = {_key(path): path for path in paths if not _TRAINING.search(path.as_posix())}
     spectra = {}
     for key in wanted:
-        if key not in found:
+        if key not in files:
             run, seed, epoch = key
             raise UserError(f"no spectrum of run {run!r}, seed {seed}, epoch {epoch} was given")
-        spectra[key] = _read_spectrum(found[key])
+        spectra[key] = _read_spectrum(files[key])
     return spectra
+
+
+def spectrum_keys(rows: pd.DataFrame) -> list[Key]:
+    """The spectra that the curves are made of: those of the seeds that have not diverged."""
+    sound = rows[~rows["diverged"]]
+    return [
+        (str(run), int(seed), int(epoch))
+        for run, seed, epoch in zip(sound["run"], sound["seed"], sound["epoch"], strict=True)
+    ]
 
 
 def read_trainings(
@@ -133,17 +149,17 @@ def read_trainings(
 
     Raises UserError for one that no path is of, and for a damaged file.
     """
-    found = {}
+    files = {}
     for path in paths:
         if match := _TRAINING.search(path.as_posix()):
-            found[match["run"], int(match["seed"])] = path
-    missing = [key for key in wanted if key not in found]
+            files[match["run"], int(match["seed"])] = path
+    missing = [key for key in wanted if key not in files]
     if missing:
         raise UserError(f"no training.csv of run {missing[0][0]!r}, seed {missing[0][1]} was given")
-    tables = {key: read_csv(found[key], {}) for key in wanted}
+    tables = {key: read_csv(files[key]) for key in wanted}
     for key, table in tables.items():
         if "epoch" not in table:
-            raise UserError(f"{found[key]}: column 'epoch' is missing; train the run again")
+            raise UserError(f"{files[key]}: column 'epoch' is missing; train the run again")
     return tables
 
 
@@ -152,7 +168,7 @@ def _labels(rows: pd.DataFrame, runs: Sequence[PlottedRun]) -> Mapping[str, str]
     curve = {run.name: run.curve for run in runs}
     # a sweep for each curve: its share of the data is enough to tell a run of it from the others
     groups = rows.groupby(rows["run"].map(curve), dropna=False)
-    swept = {name for _, part in groups if own_shares(part) for name in part["run"]}
+    swept = {name for _, group in groups if own_shares(group) for name in group["run"]}
     several = len(set(curve.values())) > 1
     return {
         run.name: run.label
@@ -173,7 +189,7 @@ def _key(path: Path) -> Key:
 
 
 def _read_spectrum(path: Path) -> pd.DataFrame:
-    table = read_csv(path, {})
+    table = read_csv(path)
     needed = ("index", "singular_value", "normalized", "cumulative")
     missing = [column for column in needed if column not in table]
     if missing or table.empty:
@@ -185,13 +201,13 @@ def _read_spectrum(path: Path) -> pd.DataFrame:
     return table.assign(above_noise_floor=above)
 
 
-def read_csv(path: Path, text: Mapping[str, type[str]]) -> pd.DataFrame:
+def read_csv(path: Path, text: Sequence[str] = ()) -> pd.DataFrame:
     """A CSV file of ours, these columns as text; UserError if it is missing or damaged."""
     # By default pandas also takes names such as "None" and "NA" for missing cells.
     try:
         return pd.read_csv(
             path,
-            dtype=dict(text),
+            dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             na_values=[""] if text else ["", "nan"],
         )

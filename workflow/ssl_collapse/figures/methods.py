@@ -18,21 +18,14 @@ def draw(spec: MethodsFigure, numbers: pd.DataFrame) -> Figure:
     return schedules.draw(spec, numbers, TITLE)
 
 
-def caption(
-    spec: MethodsFigure,
-    numbers: pd.DataFrame,
-    rows: pd.DataFrame,
-    untrained: pd.DataFrame | None = None,
-) -> str:
+def caption(spec: MethodsFigure, numbers: pd.DataFrame, rows: pd.DataFrame, *_: object) -> str:
     """Title line, what is shown, and the means; no claim is judged."""
     shown = [
         f"{quantity(spec.accuracy).name}, and {quantity(spec.measure).name}, of "
         f"{rows['method'].nunique()} methods at the end of training.",
-        points.seeds_sentence(numbers),
-        points.chance_sentence(numbers),
-        points.untrained_sentence(numbers),
-        schedules.steps_sentence(rows),
+        *points.table_sentences(numbers),
+        points.steps_sentence(rows),
         "Their losses are of different kinds and are not compared.",
     ]
-    means = schedules.means_sentences(spec, numbers)
+    means = [points.means_sentence(numbers, panel) for panel in points.PANELS]
     return points.caption_text(spec.title or TITLE, shown, means, points.remarks(numbers, rows))

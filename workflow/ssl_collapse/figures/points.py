@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from ssl_collapse.config.figures import TwoPanels
+from ssl_collapse.config.figures import AnyFigure, TwoPanels
+from ssl_collapse.figures import theme
 from ssl_collapse.figures.inputs import failures, require_numbers
-from ssl_collapse.figures.theme import BAND_ALPHA, DARK, GREY, RED
 from ssl_collapse.tables.columns import quantity
 from ssl_collapse.tables.statistics import Interval, t_interval
 
@@ -24,12 +23,13 @@ COLUMNS = (
 )  # fmt: skip
 
 PANELS = ("accuracy", "measure")
+BAND = "95 % interval"  # its label
 
 
 def two_panels(
     spec: TwoPanels,
     rows: pd.DataFrame,
-    untrained: pd.DataFrame | None = None,
+    untrained: pd.DataFrame,
     along: str = "share",
     by: str = "arch",
 ) -> pd.DataFrame:
@@ -37,14 +37,14 @@ def two_panels(
     panels = dict(zip(PANELS, (spec.accuracy, spec.measure), strict=True))
     for column in panels.values():
         require_numbers(rows, column)
-    return point_table(rows, panels, along, untrained, by)
+    return point_table(rows, panels, untrained, along, by)
 
 
 def point_table(
     rows: pd.DataFrame,
     panels: Mapping[str, str],
+    untrained: pd.DataFrame,
     along: str = "share",
-    untrained: pd.DataFrame | None = None,
     by: str = "arch",
 ) -> pd.DataFrame:
     """The numbers of panels that show one point per seed and a mean with its t interval per run.
@@ -62,12 +62,9 @@ def point_table(
         head = {"panel": panel, "quantity": column}
         if quantity(column).percent:
             records += [{**head, "statistic": "chance", "value": v} for v in chance_levels(rows)]
-        if untrained is not None and len(untrained):
-            levels = untrained.groupby(by, sort=by == "arch")[column].mean().dropna()
-            records += [
-                {**head, "statistic": "untrained", "value": v, **({by: k} if by == "run" else {})}
-                for k, v in levels.items()
-            ]
+        for name, level in untrained.groupby(by, sort=by == "arch")[column].mean().dropna().items():
+            whose = {"run": name} if by == "run" else {}
+            records.append({**head, "statistic": "untrained", "value": level, **whose})
         for run, group in rows.groupby("run", sort=False):
             named = {**head, "run": run, "label": group["label"].iloc[0]}
             named |= {name: group[name].iloc[0] for name in {along, "curve"} & {*group}}
@@ -76,13 +73,18 @@ def point_table(
                 {**named, "statistic": "seed", "seed": s, "value": v, "diverged": bool(d)}
                 for s, v, d in seeds
             ]
-            mean = t_interval(group[column].to_numpy(dtype=np.float64))
-            low, high = np.clip([mean.low, mean.high], *quantity(column).range)
-            numbers = {"value": mean.mean, "low": low, "high": high, "seeds": mean.n}
-            records.append({**named, "statistic": "mean", **numbers})
+            records.append({**named, **mean_record(group[column], column)})
     extra = [*((along,) if along not in COLUMNS else ()), *(("curve",) if "curve" in rows else ())]
     columns = [*COLUMNS[:6], *extra, *COLUMNS[6:]]
     return pd.DataFrame(records).reindex(columns=columns).astype(_TYPES)
+
+
+def mean_record(values: pd.Series, column: str) -> dict[str, object]:
+    """The mean over seeds of a quantity with its t interval, cut to what is possible."""
+    mean = t_interval(values.to_numpy(dtype=np.float64))
+    low, high = np.clip([mean.low, mean.high], *quantity(column).range)
+    numbers = {"value": mean.mean, "low": low, "high": high, "seeds": mean.n}
+    return {"statistic": "mean", **numbers}
 
 
 _TYPES = {
@@ -96,54 +98,34 @@ def chance_levels(rows: pd.DataFrame) -> list[float]:
     return sorted(set(rows["chance"].dropna())) if "chance" in rows else []
 
 
-def of(table: pd.DataFrame, panel: str, statistic: str) -> pd.DataFrame:
+def rows_of(table: pd.DataFrame, panel: str, statistic: str) -> pd.DataFrame:
     """The rows of one panel and statistic."""
     return table[(table["panel"] == panel) & (table["statistic"] == statistic)]
 
 
-@dataclass(frozen=True)
-class Mean:
-    """The mean of one run in one panel."""
-
-    run: str
-    label: str
-    quantity: str
-    interval: Interval
-
-
-def means(table: pd.DataFrame, panel: str) -> list[Mean]:
-    """The means of a panel, in the order of the table."""
-    return [
-        Mean(
-            row["run"],
-            row["label"],
-            row["quantity"],
-            Interval(row["value"], row["low"], row["high"], row["seeds"]),
-        )
-        for row in of(table, panel, "mean").to_dict("records")
-    ]
+def means(table: pd.DataFrame, panel: str) -> list[Any]:
+    """The means of a panel in the order of the table: rows, with its columns as attributes."""
+    return list(rows_of(table, panel, "mean").itertuples())
 
 
 def draw_run(
-    axes: Axes, mean: Mean, seeds: pd.DataFrame, at: float, color: str, across: str
+    axes: Axes, mean: Any, seeds: pd.DataFrame, at: float, color: str, across: str
 ) -> None:
     """A mean with its interval at the position `at`, and the run's seeds (column `position`).
 
-    across: "y" where values run upwards, "x" where they run to the right.
+    mean: one of `means`. across: "y" where values run upwards, "x" where they run to the right.
     """
-    own = seeds[seeds["run"] == mean.run]
-    x, y = _oriented(own["position"], own["value"], across)
+    seeds = seeds[seeds["run"] == mean.run]
+    x, y = _oriented(seeds["position"], seeds["value"], across)
     axes.scatter(
         x, y, s=18, color=color, alpha=0.6, edgecolors="none", label="one seed", gid="seed"
     )
-    value = mean.interval
     bars: Any = None
-    if math.isfinite(value.low):
-        bars = [[value.mean - value.low], [value.high - value.mean]]
-    x, y = _oriented([at], [value.mean], across)
+    if math.isfinite(mean.low):
+        bars = [[mean.value - mean.low], [mean.high - mean.value]]
+    x, y = _oriented([at], [mean.value], across)
     bar = axes.errorbar(
-        x, y, xerr=bars if across == "x" else None,
-        yerr=bars if across == "y" else None, color=color, marker="D", markersize=6, capsize=4,
+        x, y, **{f"{across}err": bars}, color=color, marker="D", markersize=6, capsize=4,
         elinewidth=1.8, linestyle="none", label="mean, 95 % interval" if bars else "mean",
     )  # fmt: skip
     bar.lines[0].set_gid("mean")
@@ -169,7 +151,7 @@ def draw_diverged(axes: Axes, points: pd.DataFrame, along: str, across: str) -> 
         transform = axes.transData if has_value else edge
         x, y = _oriented(positions, values, across)
         axes.scatter(
-            x, y, marker="x", s=70, linewidths=2, color=RED, zorder=6,
+            x, y, marker="x", s=70, linewidths=2, color=theme.RED, zorder=6,
             transform=transform, label="diverged", gid="diverged", clip_on=False,
         )  # fmt: skip
 
@@ -182,19 +164,19 @@ def draw_chance(axes: Axes, levels: pd.DataFrame, across: str, name: str = "chan
     """A line at the level of guessing (or another of LEVELS), with its name."""
     line = axes.axhline if across == "y" else axes.axvline
     for value in levels["value"]:
-        line(value, color=DARK, linestyle=LEVELS[name], linewidth=1.0, label=name, gid=name)
+        line(value, color=theme.DARK, linestyle=LEVELS[name], linewidth=1.0, label=name, gid=name)
 
 
 def draw_untrained(axes: Axes, table: pd.DataFrame, panel: str, across: str) -> None:
     """A line at the level of the network before training, where the table has it."""
-    draw_chance(axes, of(table, panel, "untrained"), across, "untrained")
+    draw_chance(axes, rows_of(table, panel, "untrained"), across, "untrained")
 
 
 def draw_starts(axes: Axes, levels: pd.DataFrame, positions: Mapping[str, float]) -> None:
     """A mark at what each run's own network has before training; positions: by run."""
     axes.scatter(
-        levels["value"], levels["run"].map(positions), s=30, facecolors="none", edgecolors=DARK,
-        zorder=3, label="before training", gid="untrained",
+        levels["value"], levels["run"].map(positions), s=30, facecolors="none",
+        edgecolors=theme.DARK, zorder=3, label="before training", gid="untrained",
     )  # fmt: skip
 
 
@@ -202,42 +184,51 @@ _MARKS: dict[str, dict[str, Any]] = {
     "mean": {"marker": "D", "linestyle": "-"},
     "mean, 95 % interval": {"marker": "D", "linestyle": "-"},
     "one seed": {"marker": "o", "linestyle": "none", "markersize": 4.5, "alpha": 0.7},
-    **{n: {"linestyle": d, "linewidth": 1.0, "color": DARK} for n, d in LEVELS.items()},
+    **{n: {"linestyle": d, "linewidth": 1.0, "color": theme.DARK} for n, d in LEVELS.items()},
     "before training": {
-        "marker": "o",
-        "linestyle": "none",
-        "markersize": 5.5,
-        "color": DARK,
+        "marker": "o", "linestyle": "none", "markersize": 5.5, "color": theme.DARK,
         "markerfacecolor": "none",
     },
-    "diverged": {"marker": "x", "linestyle": "none", "color": RED, "markeredgewidth": 2},
-}
+    "diverged": {"marker": "x", "linestyle": "none", "color": theme.RED, "markeredgewidth": 2},
+}  # fmt: skip
 
 
-def legend_below(figure: Figure) -> None:
+def legend_of_marks(spec: AnyFigure, figure: Figure) -> None:
     """One legend of the marks in use under the panels; grey, since colours mean runs or panels.
 
     Before them the names of curves, which have marks of their own, where there are any.
     """
-    used: dict[str, Any] = {}
-    for axes in figure.axes:
-        used |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    handles: list[Any] = [h for label, h in used.items() if label not in {*_MARKS, "95 % interval"}]
-    handles += [
-        Line2D([], [], label=label, **{"color": GREY, **mark})
+    used = theme.legend_entries(*figure.axes)
+    entries = {label: h for label, h in used.items() if label not in {*_MARKS, BAND}}
+    entries |= {
+        label: Line2D([], [], **{"color": theme.GREY, **mark})
         for label, mark in _MARKS.items()
         if label in used
-    ]
-    if "95 % interval" in used:
-        handles.append(Patch(color=GREY, alpha=BAND_ALPHA, linewidth=0, label="95 % interval"))
-    columns = 2 if figure.get_figwidth() < 4 else 5
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    }
+    if BAND in used:
+        entries[BAND] = Patch(color=theme.GREY, alpha=theme.BAND_ALPHA, linewidth=0)
+    theme.legend_below(spec, figure, list(entries.values()), list(entries), 5)
 
 
 def caption_text(title: str, *paragraphs: Sequence[str]) -> str:
     """The caption file: the title line, then paragraphs of sentences; empty sentences drop out."""
     texts = [" ".join(s for s in sentences if s) for sentences in paragraphs]
     return "\n\n".join([title, *(t for t in texts if t)]) + "\n"
+
+
+def table_sentences(table: pd.DataFrame) -> list[str]:
+    """What small points, intervals and lines are."""
+    return [seeds_sentence(table), chance_sentence(table), untrained_sentence(table)]
+
+
+def steps_sentence(rows: pd.DataFrame, same: str = "") -> str:
+    """For how many steps the runs train; `same`: a word before their number."""
+    if rows["steps"].isna().any():
+        return "Not of all runs the number of training steps is known."
+    steps = sorted(set(rows["steps"].astype(int)))
+    if len(steps) == 1:
+        return f"Every run trains for {same}{steps[0]:,} steps."
+    return f"The runs differ in training steps ({steps[0]:,} to {steps[-1]:,})."
 
 
 def seeds_sentence(table: pd.DataFrame) -> str:
@@ -268,6 +259,8 @@ def untrained_sentence(table: pd.DataFrame) -> str:
     drawn = table[table["statistic"] == "untrained"]
     if drawn.empty:
         return ""
+    if drawn["run"].notna().any():
+        return "Open circles: each network before training, mean over seeds."
     levels = drawn[drawn["label"].isna()]  # the others are curves
     values = "; ".join(
         f"{shown.name} {' and '.join(map(shown.number, group['value']))}"
@@ -322,9 +315,12 @@ def _seed_names(points: pd.DataFrame) -> list[str]:
     return [f"{label} seed {seed}" for label, seed in pairs]
 
 
-def numbers(table: pd.DataFrame, panel: str) -> str:
-    """The means of a panel with their intervals, run by run: 'iid 31.4 % [29.0, 33.8]; ...'."""
-    return "; ".join(
-        f"{mean.label} {quantity(mean.quantity).estimate(mean.interval)}"
-        for mean in means(table, panel)
+def means_sentence(table: pd.DataFrame, panel: str) -> str:
+    """The means of a panel with their intervals: 'k-NN ...: iid 31.4 % [29.0, 33.8]; ....'."""
+    rows = means(table, panel)
+    shown = quantity(rows[0].quantity)
+    estimates = (
+        f"{mean.label} {shown.estimate(Interval(mean.value, mean.low, mean.high, mean.seeds))}"
+        for mean in rows
     )
+    return f"{shown.name}: {'; '.join(estimates)}."

@@ -46,8 +46,8 @@ def table(spec: RankingFigure, rows: pd.DataFrame) -> pd.DataFrame:
         value = {"value": spearman(pairs), "low": low, "high": high, "runs": len(pairs)}
         records.append({**head, **value})
     names = ["panel", "quantity", "statistic", "value", "low", "high", "runs"]
-    found = pd.DataFrame(records).reindex(columns=names)
-    return found.sort_values("value", key=lambda v: -v.abs(), ignore_index=True, kind="stable")
+    ranked = pd.DataFrame(records).reindex(columns=names)
+    return ranked.sort_values("value", key=lambda v: -v.abs(), ignore_index=True, kind="stable")
 
 
 def spearman(pairs: np.ndarray) -> float:
@@ -101,10 +101,10 @@ def caption(spec: RankingFigure, numbers: pd.DataFrame, rows: pd.DataFrame) -> s
     ]
     clear = numbers[(numbers["low"] > 0) | (numbers["high"] < 0)]
     names = [f"{quantity(str(r.quantity)).name} ({r.value:+.2f})" for r in clear.itertuples()]
-    found = [
+    clearest = [
         f"Intervals without zero: {', '.join(names) or 'none'}.",
         f"{len(numbers)} measures were looked at, so the strongest looks stronger than it is.",
     ]
     gone = int(rows["diverged"].sum())
     remark = [f"Left out since they diverged: {gone} of {len(rows)} trainings."] if gone else []
-    return points.caption_text(spec.title or TITLE, shown, found, remark)
+    return points.caption_text(spec.title or TITLE, shown, clearest, remark)

@@ -1,7 +1,7 @@
 """The report: one HTML page with verdicts, figures, the table of runs, and what was run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def page(spec: ReportSpec, sources: Sources, ran: WhatRan, partial: bool = False
     summary = read_summary(sources.summary) if not partial or sources.summary.exists() else None
     absent = _absent(spec, sources, summary) if partial else []
     if summary is not None and partial:
-        known = [run for run in spec.runs if _has_rows(summary, run)]
+        known = [run for run in spec.runs if run in _measured(summary)]
         spec = spec.model_copy(update={"runs": known})
     table, state = None, ["No run has been measured yet."]
     if summary is not None and spec.runs:
@@ -92,7 +92,7 @@ def _verdicts(figures: Sequence[Entry]) -> list[tuple[Entry, Told]]:
             key = (one.about, one.claim, one.numbers.partition(" [")[0])
             if key not in found or order.index(one.kind) > order.index(found[key][1].kind):
                 found[key] = figure, one
-    return sorted(found.values(), key=lambda of: order.index(of[1].kind))
+    return sorted(found.values(), key=lambda pair: order.index(pair[1].kind))
 
 
 def _headline(claims: Sequence[Told]) -> str:
@@ -126,18 +126,17 @@ def _drawn(png: Path) -> bool:
     return all(png.with_suffix(f".{kind}").exists() for kind in ("png", "txt", "csv"))
 
 
-def _has_rows(summary: pd.DataFrame, run: str) -> bool:
-    return bool((summary["final"] & (summary["run"] == run)).any())
+def _measured(summary: pd.DataFrame) -> set[str]:
+    return set(summary.loc[summary["final"], "run"])
 
 
 def _absent(spec: ReportSpec, sources: Sources, summary: pd.DataFrame | None) -> list[str]:
     """What is not there yet: a sentence each."""
-    found = [f"The figure {png.stem} is not drawn yet." for png in sources.figures
-             if not _drawn(png)]  # fmt: skip
+    absent = [f"The figure {p.stem} is not drawn yet." for p in sources.figures if not _drawn(p)]
     if summary is None:
-        return [*found, "There is no table of runs yet: not all of them are measured."]
-    without = [run for run in spec.runs if not _has_rows(summary, run)]
-    return [*found, *(f"The run {run} is not in the table yet." for run in without)]
+        return [*absent, "There is no table of runs yet: not all of them are measured."]
+    without = [run for run in spec.runs if run not in _measured(summary)]
+    return [*absent, *(f"The run {run} is not in the table yet." for run in without)]
 
 
 def dataset_sentence(path: Path) -> str:
@@ -152,25 +151,14 @@ def dataset_sentence(path: Path) -> str:
         train, val = (content["splits"][split] for split in ("train", "val"))
         largest = max(val["per_class"].values()) / val["images"]
         counts = f"{train['images']:,} training and {val['images']:,} validation images"
-        fingerprint = _fingerprint(content)
+        fingerprint = content.get("fingerprint")
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
-    except (
-        AttributeError,
-        KeyError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-        ZeroDivisionError,
-    ) as error:
+    except Exception as error:  # whatever the file holds instead
         raise UserError(f"{path}: not a dataset.json ({error!r}); build it again") from None
     return (
-        f"{name}: {classes} classes, {counts}{fingerprint}. Chance is {100 / classes:.3g} % (one "
-        f"over the number of classes); always guessing the largest class scores "
-        f"{100 * largest:.3g} %."
+        f"{name}: {classes} classes, {counts}"
+        + ("" if fingerprint is None else f", fingerprint {fingerprint}")
+        + f". Chance is {100 / classes:.3g} % (one over the number of classes); always guessing "
+        f"the largest class scores {100 * largest:.3g} %."
     )
-
-
-def _fingerprint(content: Mapping[str, object]) -> str:
-    return f", fingerprint {content['fingerprint']}" if "fingerprint" in content else ""

@@ -77,10 +77,10 @@ def measure_notes(spec: ReportSpec, summary: pd.DataFrame, results: Path) -> dic
         path = results / fill(INSIDE.collapse, run=run, seed=seed, epoch=epoch)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            found = [str(note) for note in content["notes"]]
+            notes = [str(note) for note in content["notes"]]
         except (OSError, ValueError, LookupError, TypeError):
             continue  # the summary was made without it
-        noted[run] = list(dict.fromkeys([*noted.get(run, []), *found]))
+        noted[run] = list(dict.fromkeys([*noted.get(run, []), *notes]))
     return noted
 
 

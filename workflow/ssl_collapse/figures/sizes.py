@@ -13,9 +13,7 @@ TITLE = "Model sizes compared"
 read = with_untrained
 
 
-def table(
-    spec: SizesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def table(spec: SizesFigure, rows: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
     """As `points.two_panels`; each model has a start of its own."""
     return points.two_panels(spec, rows, untrained, by="run")
 
@@ -25,32 +23,23 @@ def draw(spec: SizesFigure, numbers: pd.DataFrame) -> Figure:
     return schedules.draw(spec, numbers, TITLE)
 
 
-def caption(
-    spec: SizesFigure,
-    numbers: pd.DataFrame,
-    rows: pd.DataFrame,
-    untrained: pd.DataFrame | None = None,
-) -> str:
+def caption(spec: SizesFigure, numbers: pd.DataFrame, rows: pd.DataFrame, *_: object) -> str:
     """Title line, the means, and whether the largest collapses less than the smallest."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
-    runs = list(dict.fromkeys(rows["run"]))
-    ends, found, claims = (runs[-1], runs[0]), [], spec.claims or 1
-    if len(runs) > 1 and measure.collapse:
-        claim = "that the largest model collapses less than the smallest"
-        found.append(comparison_claim(rows, claim, ends, (measure, -measure.collapse), claims))
-        claim = "that it is more accurate"
-        found.append(comparison_claim(rows, claim, ends, (accuracy, +1), claims))
-    found.append(page_sentence(spec))
+    ends, judged = (rows["run"].iloc[-1], rows["run"].iloc[0]), []
+    if ends[0] != ends[1] and measure.collapse:
+        claim, claims = "that the largest model collapses less than the smallest", spec.claims or 1
+        judged = [
+            comparison_claim(rows, claim, ends, (measure, -measure.collapse), claims),
+            comparison_claim(rows, "that it is more accurate", ends, (accuracy, +1), claims),
+        ]
+    judged.append(page_sentence(spec))
     shown = [
         f"{accuracy.name}, and {measure.name}, at the end of training, from the smallest model to "
         "the largest.",
-        points.seeds_sentence(numbers),
-        points.chance_sentence(numbers),
-        "Open circles: each network before training, mean over seeds."
-        if (numbers["statistic"] == "untrained").any()
-        else "",
-        schedules.steps_sentence(rows),
+        *points.table_sentences(numbers),
+        points.steps_sentence(rows),
     ]
-    means = schedules.means_sentences(spec, numbers)
+    means = [points.means_sentence(numbers, panel) for panel in points.PANELS]
     remarks = points.remarks(numbers, rows)
-    return points.caption_text(spec.title or TITLE, shown, means, found, remarks)
+    return points.caption_text(spec.title or TITLE, shown, means, judged, remarks)

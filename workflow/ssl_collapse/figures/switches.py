@@ -14,9 +14,7 @@ TITLE = "Hybrids by switching epoch"
 read = with_untrained
 
 
-def table(
-    spec: SwitchesFigure, rows: pd.DataFrame, untrained: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def table(spec: SwitchesFigure, rows: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
     """The plotted numbers (see `points.point_table`), by `switch`, the epoch (see `switch_of`)."""
     return points.two_panels(spec, rows.assign(switch=switch_of(rows)), untrained, "switch")
 
@@ -34,12 +32,7 @@ def draw(spec: SwitchesFigure, numbers: pd.DataFrame) -> Figure:
     return draw_panels(spec, numbers, TITLE, "switch", "Epoch of the switch to all data")
 
 
-def caption(
-    spec: SwitchesFigure,
-    numbers: pd.DataFrame,
-    rows: pd.DataFrame,
-    untrained: pd.DataFrame | None = None,
-) -> str:
+def caption(spec: SwitchesFigure, numbers: pd.DataFrame, rows: pd.DataFrame, *_: object) -> str:
     """Title line, then what is shown and whether each hybrid beats both ends."""
     accuracy, measure = quantity(spec.accuracy), quantity(spec.measure)
     switch = dict(zip(rows["run"], switch_of(rows), strict=True))
@@ -49,11 +42,9 @@ def caption(
         f"{accuracy.name}, and {measure.name}, at the end of training, against the epoch at which "
         "a run that had seen each image once began to see all of them in every epoch: 0 is "
         "multi-epoch training, the last epoch a single pass.",
-        points.seeds_sentence(numbers),
-        points.chance_sentence(numbers),
-        points.untrained_sentence(numbers),
+        *points.table_sentences(numbers),
     ]
-    found = [
+    judged = [
         comparison_claim(
             rows,
             f"that the switch at epoch {switch[run]} beats {end}",
@@ -64,5 +55,5 @@ def caption(
         for run in hybrids
         for end in ends
     ]
-    found.append(page_sentence(spec))
-    return points.caption_text(spec.title or TITLE, shown, found, points.remarks(numbers, rows))
+    judged.append(page_sentence(spec))
+    return points.caption_text(spec.title or TITLE, shown, judged, points.remarks(numbers, rows))

@@ -4,19 +4,23 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import PercentFormatter
 
 from ssl_collapse.config.figures import AnyFigure
 from ssl_collapse.runtime.files import atomic_path
+from ssl_collapse.tables.columns import Quantity
 
 PANEL = (4.6, 3.5)  # inches, width and height of one panel on the screen
 WIDTHS = {"column": 3.3, "page": 6.9}  # inches of a figure in print
@@ -124,6 +128,40 @@ def letter(spec: AnyFigure, panels: Sequence[Axes], always: bool = False) -> Non
     if spec.letters or (spec.letters is None and always):
         for axes, name in zip(panels, ascii_lowercase, strict=False):
             axes.set_title(f"({name}) {axes.get_title(loc='left')}".strip())
+
+
+def legend_entries(*panels: Axes) -> dict[str, Any]:
+    """Label -> mark of what is labelled in the panels; of equal labels the last mark."""
+    labels = (zip(*axes.get_legend_handles_labels()[::-1], strict=True) for axes in panels)
+    return dict(chain.from_iterable(labels))
+
+
+def legend_below(
+    spec: AnyFigure, figure: Drawing, handles: Sequence[Any], labels: Sequence[str], columns: int
+) -> None:
+    """A legend under all panels, in so many columns, or the two that a column of print holds."""
+    columns = 2 if spec.width == "column" else columns
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def draw_band(axes: Axes, x: Any, curve: pd.DataFrame, color: str, **look: Any) -> None:
+    """The interval `low` to `high` of a curve at the places `x`."""
+    axes.fill_between(
+        x, curve["low"], curve["high"],
+        color=color, alpha=BAND_ALPHA, linewidth=0, gid="band", **look,
+    )  # fmt: skip
+
+
+def label_values(axes: Axes, shown: Quantity, across: str) -> None:
+    """Label the axis of values, of percent from 0 on; across: "y" if they run upwards, else "x"."""
+    if across == "y":
+        axes.set_ylabel(shown.axis_label)
+    else:
+        axes.set_xlabel(shown.axis_label)
+    if shown.percent:
+        axis = axes.yaxis if across == "y" else axes.xaxis
+        axis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axes.set(**{f"{across}lim": (0, None)})
 
 
 def printable(text: str) -> str:

@@ -64,16 +64,16 @@ def times(trainings: Iterable[Path]) -> tuple[list[tuple[str, str, str, str]], s
     trainings: RUN/seedK/training.csv. A speed.csv that was not written with its training.csv
     (which came from the store, or was trained again) says nothing of it, and is left out.
     """
-    found: dict[str, list[pd.DataFrame]] = {}
+    by_run: dict[str, list[pd.DataFrame]] = {}
     unknown = 0
     for path in trainings:
         speed = _speed(path)
         if speed is None:
             unknown += 1
         else:
-            found.setdefault(path.parts[-3], []).append(speed)
+            by_run.setdefault(path.parts[-3], []).append(speed)
     rows, seconds = [], 0.0
-    for run, speeds in found.items():
+    for run, speeds in by_run.items():
         whole = pd.concat(speeds)
         seconds += whole["seconds"].sum()
         fast = (whole["images_per_second"] * whole["seconds"]).sum() / whole["seconds"].sum()
@@ -89,7 +89,7 @@ def _speed(training: Path) -> pd.DataFrame | None:
     try:
         if abs(path.stat().st_mtime - training.stat().st_mtime) > TOGETHER:
             return None
-        speed, epochs = read_csv(path, {}), read_csv(training, {})["epoch"]
+        speed, epochs = read_csv(path), read_csv(training)["epoch"]
         same = speed["epoch"].tolist() == epochs.tolist() and (speed["seconds"] > 0).all()
         return speed[["seconds", "images_per_second"]] if same else None
     except (OSError, UserError, LookupError, TypeError):

@@ -134,11 +134,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return _from_16_bit(values)
     if image.mode == "F":
         raise DecodeError("floating-point pixels, whose range is not defined; convert to 8 bits")
-    if image.mode == "P" and "transparency" in image.info:
-        # The same colours as by the direct way, which warns.
-        return image.convert("RGBA").convert("RGB")
-    if image.mode == "RGBa":  # premultiplied
-        return image.convert("RGBA").convert("RGB")
+    # Premultiplied, or with the same colours by the direct way, which warns.
+    if image.mode == "RGBa" or (image.mode == "P" and "transparency" in image.info):
+        image = image.convert("RGBA")
     return image.convert("RGB")
 
 

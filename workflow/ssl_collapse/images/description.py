@@ -57,12 +57,17 @@ def describe_dataset(
     Raises UserError listing the bad files ("fail"), or if skipping leaves a class without training
     images or a split without any. Warns of images that are in both splits.
     """
-    problems = _problems(listing, inspections)
+    bad = [
+        Problem(folder, path, inspection.reason)
+        for (folder, path), inspection in inspections.items()
+        if inspection.reason is not None
+    ]
+    problems = sorted([*listing.problems, *bad], key=lambda p: (p.folder, p.path))
     if problems and source.get("on_bad_image", "fail") == "fail":
         raise _bad_files(problems, listing)
     if problems:
         logger.warning("%d bad files skipped; dataset.json lists them", len(problems))
-    unwanted = frozenset((problem.folder, problem.path) for problem in problems)
+    unwanted = {(problem.folder, problem.path) for problem in problems}
     kept = {split: images.without(unwanted) for split, images in listing.splits.items()}
     _warn_of_shared_images(kept, inspections)
     splits = {
@@ -98,17 +103,7 @@ def read_description(path: Path) -> DatasetDescription:
         ) from None
 
 
-def _problems(listing: Listing, inspections: Inspections) -> tuple[Problem, ...]:
-    """What is wrong with any file, sorted by folder and path."""
-    bad = [
-        Problem(folder, path, inspection.reason)
-        for (folder, path), inspection in inspections.items()
-        if inspection.reason is not None
-    ]
-    return tuple(sorted([*listing.problems, *bad], key=lambda p: (p.folder, p.path)))
-
-
-def _bad_files(problems: tuple[Problem, ...], listing: Listing) -> UserError:
+def _bad_files(problems: list[Problem], listing: Listing) -> UserError:
     locations = {images.folder: images.location for images in listing.splits.values()}
     lines = [one_line(f"{locations[p.folder]}/{p.path}: {p.reason}") for p in problems]
     for line in lines[_SHOWN:]:

@@ -8,8 +8,8 @@ belongs to it, symbolic links included, unless they lead up or into another clas
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -50,14 +50,19 @@ class SplitListing:
     paths: tuple[str, ...]
     targets: tuple[int, ...]
 
-    def without(self, unwanted: frozenset[tuple[str, str]]) -> "SplitListing":
+    def take(self, numbers: Iterable[int]) -> "SplitListing":
+        """The listing of the images with these numbers alone, in their order."""
+        taken = list(numbers)
+        return replace(
+            self,
+            paths=tuple(self.paths[k] for k in taken),
+            targets=tuple(self.targets[k] for k in taken),
+        )
+
+    def without(self, unwanted: Set[tuple[str, str]]) -> "SplitListing":
         """The same listing without the images whose (folder, path) is in `unwanted`."""
-        kept = [k for k, path in enumerate(self.paths) if (self.folder, path) not in unwanted]
-        return SplitListing(
-            self.folder,
-            self.location,
-            tuple(self.paths[k] for k in kept),
-            tuple(self.targets[k] for k in kept),
+        return self.take(
+            k for k, path in enumerate(self.paths) if (self.folder, path) not in unwanted
         )
 
 
@@ -100,10 +105,10 @@ def list_dataset(
     folders without images, for a class that only val has, for an empty split, and where one folder
     is two: val the same as train, or a class the same as another.
     """
-    found = {name: _class_folders(folder) for name, folder in folders.items()}
-    class_folders = ClassFolders([(folders[name], names) for name, (names, _) in found.items()])
+    listed = {name: _class_folders(folder) for name, folder in folders.items()}
+    class_folders = ClassFolders([(folders[name], names) for name, (names, _) in listed.items()])
     trees = {
-        name: _list_tree(name, folder, *found[name], class_folders)
+        name: _list_tree(name, folder, *listed[name], class_folders)
         for name, folder in folders.items()
     }
     problems = tuple(problem for tree in trees.values() for problem in tree.problems)
@@ -133,14 +138,14 @@ def _list_tree(
     ]
     classes = {}
     for name in names:
-        found: list[str] = []
+        images: list[str] = []
         refuse = partial(class_folders.refuse, location / name)
         for relative, reason in _walk(location, name, (), refuse):
             if reason is None:
-                found.append(relative)
+                images.append(relative)
             else:
                 problems.append(Problem(folder, printable(relative), reason))
-        classes[name] = tuple(sorted(found))
+        classes[name] = tuple(sorted(images))
     empty = sorted(name for name, paths in classes.items() if not paths)
     if empty:
         raise UserError(
@@ -154,7 +159,7 @@ def _class_folders(location: Path) -> tuple[list[str], list[str]]:
     """Names of the class folders (sorted), and of images lying beside them."""
     try:
         with os.scandir(location) as entries:
-            visible = sorted((e for e in entries if not _passed_over(e.name)), key=lambda e: e.name)
+            visible = sorted((e for e in entries if not passed_over(e.name)), key=lambda e: e.name)
     except OSError as error:
         raise UserError(f"{location}: cannot be listed: {error.strerror}") from None
     folders = [entry.name for entry in visible if _leads_to_folder(entry)]
@@ -168,7 +173,7 @@ def _class_folders(location: Path) -> tuple[list[str], list[str]]:
             f"{location}: holds no class folders; expected {location}/<class>/<image>.jpg, one "
             "folder per class"
         )
-    loose = [e.name for e in visible if e.name not in folders and _has_image_name(e.name)]
+    loose = [e.name for e in visible if e.name not in folders and has_image_name(e.name)]
     return folders, loose
 
 
@@ -189,7 +194,7 @@ def _walk(
             yield relative, "a symbolic link to a folder that contains it"
             return
         with os.scandir(location / relative) as found:
-            entries = [entry for entry in found if not _passed_over(entry.name)]
+            entries = [entry for entry in found if not passed_over(entry.name)]
     except OSError as error:
         yield relative, f"the folder cannot be listed: {error.strerror}"
         return
@@ -206,7 +211,7 @@ def _walk(
 def _what_is_wrong(entry: os.DirEntry[str], path: str) -> str | None:
     if not is_utf8(path):
         return "the name is not UTF-8"
-    if not _has_image_name(entry.name):
+    if not has_image_name(entry.name):
         return "not an image file"
     try:
         # A pipe or a device would be opened and never end.
@@ -224,11 +229,13 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _has_image_name(name: str) -> bool:
+def has_image_name(name: str) -> bool:
+    """Whether a file is called as an image is."""
     return os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 (a name, not a path)
 
 
-def _passed_over(name: str) -> bool:
+def passed_over(name: str) -> bool:
+    """Whether a file or folder is hidden, or left behind by an operating system."""
     return name.startswith(".") or name.lower() in JUNK
 
 

@@ -36,9 +36,9 @@ def inspect_images(listing: Listing, workers: int = 1) -> Inspections:
     inspections: dict[tuple[str, str], Inspection] = {}
     for split, images in listing.splits.items():
         paths = [images.location / path for path in images.paths]
-        found = ordered_map(inspect_file, paths, workers)
+        inspected = ordered_map(inspect_file, paths, workers)
         names = ((images.folder, path) for path in images.paths)
-        inspections.update(zip(names, found, strict=True))
+        inspections.update(zip(names, inspected, strict=True))
         logger.info("%s: %d images inspected", split, len(paths))
     return inspections
 

@@ -90,11 +90,11 @@ class PackedImages:
             )
         missing = [name for name in _ATTRIBUTES if name not in file.attrs]
         for name, (dtype, dimensions) in _DATASETS.items():
-            found = file.get(name)
-            if not isinstance(found, h5py.Dataset):
+            stored = file.get(name)
+            if not isinstance(stored, h5py.Dataset):
                 missing.append(name)
-            elif found.dtype != np.dtype(dtype) or found.ndim != dimensions:
-                raise _unreadable(self.path, f"{name} is {found.dtype} with {found.ndim} axes")
+            elif stored.dtype != np.dtype(dtype) or stored.ndim != dimensions:
+                raise _unreadable(self.path, f"{name} is {stored.dtype} with {stored.ndim} axes")
         if missing:
             raise _unreadable(self.path, f"{missing[0]} is missing")
         self.dataset, self.split = str(file.attrs["dataset"]), str(file.attrs["split"])

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +70,7 @@ def pack_split(
     Raises UserError if the images are no longer those of `description`, cannot be read, become too
     large, or if the disk has no room for them.
     """
-    images = images.without(frozenset((s.folder, s.path) for s in description.skipped))
+    images = images.without({(s.folder, s.path) for s in description.skipped})
     if len(images.paths) != description.splits[split].images:
         raise _changed(split, images)
     paths = [images.location / path for path in images.paths]
@@ -81,8 +80,8 @@ def pack_split(
         _announce(split, paths[len(rows) :], load, spool, output, workers)
         left = ordered_map(load, paths[len(rows) :], workers)
         rows += spool.fill(split, left, len(rows), len(paths))
-        found = zip(images.paths, (row.digest for row in rows), strict=True)
-        if split_digest(split, found) != description.splits[split].digest:
+        digests = zip(images.paths, (row.digest for row in rows), strict=True)
+        if split_digest(split, digests) != description.splits[split].digest:
             spool.clear()
             raise _changed(split, images)
         # older versions of the format allow 4,096 classes
@@ -117,19 +116,11 @@ def _jpeg(pixels: RGB, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass(frozen=True)
 class _Spool:
     """What is packed so far: the images' contents in a row, and a line for each of them."""
 
-    folder: Path
-
-    @property
-    def _pixels(self) -> Path:
-        return self.folder / "pixels"
-
-    @property
-    def _rows(self) -> Path:
-        return self.folder / "rows"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._pixels, self._rows = folder, folder / "pixels", folder / "rows"
 
     def rows(self) -> list[Row]:
         """The images that are there whole; what was half-written is cut off."""

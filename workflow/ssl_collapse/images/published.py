@@ -1,6 +1,7 @@
 """Public datasets in their published form, read by torchvision, which checks every file's md5."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,38 @@ def published_images(source: PublishedSource, split: str) -> Iterator[Item]:
     val is what the dataset calls test or val; for STL-10's unlabelled part, its test images without
     their labels. UserError, with the steps to get them, where the files are missing or damaged.
     """
-    if source.kind in ("cifar10", "cifar100"):
-        kind = CIFAR10 if source.kind == "cifar10" else CIFAR100
-        data = _open(source, kind.url, kind.filename, kind.tgz_md5, kind, train=split == "train")
-        for pixels, target in zip(data.data, data.targets, strict=True):
-            yield Item(data.classes[target], as_png(pixels), ".png")
-    elif source.kind == "stl10":
-        part = {"train": "train" if source.labelled else "unlabeled", "val": "test"}[split]
-        data = _open(source, STL10.url, STL10.filename, STL10.tgz_md5, STL10, split=part)
-        for pixels, target in zip(data.data, data.labels, strict=True):
-            label = data.classes[target] if source.labelled else UNLABELLED
-            yield Item(label, as_png(np.ascontiguousarray(pixels.transpose(1, 2, 0))), ".png")
-    else:
-        url, md5 = Imagenette._ARCHIVES[source.size]
-        name = url.rpartition("/")[2]
-        data = _open(source, url, name, md5, Imagenette, split=split, size=source.size)
-        for path, target in data._samples:
-            yield Item(data.wnids[target], Path(path).read_bytes(), Path(path).suffix)
+    return _READERS[source.kind](source, split)
+
+
+def _cifar(kind: Any, source: PublishedSource, split: str) -> Iterator[Item]:
+    data = _open(source, kind.url, kind.filename, kind.tgz_md5, kind, train=split == "train")
+    for pixels, target in zip(data.data, data.targets, strict=True):
+        yield Item(data.classes[target], as_png(pixels), ".png")
+
+
+def _stl10(source: PublishedSource, split: str) -> Iterator[Item]:
+    part = {"train": "train" if source.labelled else "unlabeled", "val": "test"}[split]
+    data = _open(source, STL10.url, STL10.filename, STL10.tgz_md5, STL10, split=part)
+    for pixels, target in zip(data.data, data.labels, strict=True):
+        label = data.classes[target] if source.labelled else UNLABELLED
+        yield Item(label, as_png(np.ascontiguousarray(pixels.transpose(1, 2, 0))), ".png")
+
+
+def _imagenette(source: PublishedSource, split: str) -> Iterator[Item]:
+    url, md5 = Imagenette._ARCHIVES[source.size]
+    data = _open(
+        source, url, url.rpartition("/")[2], md5, Imagenette, split=split, size=source.size
+    )
+    for path, target in data._samples:
+        yield Item(data.wnids[target], Path(path).read_bytes(), Path(path).suffix)
+
+
+_READERS: dict[str, Callable[[PublishedSource, str], Iterator[Item]]] = {
+    "cifar10": partial(_cifar, CIFAR10),
+    "cifar100": partial(_cifar, CIFAR100),
+    "stl10": _stl10,
+    "imagenette": _imagenette,
+}
 
 
 def _open(source: PublishedSource, url: str, name: str, md5: str, kind: Any, **keys: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_collapse.images.decoding import RGB, DecodeError, decode
-from ssl_collapse.images.imagefolder import EXTENSIONS, JUNK
+from ssl_collapse.images.imagefolder import EXTENSIONS, has_image_name, passed_over
 from ssl_collapse.images.inspection import inspect_file
 from ssl_collapse.runtime.errors import UserError
 
@@ -38,36 +38,32 @@ def sample_images(folder: Path, at_most: int, seed: int) -> Sample:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is no folder; name one with images in it")
-    found = sorted(_files(folder))
-    if len(found) < 2:
+    files = sorted(_files(folder))
+    if len(files) < 2:
         kinds = ", ".join(sorted(EXTENSIONS))
-        raise UserError(f"{folder}: {len(found)} images in it ({kinds}); give at least two")
-    drawn = np.arange(len(found))
-    if len(found) > at_most:
-        drawn = np.sort(np.random.default_rng([seed, 4]).permutation(len(found))[:at_most])
-    paths = tuple(folder / found[number] for number in drawn)
-    names = [_class(found[number]) for number in drawn]
+        raise UserError(f"{folder}: {len(files)} images in it ({kinds}); give at least two")
+    drawn = np.arange(len(files))
+    if len(files) > at_most:
+        drawn = np.sort(np.random.default_rng([seed, 4]).permutation(len(files))[:at_most])
+    paths = tuple(folder / files[number] for number in drawn)
+    names = [_class(files[number]) for number in drawn]
     classes = tuple(sorted(set(names)))
     if len(classes) < 2 or "" in classes:
-        return Sample(paths, len(found), (), None)
+        return Sample(paths, len(files), (), None)
     targets = np.array([classes.index(name) for name in names], dtype=np.int64)
-    return Sample(paths, len(found), classes, targets)
+    return Sample(paths, len(files), classes, targets)
 
 
 def _files(folder: Path) -> list[Path]:
     found = []
     for where, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = [name for name in folders if not _passed_over(name)]
+        folders[:] = [name for name in folders if not passed_over(name)]
         found += [
             Path(where, name).relative_to(folder)
             for name in files
-            if Path(name).suffix.lower() in EXTENSIONS and not _passed_over(name)
+            if has_image_name(name) and not passed_over(name)
         ]
     return found
-
-
-def _passed_over(name: str) -> bool:
-    return name.startswith(".") or name.lower() in JUNK
 
 
 def _class(path: Path) -> str:
@@ -90,7 +86,8 @@ class ImageFiles:
         """uint8 (height, width, 3); UserError names every file that is no readable image."""
         try:
             return decode(self.paths[i].read_bytes())
-        except (DecodeError, OSError):
+        except (DecodeError, OSError) as error:
             looked_at = ((path, inspect_file(path).reason) for path in self.paths)
             bad = "".join(f"\n  {path}: {reason}" for path, reason in looked_at if reason)
+            bad = bad or f"\n  {self.paths[i]}: {error}"
             raise UserError(f"bad images; take them away, or repair them:{bad}") from None

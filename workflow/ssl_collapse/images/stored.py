@@ -35,14 +35,18 @@ def stored_files(kind: str, patterns: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for pattern in patterns:
         for text in _counted(pattern):
-            found = [Path(text)]
+            files_of_pattern = [Path(text)]
             if re.search(r"[*?]", text):
-                found = sorted(map(Path, glob.glob(text)))  # noqa: PTH207  of any absolute path
-            if kind == "huggingface" and len(found) == 1 and found[0].is_dir():
-                found = _arrow_files(found[0])
-            if not found or not all(path.is_file() for path in found):
+                files_of_pattern = sorted(map(Path, glob.glob(text)))  # noqa: PTH207  of any absolute path
+            if (
+                kind == "huggingface"
+                and len(files_of_pattern) == 1
+                and files_of_pattern[0].is_dir()
+            ):
+                files_of_pattern = _arrow_files(files_of_pattern[0])
+            if not files_of_pattern or not all(path.is_file() for path in files_of_pattern):
                 raise UserError(f"{text}: there is no such file; correct the path under `source`")
-            files += found
+            files += files_of_pattern
     return files
 
 

@@ -47,12 +47,7 @@ def _taken(path: Path, sha256: str, listing: Listing) -> SplitListing:
     twice = indices[1:][indices[1:] == indices[:-1]]
     if twice.size:
         raise UserError(f"{path}: names image {twice[0]} twice; name each once")
-    taken = SplitListing(
-        train.folder,
-        train.location,
-        tuple(train.paths[i] for i in indices),
-        tuple(train.targets[i] for i in indices),
-    )
+    taken = train.take(indices)
     if missing := set(range(len(listing.classes))) - set(taken.targets):
         name = listing.classes[min(missing)]
         raise UserError(

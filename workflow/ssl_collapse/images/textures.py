@@ -94,13 +94,9 @@ def _blobs(plane: _Plane) -> FloatArray:
     # A random field of one wavelength and all directions, cut at its mean.
     angles = plane.rng.uniform(0, 2 * np.pi, 10)
     phases = plane.rng.uniform(0, 2 * np.pi, 10)
-    waves = (
-        2
-        * np.pi
-        * 0.8
-        * (np.cos(angles)[:, None, None] * plane.u + np.sin(angles)[:, None, None] * plane.v)
-    )
-    field = np.cos(waves + phases[:, None, None]).sum(axis=0) / np.sqrt(5.0)
+    cos, sin, phases = (a[:, None, None] for a in (np.cos(angles), np.sin(angles), phases))
+    waves = 2 * np.pi * 0.8 * (cos * plane.u + sin * plane.v)
+    field = np.cos(waves + phases).sum(axis=0) / np.sqrt(5.0)
     return plane.edge(0.2 * field)
 
 

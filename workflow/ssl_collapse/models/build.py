@@ -19,6 +19,9 @@ def build_backbone(config: Any) -> tuple[nn.Module, int]:
 def build_method(
     backbone: nn.Module, feature_dim: int, config: Any, **inputs: Path
 ) -> MethodModule:
-    """Hang the method that `config` describes on a backbone; `inputs`: what it has been given."""
+    """Hang the method that `config` describes on a backbone; `inputs`: what it has been given.
+
+    A method's `build` is its class, or a function where there is more to do.
+    """
     built = import_module(model_module(config)).build(backbone, feature_dim, config, **inputs)
     return cast(MethodModule, built)

@@ -93,11 +93,11 @@ def read_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
 
 def prepared(spec: Prepared, metadata: dict[str, str]) -> Prepared:
     """How images are prepared for an encoder: as `spec` says, and as an imported encoder needs."""
-    own = json.loads(metadata.get("preprocessing", "{}"))
-    if not own:
+    needed = json.loads(metadata.get("preprocessing", "{}"))
+    if not needed:
         return spec
     try:
-        known = {key: value for key, value in own.items() if key in type(spec).model_fields}
+        known = {key: value for key, value in needed.items() if key in type(spec).model_fields}
         return type(spec).model_validate({**dict(spec), **known})
     except ValueError as error:  # pydantic's ValidationError too
         text = first_line(error) if not hasattr(error, "errors") else error.errors()[0]["msg"]

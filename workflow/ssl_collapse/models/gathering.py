@@ -17,30 +17,30 @@ def ranks() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def first_row(part: Tensor) -> int:
+def first_row(rows: Tensor) -> int:
     """The place in the whole batch of the first of this rank's own rows."""
-    return dist.get_rank() * len(part) if ranks() > 1 else 0
+    return dist.get_rank() * len(rows) if ranks() > 1 else 0
 
 
-def gather(part: Tensor) -> Tensor:
-    """The rows (B, ...) of the whole batch, from every rank's own part; without gradient."""
-    part = part.detach()
+def gather(rows: Tensor) -> Tensor:
+    """The rows (B, ...) of the whole batch, from every rank's own rows; without gradient."""
+    rows = rows.detach()
     if ranks() == 1:
-        return part
-    parts = [torch.empty_like(part) for _ in range(ranks())]
-    dist.all_gather(parts, part.contiguous())
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(ranks())]
+    dist.all_gather(parts, rows.contiguous())
     return torch.cat(parts)
 
 
-def gather_with_gradient(part: Tensor) -> Tensor:
+def gather_with_gradient(rows: Tensor) -> Tensor:
     """The rows (B, ...) of the whole batch, through which gradients flow back to every rank.
 
     A loss that each rank computes from them alike, over the whole batch, then has the gradients
     that one process would have.
     """
     if ranks() == 1:
-        return part
-    return cast(Tensor, _Gather.apply(part))  # type: ignore[no-untyped-call]
+        return rows
+    return cast(Tensor, _Gather.apply(rows))  # type: ignore[no-untyped-call]
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
@@ -52,9 +52,9 @@ def mean_over_ranks(value: Tensor) -> Tensor:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, part: Tensor) -> Tensor:
-        ctx.rows = slice(first_row(part), first_row(part) + len(part))
-        return gather(part)
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.rows = slice(first_row(rows), first_row(rows) + len(rows))
+        return gather(rows)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]

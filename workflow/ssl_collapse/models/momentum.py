@@ -31,5 +31,5 @@ class MomentumEncoder(nn.Module):
 
         Buffers are left alone: batch norm's statistics are those of its own forwards.
         """
-        for own, other in zip(self.parameters(), online, strict=True):
-            own.mul_(momentum).add_(other, alpha=1 - momentum)
+        for mine, other in zip(self.parameters(), online, strict=True):
+            mine.mul_(momentum).add_(other, alpha=1 - momentum)

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_collapse.representations.forms import BARE, Arrays, Stored, of, open_arrays
+from ssl_collapse.representations.forms import BARE, Arrays, Stored, as_stored, open_arrays
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
 
@@ -54,6 +54,7 @@ class Representations:
 
         Raises UserError that names the first row with a NaN or an infinity.
         """
+        dtype = np.float64 if self.dtype == "float64" else np.float32
         for start in range(0, self.n, rows):
             stop = min(start + rows, self.n)
             try:
@@ -63,7 +64,7 @@ class Representations:
                     f"{self.path}: rows {start} to {stop - 1} cannot be read ({error}); "
                     "the file is damaged: write it again"
                 ) from error
-            chunk = np.ascontiguousarray(chunk, dtype=_computing_dtype(self.dtype))
+            chunk = np.ascontiguousarray(chunk, dtype=dtype)
             check_finite(chunk, start, self.path)
             yield chunk
 
@@ -210,8 +211,8 @@ def open_representations(path: Path) -> Representations:
 
 def of_arrays(rows: Any, targets: Any = None, name: str = "X") -> Representations:
     """Representations from an array or tensor (N, D), and targets (N,); `name` is for messages."""
-    labels = None if targets is None else of(targets, name)
-    return replace(_checked(Path(name), of(rows, name), labels, {}), from_file=False)
+    labels = None if targets is None else as_stored(targets, name)
+    return replace(_checked(Path(name), as_stored(rows, name), labels, {}), from_file=False)
 
 
 def with_targets(representations: Representations, path: Path) -> Representations:
@@ -246,10 +247,6 @@ def _found(arrays: Arrays) -> str:
     shown = [f"{name} {array.shape}" if name else "-" for name, array in sorted(arrays.items())]
     more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     return f"keys found: {', '.join(shown[:8]) or 'none'}{more}"
-
-
-def _computing_dtype(stored: str) -> type[np.float32] | type[np.float64]:
-    return np.float64 if stored == "float64" else np.float32
 
 
 def _checked(

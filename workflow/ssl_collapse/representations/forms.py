@@ -8,6 +8,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +78,20 @@ def _name(dtype: np.dtype[Any]) -> str:
     return dtype.name if dtype.kind in "biufc" else dtype.str
 
 
+def _h5_rows(path: Path, name: str, start: int, stop: int) -> NDArray[Any]:
+    with h5py.File(path, "r") as file:
+        rows: NDArray[Any] = file[name][start:stop]
+    return rows
+
+
 def _open_h5(path: Path) -> Content:
-    def reader(name: str) -> Callable[[int, int], NDArray[Any]]:
-        def read(start: int, stop: int) -> NDArray[Any]:
-            with h5py.File(path, "r") as file:
-                rows: NDArray[Any] = file[name][start:stop]
-            return rows
-
-        return read
-
     with h5py.File(path, "r") as file:
         sets = {name: data for name, data in file.items() if isinstance(data, h5py.Dataset)}
         # A dataset may be empty ("null"): it has no shape
-        arrays = {n: Stored(d.shape or (), _name(d.dtype), reader(n)) for n, d in sets.items()}
+        arrays = {
+            n: Stored(d.shape or (), _name(d.dtype), partial(_h5_rows, path, n))
+            for n, d in sets.items()
+        }
         return arrays, {name: _plain(value) for name, value in sorted(file.attrs.items())}
 
 
@@ -106,18 +108,16 @@ def _open_npz(path: Path) -> Content:
         members = [name for name in archive.namelist() if name.endswith(".npy")]
         headers = {name.removesuffix(".npy"): _header(archive, name) for name in members}
 
-    def reader(name: str) -> Callable[[int, int], NDArray[Any]]:
-        loaded: list[NDArray[Any]] = []  # once: what is zipped cannot be read in pieces
+    @cache  # what is zipped cannot be read in pieces
+    def whole(name: str) -> NDArray[Any]:
+        with np.load(path, allow_pickle=False) as file:
+            array: NDArray[Any] = file[name]
+        return array
 
-        def read(start: int, stop: int) -> NDArray[Any]:
-            if not loaded:
-                with np.load(path, allow_pickle=False) as file:
-                    loaded.append(file[name])
-            return loaded[0][start:stop]
+    def rows(name: str, start: int, stop: int) -> NDArray[Any]:
+        return whole(name)[start:stop]
 
-        return read
-
-    return {name: Stored(*header, reader(name)) for name, header in headers.items()}, {}
+    return {name: Stored(*head, partial(rows, name)) for name, head in headers.items()}, {}
 
 
 def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], str]:
@@ -164,7 +164,7 @@ def _of_tensor(tensor: Any) -> Stored:
     return Stored(tuple(tensor.shape), dtype, lambda a, b: np.asarray(tensor[a:b].cpu()))
 
 
-def of(rows: Any, name: str) -> Stored:
+def as_stored(rows: Any, name: str) -> Stored:
     """An array or tensor that is there already; UserError names it where it is neither."""
     if hasattr(rows, "detach"):
         return _of_tensor(rows.detach())
@@ -181,20 +181,18 @@ def _open_safetensors(path: Path) -> Content:
 
     names = {"F16": "float16", "F32": "float32", "F64": "float64"}
 
-    def reader(name: str) -> Callable[[int, int], NDArray[Any]]:
-        def read(start: int, stop: int) -> NDArray[Any]:
-            with safe_open(path, framework="numpy") as file:
-                rows: NDArray[Any] = file.get_slice(name)[start:stop]
-            return rows
-
-        return read
+    def rows(name: str, start: int, stop: int) -> NDArray[Any]:
+        with safe_open(path, framework="numpy") as file:
+            piece: NDArray[Any] = file.get_slice(name)[start:stop]
+        return piece
 
     arrays = {}
     with safe_open(path, framework="numpy") as file:
         for name in file.keys():  # noqa: SIM118 (no dictionary)
             piece = file.get_slice(name)
             dtype = str(piece.get_dtype())
-            arrays[name] = Stored(tuple(piece.get_shape()), names.get(dtype, dtype), reader(name))
+            shape = tuple(piece.get_shape())
+            arrays[name] = Stored(shape, names.get(dtype, dtype), partial(rows, name))
         return arrays, dict(file.metadata() or {})
 
 

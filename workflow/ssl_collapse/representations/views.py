@@ -62,5 +62,5 @@ def represent_views(
         ViewsOfImages(images, spec), batch_size=None, num_workers=workers
     )
     with torch.inference_mode():
-        found = [network(torch.cat(augment(item))).float().cpu().numpy() for item in loader]
-    return np.stack(found)
+        blocks = [network(torch.cat(augment(item))).float().cpu().numpy() for item in loader]
+    return np.stack(blocks)

@@ -1,6 +1,7 @@
 """Names, units and directions of the summary columns that figures show."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ssl_collapse.evaluation.accuracies import KNN, PROBE_LABELS
@@ -46,11 +47,7 @@ class Quantity:
 
     def estimate(self, interval: Interval) -> str:
         """A value with its interval: '31.4 % [29.0, 33.8]'."""
-        text = self.number(interval.mean)
-        if not math.isfinite(interval.low):
-            return text
-        low, high = (self.number(v).removesuffix(" %") for v in (interval.low, interval.high))
-        return f"{text} [{low}, {high}]"
+        return _with_bounds(self.number, interval)
 
     def change(self, value: float) -> str:
         """A signed difference: '+1.3 points' (of percent), '-0.021'."""
@@ -60,11 +57,15 @@ class Quantity:
 
     def changes(self, interval: Interval) -> str:
         """A difference with its interval: '-0.021 [-0.034, -0.008]'."""
-        text = self.change(interval.mean)
-        if math.isnan(interval.low):
-            return text
-        low, high = (self.change(v).removesuffix(" points") for v in (interval.low, interval.high))
-        return f"{text} [{low}, {high}]"
+        return _with_bounds(self.change, interval)
+
+
+def _with_bounds(text: Callable[[float], str], interval: Interval) -> str:
+    """The estimate with its unit, and where there is an interval its bounds without."""
+    if not math.isfinite(interval.low):
+        return text(interval.mean)
+    low, high = (text(bound).partition(" ")[0] for bound in (interval.low, interval.high))
+    return f"{text(interval.mean)} [{low}, {high}]"
 
 
 def _significant(value: float) -> str:

@@ -95,7 +95,8 @@ def _record(
     # a projector that has collapsed does not make its backbone a failed one
     failure = _failure(loss, *contents_of[""], knn, *probed.values())
     measured = datasets.get(_measured(row) or "")
-    classes = len(measured["classes"]) if measured else _classes_of(knn)
+    # of files, which are of no dataset, the k-NN protocol tells the number of classes
+    classes = len(measured["classes"]) if measured else knn.get("protocol", {}).get("num_classes")
     chance = 1 / classes if classes else None
     return {**record, "chance": chance, "failure": failure, "diverged": failure is not None}
 
@@ -104,19 +105,14 @@ def _measured(row: SummaryRow) -> str | None:
     return row.evaluated_on or row.dataset
 
 
-def _classes_of(knn: Mapping[str, Any]) -> int | None:
-    """How many classes files have, which are of no dataset."""
-    classes: int | None = knn.get("protocol", {}).get("num_classes")
-    return classes
-
-
 def _measures(content: Mapping[str, Any]) -> dict[str, float]:
     """The numbers at the top level; of a failed encoder also the measures that it has not."""
     failed = content.get("diverged") is True
+    # type: a truth value is no number
     return {
         name: math.nan if value is None else value
         for name, value in content.items()
-        if name not in NO_MEASURE and (_is_number(value) or (failed and value is None))
+        if name not in NO_MEASURE and (type(value) in (int, float) or (failed and value is None))
     }
 
 
@@ -165,10 +161,6 @@ def _train_images(name: str, dataset: Mapping[str, Any]) -> int:
             f"dataset.json of {name!r} is not a dataset's ({error!r}); build the dataset again"
         ) from None
     return images
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _loss(row: SummaryRow, losses: Mapping[int, float], results: Path) -> float | None:

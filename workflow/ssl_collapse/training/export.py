@@ -1,9 +1,7 @@
 """From training checkpoint to encoder file, and back to a module."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -22,38 +20,18 @@ def export_encoder(checkpoint: Path, output: Path, epoch: int) -> None:
     Its metadata say `failure` where the run had diverged by this epoch, or where the weights hold
     NaN or infinity. Raises UserError for a checkpoint of another epoch.
     """
-    spec, content = _opened(checkpoint, epoch)
-    _export(output, "backbone", spec, content, epoch)
+    _export(checkpoint, output, epoch, "backbone")
 
 
 def export_projector(checkpoint: Path, output: Path, epoch: int) -> None:
     """Write the projector of a training checkpoint, as `export_encoder` writes the backbone."""
-    spec, content = _opened(checkpoint, epoch)
-    method = {"method": json.dumps(spec.method.to_spec(), sort_keys=True)}
-    _export(output, "projector", spec, content, epoch, method)
-
-
-def _opened(checkpoint: Path, epoch: int) -> tuple[PretrainSpec, dict[str, Any]]:
-    content = load_checkpoint(checkpoint)
-    try:
-        spec = PretrainSpec.from_spec(content["recipe"])
-    except (KeyError, TypeError, ValidationError):
-        raise damaged_checkpoint(checkpoint, "it holds no recipe of this version") from None
-    if not isinstance(content.get("model"), dict) or not isinstance(content.get("epoch"), int):
-        raise damaged_checkpoint(checkpoint, "it holds no model and epoch")
-    if not is_after(content, epoch):
-        raise UserError(f"{checkpoint}: is after epoch {content['epoch']}, not {epoch}")
-    return spec, content
+    _export(checkpoint, output, epoch, "projector")
 
 
 def _export(
-    output: Path,
-    part: Literal["backbone", "projector"],
-    spec: PretrainSpec,
-    content: dict[str, Any],
-    epoch: int,
-    more: Mapping[str, str] = MappingProxyType({}),
+    checkpoint: Path, output: Path, epoch: int, part: Literal["backbone", "projector"]
 ) -> None:
+    spec, content = _opened(checkpoint, epoch)
     weights = {
         name.removeprefix(f"{part}."): tensor
         for name, tensor in content["model"].items()
@@ -70,7 +48,22 @@ def _export(
         "epoch": str(epoch),
         "feature_dim": str(feature_dim),
         "source_digest": weights_digest(content["model"]),
-        **more,
-        **({"failure": failure} if failure else {}),
     }
+    if part == "projector":
+        metadata["method"] = json.dumps(spec.method.to_spec(), sort_keys=True)
+    if failure:
+        metadata["failure"] = failure
     save_encoder(output, weights, metadata)
+
+
+def _opened(checkpoint: Path, epoch: int) -> tuple[PretrainSpec, dict[str, Any]]:
+    content = load_checkpoint(checkpoint)
+    try:
+        spec = PretrainSpec.from_spec(content["recipe"])
+    except (KeyError, TypeError, ValidationError):
+        raise damaged_checkpoint(checkpoint, "it holds no recipe of this version") from None
+    if not isinstance(content.get("model"), dict) or not isinstance(content.get("epoch"), int):
+        raise damaged_checkpoint(checkpoint, "it holds no model and epoch")
+    if not is_after(content, epoch):
+        raise UserError(f"{checkpoint}: is after epoch {content['epoch']}, not {epoch}")
+    return spec, content

@@ -81,12 +81,12 @@ class StepWatch:
                 first = f"total collapse in epoch {epoch + 1}, step {step + 1}"
         return values, first
 
-    def total_collapse(self, found: str) -> None:
+    def total_collapse(self, where: str) -> None:
         """Warn of it."""
         logger.warning(
             "%s: %s: every dimension of the backbone's normalised output has a standard deviation "
             "of zero to within rounding; training goes on",
-            *(self.run, found),
+            *(self.run, where),
         )
 
     def dimensional_collapse(self, rows: list[dict[str, float]], highest: int) -> None:

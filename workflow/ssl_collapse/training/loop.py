@@ -13,6 +13,7 @@ from torch import Tensor
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.build import build_backbone, build_method
+from ssl_collapse.models.gathering import gather
 from ssl_collapse.runtime.interruption import Interruption, leave
 from ssl_collapse.runtime.saved_state import SavedState
 from ssl_collapse.training.health import (
@@ -196,7 +197,7 @@ class Trainer:
         progress, spec, steps = self.progress, self.spec, self._steps
         loss, lr = progress.loss_sum / steps, epoch_lr(spec, progress.epoch)
         assert self.watch.output is not None  # of the epoch's last step
-        output = self.ranks.whole(self.watch.output)
+        output = gather(self.watch.output)
         images_per_second = round(steps * spec.batch_size / max(progress.seconds, 1e-9), 1)
         seconds = round(progress.seconds, 3)
         progress.epoch += 1

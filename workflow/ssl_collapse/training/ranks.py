@@ -14,7 +14,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ssl_collapse.models.gathering import gather
 from ssl_collapse.models.method import MethodModule
 from ssl_collapse.runtime.errors import UserError
 
@@ -38,8 +37,8 @@ class Ranks:
                 f"batch_size {batch_size} cannot be divided among {self.size} GPUs; "
                 "change runtime.gpus"
             )
-        own = batch_size // self.size
-        return slice(self.rank * own, (self.rank + 1) * own)
+        share = batch_size // self.size
+        return slice(self.rank * share, (self.rank + 1) * share)
 
     def synchronized(self, module: MethodModule) -> MethodModule:
         """The module with batch norm over all ranks, where it is on a GPU."""
@@ -67,10 +66,6 @@ class Ranks:
         raised = torch.tensor(flags, dtype=torch.uint8)
         dist.all_reduce(raised, dist.ReduceOp.MAX)
         return [bool(flag) for flag in raised.tolist()]
-
-    def whole(self, part: Tensor) -> Tensor:
-        """The rows (B, ...) of the whole batch, from every rank's own part of them."""
-        return gather(part)
 
     def wait(self) -> None:
         """Go on when all ranks have come here."""

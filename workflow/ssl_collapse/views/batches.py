@@ -42,16 +42,16 @@ class CroppedViews(Dataset[Any]):
         colours = draw_colours(
             self.spec.batch_size, self.spec.augmentation.of_views, self._rng(_COLOURS, step)
         )
-        return self._crops(step), prepare([view.of(self.part) for view in colours])
+        return self._crops(step), prepare([view.select(self.part) for view in colours])
 
     def _crops(self, step: int) -> Tensor:
         rows = self.batches[step]
         shapes = self.images.shape[rows]
-        own = range(len(rows))[self.part]
-        images = {i: self.images.image(int(rows[i])) for i in own}
+        positions = range(len(rows))[self.part]
+        images = {i: self.images.image(int(rows[i])) for i in positions}
         rng, size = self._rng(_CROPS, step), self.spec.crop
         views = self.spec.augmentation.of_views
-        pieces = np.empty((len(views), len(own), 3, size, size), np.uint8)
+        pieces = np.empty((len(views), len(positions), 3, size, size), np.uint8)
         for view, out in zip(views, pieces, strict=True):
             crops = draw_crops(shapes, view.min_scale, view.flip_probability, rng)
             for piece, (i, image) in zip(out, images.items(), strict=True):

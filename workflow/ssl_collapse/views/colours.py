@@ -36,9 +36,9 @@ class ColourParameters:
     kernel: Tensor  # (B, width): of the blur; 0 where sigma is
     solarize: Tensor  # (B,) bool
 
-    def of(self, part: slice) -> "ColourParameters":
-        """Those of a part of the batch."""
-        return ColourParameters(**{f.name: getattr(self, f.name)[part] for f in fields(self)})
+    def select(self, images: slice) -> "ColourParameters":
+        """Those of some images of the batch."""
+        return ColourParameters(**{f.name: getattr(self, f.name)[images] for f in fields(self)})
 
 
 def draw_colours(

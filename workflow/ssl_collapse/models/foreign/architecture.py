@@ -120,20 +120,20 @@ def _vit(tensors: Tensors, layout: Layout, given: Mapping[str, Any]) -> Keys:
     if not given and small_or_base and patch == PATCH and has_fixed_positions(tensors):
         return {"arch": small_or_base, "depth": depth}
     keys = _tokens(tensors, layout, patch)
-    asked = given.get("options", {})
+    given_options = given.get("options", {})
     word, usual_depth, heads = _VITS.get(width, ("base", 0, 0))
     name, named = _timm_name(tensors, word, patch)
     heads = _DINOV3_HEADS.get(width, heads) if "dinov3" in name else heads
-    numbers = _numbers(tensors, width, patch, depth, asked.get("num_heads", heads))
+    numbers = _numbers(tensors, width, patch, depth, given_options.get("num_heads", heads))
     if not given:
         if "norm_pre.weight" in tensors or not (heads and layout.heads):
             raise UndeterminedError(_candidates(tensors, name, width, heads))
         keys["arch"] = f"{PREFIX}{name}"
-        own = named and depth == usual_depth and "mlp_ratio" not in numbers
-        keys["options"] |= {} if own else numbers
-    elif "num_heads" in asked:  # a size of its own, under the name of the kind
+        named_size = named and depth == usual_depth and "mlp_ratio" not in numbers
+        keys["options"] |= {} if named_size else numbers
+    elif "num_heads" in given_options:  # a size of its own, under the name of the kind
         keys["options"] |= numbers
-    return {**keys, **given, "options": {**keys["options"], **asked}}
+    return {**keys, **given, "options": {**keys["options"], **given_options}}
 
 
 def has_fixed_positions(tensors: Tensors) -> bool:

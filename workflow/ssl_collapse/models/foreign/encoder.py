@@ -122,13 +122,13 @@ def _recognised(
 
 def _our_encoder(path: Path) -> ForeignEncoder:
     module, metadata = read_encoder(path)
-    config = backbone_of(_json(metadata["backbone"]))
+    config = backbone_of(json.loads(metadata["backbone"]))
     return ForeignEncoder(
         module=module,
         backbone=config,
         feature_dim=int(metadata["feature_dim"]),
         pooling=pooling(config),
-        preprocessing=Preprocessing.of(_json(metadata.get("preprocessing", "{}"))),
+        preprocessing=Preprocessing.from_values(json.loads(metadata.get("preprocessing", "{}"))),
         said=f"encoder file of this project, {label(config)}, all tensors",
         epoch=int(metadata["epoch"]),
     )
@@ -208,7 +208,7 @@ def _preprocessing(
 ) -> Preprocessing:
     """What the source does, over which goes what the file and the JSON beside it say."""
     if found.layout is layouts.OURS:
-        return Preprocessing.of({**_json(content["recipe"]), "resize": None})
+        return Preprocessing.from_values({**json.loads(content["recipe"]), "resize": None})
     known = found.layout.preprocessing
     if found.layout.source in layouts.BY_NAME and found.layout.preprocessing == UNKNOWN:
         known = of_timm(getattr(module, "pretrained_cfg", {}))
@@ -242,8 +242,3 @@ def label(config: Any) -> str:
 def _resnet_name(match: re.Match[str]) -> str:
     wide, kind, depth = match.groups()
     return f"{'Wide ' if wide else ''}ResNe{'Xt' if kind == 'xt' else 't'}-{depth}"
-
-
-def _json(text: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(text)
-    return content

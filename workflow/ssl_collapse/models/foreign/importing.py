@@ -24,7 +24,7 @@ def import_encoder(path: Path, spec: ImportEncoderSpec, output: Path) -> None:
     or preprocessing is not determined.
     """
     encoder = read_foreign(path, spec.backbone)
-    preprocessing = resolved(encoder, Preprocessing.of(spec.preprocessing.to_spec()), path)
+    preprocessing = resolved(encoder, Preprocessing.from_values(spec.preprocessing.to_spec()), path)
     logger.info("%s", encoder.said)
     if encoder.epoch is not None:
         logger.info("the file itself says epoch %d", encoder.epoch)

@@ -152,7 +152,7 @@ LAYOUTS = (
         ("backbone.",),
         marks=(r"backbone\.mask_token$",),
         leave_out=("mask_token", "head."),
-        convert=lambda tensors: _dinov2_or_3(tensors),
+        convert=names.dinov2_or_3,
         preprocessing=BICUBIC,
     ),
     Layout(
@@ -265,10 +265,6 @@ LAYOUTS = (
 
 OURS = Layout("this project's", ("model",), ("backbone.",), preprocessing=UNKNOWN)
 BY_NAME = ("timm", "torchvision")  # whose files may say what their architecture is called
-
-
-def _dinov2_or_3(tensors: Tensors) -> Tensors:
-    return (names.dinov3 if "storage_tokens" in tensors else names.dinov2)(tensors)
 
 
 def find(content: Mapping[str, Any]) -> Found | None:

@@ -148,6 +148,11 @@ def dinov3(tensors: Tensors) -> Tensors:
     return tensors
 
 
+def dinov2_or_3(tensors: Tensors) -> Tensors:
+    """A training's ViT, which is DINOv3's if it has storage tokens, -> timm's names."""
+    return (dinov3 if "storage_tokens" in tensors else dinov2)(tensors)
+
+
 def convnext(tensors: Tensors) -> Tensors:
     """The ConvNeXt of its authors and of DINOv3 -> timm's names; DINOv3 has its last norm twice."""
     block = r"stages\.(\d+)\.(\d+)\."

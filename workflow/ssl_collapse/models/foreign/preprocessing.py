@@ -26,7 +26,7 @@ class Preprocessing:
     interpolation: str | None = None
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
         """From plain values; other keys are passed over."""
         known = {field.name: values.get(field.name) for field in fields(cls)}
         known = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
@@ -64,7 +64,7 @@ def of_timm(config: Mapping[str, Any]) -> Preprocessing:
     size, part = config.get("input_size"), config.get("crop_pct")
     part = part if isinstance(part, float | int) and part > 0 else None
     size = size if isinstance(size, list | tuple) and all(type(n) is int for n in size) else None
-    return Preprocessing.of(
+    return Preprocessing.from_values(
         {
             **config,
             "crop": size[-1] if size else None,
@@ -78,7 +78,7 @@ def of_processor(config: Mapping[str, Any]) -> Preprocessing:
     size, crop = (
         found if isinstance(found := config.get(key), dict) else {} for key in ("size", "crop_size")
     )
-    return Preprocessing.of(
+    return Preprocessing.from_values(
         {
             "mean": config.get("image_mean"),
             "std": config.get("image_std"),

@@ -37,9 +37,7 @@ class ByolModel(MethodModule):
         return byol_loss(predictions, [self.target(view) for view in views])
 
 
-def build(backbone: nn.Module, feature_dim: int, config: Config) -> ByolModel:
-    """Hang BYOL's heads on a backbone, and copy it."""
-    return ByolModel(backbone, feature_dim, config)
+build = ByolModel
 
 
 def byol_loss(predictions: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:

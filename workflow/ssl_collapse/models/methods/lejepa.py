@@ -44,9 +44,7 @@ class LeJepaModel(MethodModule):
         return weight * regularity + (1 - weight) * (z - centre).square().mean()
 
 
-def build(backbone: nn.Module, feature_dim: int, config: Config) -> LeJepaModel:
-    """Hang LeJEPA's projector on a backbone."""
-    return LeJepaModel(backbone, feature_dim, config)
+build = LeJepaModel
 
 
 def random_directions(dimensions: int, count: int, seed: list[int]) -> Tensor:

@@ -43,9 +43,7 @@ class MocoModel(MethodModule):
         return 2 * mean_over_pairs(contrast, queries, [self.keys(view) for view in views])
 
 
-def build(backbone: nn.Module, feature_dim: int, config: Config) -> MocoModel:
-    """Hang MoCo v3's heads on a backbone, and copy it."""
-    return MocoModel(backbone, feature_dim, config)
+build = MocoModel
 
 
 def contrastive_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
@@ -56,5 +54,5 @@ def contrastive_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tenso
         temperature: T of softmax(cosine / T).
     """
     queries, keys = F.normalize(queries, dim=1), gather(F.normalize(keys, dim=1))
-    own = torch.arange(len(queries), device=queries.device) + first_row(queries)
-    return 2 * temperature * F.cross_entropy(queries @ keys.T / temperature, own)
+    matching = torch.arange(len(queries), device=queries.device) + first_row(queries)
+    return 2 * temperature * F.cross_entropy(queries @ keys.T / temperature, matching)

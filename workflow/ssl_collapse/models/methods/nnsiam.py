@@ -47,9 +47,7 @@ class NnSiamModel(MethodModule):
         self.oldest.copy_((self.oldest + len(rows)) % len(self.queue))
 
 
-def build(backbone: nn.Module, feature_dim: int, config: Config) -> NnSiamModel:
-    """Hang SimSiam's heads on a backbone, with a queue of random unit vectors."""
-    return NnSiamModel(backbone, feature_dim, config)
+build = NnSiamModel
 
 
 @torch.no_grad()

@@ -29,9 +29,7 @@ class SimSiamModel(MethodModule):
         return simsiam_loss([self.predictor(one) for one in z], z)
 
 
-def build(backbone: nn.Module, feature_dim: int, config: Config) -> SimSiamModel:
-    """Hang SimSiam's heads on a backbone."""
-    return SimSiamModel(backbone, feature_dim, config)
+build = SimSiamModel
 
 
 def simsiam_loss(p: Sequence[Tensor], z: Sequence[Tensor]) -> Tensor:

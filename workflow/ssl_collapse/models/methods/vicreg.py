@@ -37,9 +37,7 @@ class VicRegModel(MethodModule):
         )
 
 
-def build(backbone: nn.Module, feature_dim: int, config: Config) -> VicRegModel:
-    """Hang VICReg's expander on a backbone."""
-    return VicRegModel(backbone, feature_dim, config)
+build = VicRegModel
 
 
 def variance_loss(z: Tensor) -> Tensor:
