@@ -16,7 +16,7 @@ from ssl_collapse.provenance.code import remember_sources
 from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
 from ssl_collapse.provenance.judge import Planned, judge, spec_changes
-from ssl_collapse.provenance.sidecar import Request, named
+from ssl_collapse.provenance.sidecar import named
 from ssl_collapse.runtime.digests import remember_digests
 
 # Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
@@ -60,38 +60,27 @@ class Judge:
     def planned(self, job: Any) -> Planned:
         """What today's plan says of a job of Snakemake's."""
         name = self.names[job.rule]
-        return Planned(
-            rule=name,
-            spec=self.stages.specs[name](job.wildcards),
-            code=self.stages.codes[name](job.wildcards),
-            inputs=tuple(map(str, job.input)),
-            outputs=tuple(map(str, job.output)),
-            results=self.stages.results,
-            script=self.stages.script(name),
-            plugins=self.stages.plugins(name, job.wildcards),
-        )
-
-    def request(self, job: Any) -> Request:
-        """What a job of Snakemake's is told about itself."""
-        return self.stages.request(self.names[job.rule], job.wildcards, job.input, job.output)
+        request = self.stages.request(name, job.wildcards, job.input, job.output)
+        return Planned(request, self.stages.specs[name](job.wildcards), self.stages.script(name))
 
     def _judge(self, planned: Planned) -> str | None:
+        request = planned.request
         verdict = judge(planned, self._looks, self.everything)
-        if verdict is None and planned.rule == "dataset":
-            verdict = self._judge_images(planned)
+        if verdict is None and request.rule == "dataset":
+            verdict = self._judge_images(request.outputs[0])
         if verdict is None and not self._dry():
             remember_sources()
             remember_digests()
-            for output in planned.outputs:
+            for output in request.outputs:
                 if look := self._looks.at(output):
                     look.confirm()
-            if self.stages.storage and planned.rule in KINDS:
-                self.stages.storage.forget_finished(planned.outputs[0], KINDS[planned.rule])
+            if self.stages.storage and request.rule in KINDS:
+                self.stages.storage.forget_finished(request.outputs[0], KINDS[request.rule])
         return verdict
 
-    def _judge_images(self, planned: Planned) -> str | None:
+    def _judge_images(self, description: str) -> str | None:
         """Of a user's own images: whether they are those that the dataset was described from."""
-        name = Path(planned.outputs[0]).parent.name
+        name = Path(description).parent.name
         if name not in self.stages.plan.users_datasets():
             return None
         found = self.images.compare(name)
@@ -101,7 +90,7 @@ class Judge:
             return None
         if found.away:
             note = f"dataset {name}: {found.reason}; its results stay as they are"
-            self._believed[planned.outputs[0]] = note
+            self._believed[description] = note
             print(note, file=sys.stderr)
             return None
         return found.reason
@@ -143,10 +132,10 @@ class Judge:
         file = Path(os.environ[VERDICTS])
         rows = json.loads(file.read_text("utf-8")) if file.exists() else []
         for job in jobs:
-            planned = self.planned(job)
-            row = {name: getattr(planned, name) for name in ("rule", "spec", "code")}
-            row |= {"inputs": planned.inputs, "outputs": planned.outputs, "reason": self(job)}
-            row["stored"] = in_store(self.request(job), planned.spec, row["reason"] is not None)
-            row["believed"] = self._believed.get(planned.outputs[0])
+            planned, reason = self.planned(job), self(job)
+            row = planned.request.model_dump(include={"rule", "code", "inputs", "outputs"})
+            row |= {"spec": planned.spec, "reason": reason}
+            row["stored"] = in_store(planned.request, planned.spec, reason is not None)
+            row["believed"] = self._believed.get(planned.request.outputs[0])
             rows.append(row)
         file.write_text(json.dumps(rows), "utf-8")

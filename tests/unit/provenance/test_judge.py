@@ -270,7 +270,7 @@ def test_a_training_keeps_its_state_until_its_results_count(
     # The code is edited while it trains: its results do not count. With the edit undone the same
     # command is to publish them again, not to train again.
     planned = next(job for stage, _, job in done.jobs() if stage == "train")
-    output, state = Path(planned.outputs[0]), tmp_path / "state"
+    output, state = Path(planned.request.outputs[0]), tmp_path / "state"
     state.write_text("all epochs")
 
     def main(args: argparse.Namespace):

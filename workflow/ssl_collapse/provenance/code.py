@@ -11,6 +11,7 @@ Two codes that were proven equal by the bytes of their results (`make equal`) co
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def code_digest(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
+def module_digests(script: Path, root: Path, plugins: Sequence[str] = ()) -> dict[str, str]:
     """sha256 of the script's code, under its name, and of every module's, under theirs."""
     sources = _sources()
     start = sources.look(script, "")

@@ -13,7 +13,7 @@ from typing import Any
 
 from ssl_collapse.provenance.code import equal_code, module_digests
 from ssl_collapse.provenance.content import Look, Looks
-from ssl_collapse.provenance.sidecar import Sidecar, named, without_sidecar
+from ssl_collapse.provenance.sidecar import Request, Sidecar, named, without_sidecar
 
 MISSING = "not there yet"
 _SHOWN = 3
@@ -21,16 +21,11 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Planned:
-    """One job of today's plan."""
+    """One job of today's plan: what it is told about itself, its part of the config, its script."""
 
-    rule: str
+    request: Request
     spec: str
-    code: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    results: str  # the folder of results
     script: Path
-    plugins: tuple[str, ...] = ()
 
 
 def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
@@ -40,7 +35,7 @@ def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
         looks: what has been seen of results in this plan.
         everything: read all bytes, also of files that are provably unchanged.
     """
-    found = {path: looks.at(path) for path in job.outputs}
+    found = {path: looks.at(path) for path in job.request.outputs}
     missing = [path for path, look in found.items() if look is None]
     if len(missing) == len(found):
         return MISSING
@@ -54,12 +49,12 @@ def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
 
 
 def _judge_output(job: Planned, output: Look, looks: Looks, everything: bool) -> str | None:
-    sidecar = output.sidecar
+    sidecar, rule = output.sidecar, job.request.rule
     if sidecar is None:
         return without_sidecar(output.result)
-    changes = [] if sidecar.rule == job.rule else [f"made by another rule, {sidecar.rule}"]
+    changes = [] if sidecar.rule == rule else [f"made by another rule, {sidecar.rule}"]
     changes += spec_changes(sidecar.spec, job.spec)
-    if equal_code(job.rule, sidecar.code) != job.code:
+    if equal_code(rule, sidecar.code) != job.request.code:
         changes.append(_code_change(job, sidecar))
     changes += _input_changes(job, sidecar, looks, everything)
     if not changes and output.content(everything) != sidecar.sha256:
@@ -69,14 +64,14 @@ def _judge_output(job: Planned, output: Look, looks: Looks, everything: bool) ->
 
 
 def _code_change(job: Planned, sidecar: Sidecar) -> str:
-    now = module_digests(job.script, job.script.parents[1], job.plugins)
+    now = module_digests(job.script, job.script.parents[1], job.request.plugins)
     names = now.keys() | sidecar.modules.keys()
     differing = sorted(name for name in names if now.get(name) != sidecar.modules.get(name))
     return f"code changed: {_some(differing)}"
 
 
 def _input_changes(job: Planned, sidecar: Sidecar, looks: Looks, everything: bool) -> Iterator[str]:
-    now = {named(path, job.results): path for path in job.inputs}
+    now = {named(path, job.request.results): path for path in job.request.inputs}
     added, gone = sorted(now.keys() - sidecar.inputs), sorted(sidecar.inputs.keys() - now)
     parts = [f"{sign} {_some(names)}" for sign, names in (("+", added), ("-", gone)) if names]
     if parts:

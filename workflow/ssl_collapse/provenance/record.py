@@ -27,7 +27,7 @@ class Record:
         self.request, self.spec, self.script, self.root = request, spec, script, root
         if self._code() != request.code:
             raise UserError("the code has changed since this job was planned; start again")
-        self.modules = module_digests(script, root, tuple(request.plugins))
+        self.modules = module_digests(script, root, request.plugins)
         self.states = {path: _look(path) for path in request.inputs}
         self.read = [_read(Path(path)) for path in request.inputs]
         self.inputs = {
