@@ -35,7 +35,7 @@ from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import WRONG_INPUT, UserError
-from ssl_collapse.runtime.gpus import has_gpu
+from ssl_collapse.runtime.gpus import gpu_numbers
 from ssl_collapse.runtime.trackers import require_packages
 
 # A plan is some hundred objects per job, all of which stay: every 700 new ones, as is Python's
@@ -192,7 +192,7 @@ def refuse_unknown_targets(workflow: Any, results: Results) -> None:
 
 def gpus(runtime: RuntimeConfig) -> int:
     """GPUs of a job that can use one: 0 where there is none, so that CPU jobs run side by side."""
-    return int(runtime.device == "cuda" or (runtime.device == "auto" and has_gpu()))
+    return int(runtime.device == "cuda" or (runtime.device == "auto" and bool(gpu_numbers())))
 
 
 def allow_gpus(workflow: Any, count: int) -> None:

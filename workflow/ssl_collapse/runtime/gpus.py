@@ -144,26 +144,21 @@ def parse_listing(text: str) -> list[list[str]]:
 
 
 def _list_gpus() -> list[list[str]]:
-    numbers = gpu_numbers()
+    numbers = [[number] for number in gpu_numbers()]
     if not numbers:
         return []
     try:
         run = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
-        return parse_listing(run.stdout) or [[number] for number in numbers]
     except (OSError, subprocess.TimeoutExpired):
-        return [[number] for number in numbers]
+        return numbers
+    return parse_listing(run.stdout) or numbers
 
 
 def _listed(ids: Sequence[str]) -> str:
     return f"{len(ids)} GPU{'s' if len(ids) > 1 else ''} ({', '.join(ids)})"
 
 
-def has_gpu() -> bool:
-    """Whether this machine has an NVIDIA GPU that a job could use."""
-    return bool(gpu_numbers())
-
-
 def gpu_numbers() -> list[str]:
-    """The numbers of its NVIDIA GPUs, in order."""
+    """The numbers of this machine's NVIDIA GPUs, in order."""
     found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
     return sorted((number for number in found if number.isdigit()), key=int)

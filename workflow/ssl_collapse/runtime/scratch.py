@@ -39,7 +39,7 @@ def on_scratch(images: Path, scratch: str | None) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):  # one job copies, the others wait for it
             copy = folder / name
-            if not _same(copy, images):
+            if not (copy.exists() and _digest(copy) == _digest(images)):
                 _copy(images, copy)
         return copy
     except (OSError, KeyError, RuntimeError, ValueError) as error:  # the latter from h5py
@@ -74,10 +74,6 @@ def _digest(path: Path) -> str:
             file.seek(block * _BLOCK)
             total.update(file.read(_BLOCK))
     return total.hexdigest()
-
-
-def _same(copy: Path, images: Path) -> bool:
-    return copy.exists() and _digest(copy) == _digest(images)
 
 
 def _copy(images: Path, copy: Path) -> None:

@@ -80,16 +80,14 @@ class Mlflow:
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient(tracking_uri=target)
-        known = self._client.get_experiment_by_name("ssl-collapse")
-        experiment = (
-            known.experiment_id if known else self._client.create_experiment("ssl-collapse")
-        )
-        earlier = self._client.search_runs([experiment], f"tags.training = '{run} {identity}'")
-        tags = {"training": f"{run} {identity}"}
-        begun = (
-            earlier[0] if earlier else self._client.create_run(experiment, run_name=run, tags=tags)
-        )
-        self._id = begun.info.run_id
+        name, training = "ssl-collapse", f"{run} {identity}"
+        known = self._client.get_experiment_by_name(name)
+        experiment = known.experiment_id if known else self._client.create_experiment(name)
+        runs = self._client.search_runs([experiment], f"tags.training = '{training}'")
+        if not runs:
+            tags = {"training": training}
+            runs = [self._client.create_run(experiment, run_name=run, tags=tags)]
+        self._id = runs[0].info.run_id
         self._client.update_run(self._id, status="RUNNING")
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
