@@ -77,6 +77,14 @@ def test_images_that_nobody_has_counted_give_no_time(tmp_path: Path):
     assert duration(own, {"pretrain": 1}, tmp_path, 1, 0) is not None
 
 
+def test_runs_that_bring_files_take_no_time(tmp_path: Path):
+    (tmp_path / "spectrum.csv").write_text("1\n")
+    runs = {**CONFIG["runs"], "brought": {"spectrum": str(tmp_path / "spectrum.csv")}}
+    brought = Plan(load_experiment({**CONFIG, "runs": runs}, []))
+    jobs = {"pretrain": 1}
+    assert duration(brought, jobs, tmp_path, 1, 0) == duration(plan(), jobs, tmp_path, 1, 0)
+
+
 def test_a_step_is_two_views_forward_and_twice_that_backward():
     run = plan().experiment.runs["a"]
     forward = 2 * macs(run.backbone, plan().experiment.datasets["t"].sizes()[1])

@@ -46,7 +46,8 @@ def duration(
         return None
     rates = speeds(plan, results)
     rate = median(rates.values()) if rates else (GPU_FLOPS if gpus else CPU_FLOPS)
-    networks = {run: network(plan, run, rates.get(run, rate)) for run in _runs(plan)}
+    runs = {point.run for point in plan.points}
+    networks = {run: network(plan, run, rates.get(run, rate)) for run in runs}
     work = 0.0
     for line in estimate(plan, known, networks, RATES):
         wanted = sum(jobs.get(rule.strip(), 0) for rule in line.stage.split(","))
@@ -114,7 +115,3 @@ def _counted(plan: Plan, results: Path) -> dict[str, tuple[int, int]]:
         except (OSError, KeyError, TypeError, ValueError):
             continue
     return found
-
-
-def _runs(plan: Plan) -> list[str]:
-    return list({point.run: None for point in plan.points})
