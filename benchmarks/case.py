@@ -55,18 +55,17 @@ def torch_svd(args: argparse.Namespace) -> Timed:
     """torch.svd of the centred matrix."""
     import torch
 
-    torch.set_num_threads(args.threads)
-
-    def timed() -> Any:
-        rows = torch.from_numpy(_read(args.train)[0])
-        rows -= rows.mean(dim=0)
-        return torch.svd(rows).S.numpy()
-
-    return timed
+    return _torch_spectrum(args, lambda rows: torch.svd(rows).S)
 
 
 def torch_svdvals(args: argparse.Namespace) -> Timed:
     """The same without singular vectors, which torch.svd cannot leave out at this size."""
+    import torch
+
+    return _torch_spectrum(args, torch.linalg.svdvals)
+
+
+def _torch_spectrum(args: argparse.Namespace, values: Callable[[Any], Any]) -> Timed:
     import torch
 
     torch.set_num_threads(args.threads)
@@ -74,7 +73,7 @@ def torch_svdvals(args: argparse.Namespace) -> Timed:
     def timed() -> Any:
         rows = torch.from_numpy(_read(args.train)[0])
         rows -= rows.mean(dim=0)
-        return torch.linalg.svdvals(rows).numpy()
+        return values(rows).numpy()
 
     return timed
 
@@ -135,8 +134,6 @@ def ours_search(args: argparse.Namespace) -> Timed:
     """Exact neighbours by cosine of rows that are in memory."""
     from dataclasses import replace
 
-    from ssl_collapse.evaluation.neighbors import find_neighbors
-    from ssl_collapse.evaluation.proposals import CpuBackend
     from ssl_collapse.representations.file import open_representations
 
     (rows, _), (queries, _) = _read(args.train), _read(args.val)
@@ -144,17 +141,42 @@ def ours_search(args: argparse.Namespace) -> Timed:
         replace(open_representations(path), read=lambda start, stop, held=held: held[start:stop])
         for path, held in ((args.train, rows), (args.val, queries))
     )
+    return lambda: _search(train, val, args)
+
+
+def ours_neighbors(args: argparse.Namespace) -> Timed:
+    """Exact neighbours by cosine, from two files."""
+    from ssl_collapse.representations.file import open_representations
+
+    return lambda: _search(*map(open_representations, (args.train, args.val)), args)
+
+
+def _search(train: Any, val: Any, args: argparse.Namespace) -> Any:
+    from ssl_collapse.evaluation.neighbors import find_neighbors
+    from ssl_collapse.evaluation.proposals import CpuBackend
+
     backend = CpuBackend(args.threads)
-
-    def timed() -> Any:
-        found = find_neighbors(train, val, "cosine", args.k, backend)
-        return np.concatenate([1 - part.squared / 2 for part in found])
-
-    return timed
+    found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
+    return np.concatenate([1 - part.squared / 2 for part in found])
 
 
 def faiss_search(args: argparse.Namespace) -> Timed:
     """The search of an IndexFlat alone: the rows are in memory, normalised and added before."""
+    index, queries = _faiss_index(args)
+    return lambda: index.search(queries, args.k)[0]
+
+
+def faiss_neighbors(args: argparse.Namespace) -> Timed:
+    """The same with FAISS alone: read, normalise, add to an IndexFlat, search."""
+
+    def timed() -> Any:
+        index, queries = _faiss_index(args)
+        return index.search(queries, args.k)[0]
+
+    return timed
+
+
+def _faiss_index(args: argparse.Namespace) -> tuple[Any, Any]:
     from ssl_collapse.evaluation.proposals import load_faiss
 
     faiss = load_faiss()
@@ -164,41 +186,7 @@ def faiss_search(args: argparse.Namespace) -> Timed:
     faiss.normalize_L2(queries)
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(rows)
-    return lambda: index.search(queries, args.k)[0]
-
-
-def ours_neighbors(args: argparse.Namespace) -> Timed:
-    """Exact neighbours by cosine, from two files."""
-    from ssl_collapse.evaluation.neighbors import find_neighbors
-    from ssl_collapse.evaluation.proposals import CpuBackend
-    from ssl_collapse.representations.file import open_representations
-
-    backend = CpuBackend(args.threads)
-
-    def timed() -> Any:
-        train, val = open_representations(args.train), open_representations(args.val)
-        found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
-        return np.concatenate([1 - part.squared / 2 for part in found])
-
-    return timed
-
-
-def faiss_neighbors(args: argparse.Namespace) -> Timed:
-    """The same with FAISS alone: read, normalise, add to an IndexFlat, search."""
-    from ssl_collapse.evaluation.proposals import load_faiss
-
-    faiss = load_faiss()
-    faiss.omp_set_num_threads(args.threads)
-
-    def timed() -> Any:
-        (rows, _), (queries, _) = _read(args.train), _read(args.val)
-        faiss.normalize_L2(rows)
-        faiss.normalize_L2(queries)
-        index = faiss.IndexFlatIP(rows.shape[1])
-        index.add(rows)
-        return index.search(queries, args.k)[0]
-
-    return timed
+    return index, queries
 
 
 def gemm32(args: argparse.Namespace) -> Timed:
