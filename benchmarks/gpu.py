@@ -107,12 +107,12 @@ class Checks:
     def neighbours(self) -> str:
         """neighbours are the CPU's"""
         train, val = self._files()
-        found = [
+        indices = [
             np.concatenate([part.index for part in find_neighbors(train, val, "cosine", 20, b)])
             for b in (CpuBackend(), TorchBackend(self.device))
         ]
-        assert (found[0] == found[1]).all()
-        return f"{found[0].size:,} of {found[0].size:,}"
+        assert (indices[0] == indices[1]).all()
+        return f"{indices[0].size:,} of {indices[0].size:,}"
 
     def probe(self) -> str:
         """the linear probe has the CPU's accuracy"""

@@ -83,17 +83,17 @@ class Judge:
         name = Path(description).parent.name
         if name not in self.stages.plan.users_datasets():
             return None
-        found = self.images.compare(name)
-        if found.state == "same":
-            if found.fresh is not None and not self._dry():
-                save(self.images.inventory(name), found)
+        comparison = self.images.compare(name)
+        if comparison.state == "same":
+            if comparison.fresh is not None and not self._dry():
+                save(self.images.inventory(name), comparison)
             return None
-        if found.away:
-            note = f"dataset {name}: {found.reason}; its results stay as they are"
+        if comparison.away:
+            note = f"dataset {name}: {comparison.reason}; its results stay as they are"
             self._believed[description] = note
             print(note, file=sys.stderr)
             return None
-        return found.reason
+        return comparison.reason
 
     def _warn_of_other_recipes(self, dag: Any) -> None:
         """One line where trainings that are there, of another experiment say, are made again.

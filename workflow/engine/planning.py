@@ -13,13 +13,7 @@ from snakemake.resources import Resource
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import (
-    before_planning,
-    carry_along,
-    give_more_tries,
-    leave_dates,
-    let_judge,
-)
+from engine.hooks import before_planning, carry_along, give_more_tries, leave_dates, let_judge
 from engine.judging import Judge
 from engine.stage import Stages, answered
 from engine.storage import Storage, storage_of
@@ -136,8 +130,8 @@ def show_terminal(workflow: Any, folder: str, results: Results) -> None:
 
 def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
     """Our rules with the names that they have here, whatever a module calls them."""
-    found = {getattr(rules, name).rule: name for name in stages.specs if rules.has(name)}
-    return {rule: name for rule, name in found.items() if rule in workflow.modifier.rules}
+    named = {getattr(rules, name).rule: name for name in stages.specs if rules.has(name)}
+    return {rule: name for rule, name in named.items() if rule in workflow.modifier.rules}
 
 
 def check_request(workflow: Any, folder: str, results: Results | None) -> None:

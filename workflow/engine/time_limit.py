@@ -49,8 +49,8 @@ def end_of_job() -> float | None:
         return None
     words = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
     try:
-        asked = subprocess.run(words, capture_output=True, text=True, timeout=30)
-        return datetime.fromisoformat(asked.stdout.strip()).timestamp()
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        return datetime.fromisoformat(answer.stdout.strip()).timestamp()
     except (OSError, subprocess.TimeoutExpired, ValueError):  # no answer, or no limit
         return None
 

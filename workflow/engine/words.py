@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.judging import EVERYTHING, VERDICTS
-from ssl_collapse.provenance.judge import MISSING
+from ssl_collapse.provenance.judge import MISSING, some
 from ssl_collapse.runtime.errors import UserError
 
 
@@ -69,7 +69,7 @@ def explain(plan: Sequence[Verdict]) -> Iterator[str]:
         if job.reason is None and not above:
             continue
         made.update(job.outputs)
-        reason = job.reason or f"made from {_some(above)}, made again first"
+        reason = job.reason or f"made from {some(above)}, made again first"
         yield f"{job.place}: {reason}{'; in the store' if job.stored else ''}"
 
 
@@ -88,9 +88,3 @@ def believed(plan: Sequence[Verdict]) -> list[str]:
 def missing(plan: Sequence[Verdict]) -> int:
     """How many jobs of the plan have not been run yet."""
     return sum(job.reason == MISSING for job in plan)
-
-
-def _some(paths: Sequence[str], shown: int = 3) -> str:
-    names = [path.removeprefix("results/") for path in paths]
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

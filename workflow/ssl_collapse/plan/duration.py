@@ -83,7 +83,7 @@ def macs(backbone: Any, crop: int) -> float:
 
 def speeds(plan: Plan, results: Path) -> dict[str, float]:
     """Floating-point operations per second of the runs that have been trained here."""
-    found = {}
+    by_run = {}
     for name, run in plan.experiment.runs.items():
         rates = [
             rate
@@ -92,8 +92,8 @@ def speeds(plan: Plan, results: Path) -> dict[str, float]:
         ]
         if rates:
             crop = plan.experiment.datasets[run.dataset].sizes()[1]
-            found[name] = median(rates) * 12 * macs(run.backbone, crop)
-    return found
+            by_run[name] = median(rates) * 12 * macs(run.backbone, crop)
+    return by_run
 
 
 def _images_per_second(folder: Path) -> Iterable[float]:
@@ -106,12 +106,12 @@ def _images_per_second(folder: Path) -> Iterable[float]:
 
 def _counted(plan: Plan, results: Path) -> dict[str, tuple[int, int]]:
     """(training, validation) images of the datasets that have been described."""
-    found = {}
+    counted = {}
     for name in plan.used_datasets():
         try:
             content = json.loads((results / f"data/{name}/dataset.json").read_text("utf-8"))
             train, val = (int(content["splits"][s]["images"]) for s in ("train", "val"))
-            found[name] = (train, val)
+            counted[name] = (train, val)
         except (OSError, KeyError, TypeError, ValueError):
             continue
-    return found
+    return counted

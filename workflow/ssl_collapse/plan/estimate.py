@@ -56,7 +56,7 @@ class Line:
 
 def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int] | None]:
     """(training, validation) images of every dataset: as given, or as known; else None."""
-    found: dict[str, tuple[int, int] | None] = {}
+    counted: dict[str, tuple[int, int] | None] = {}
     for name in plan.used_datasets():
         dataset = plan.experiment.datasets[name]
         source = dataset.source
@@ -66,8 +66,8 @@ def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[
             known = (source.known_train_images() or 0, int(source.recipe()["val_images"]))
         elif kind == "stl10" and not source.labelled:
             known = (100_000, 8_000)
-        found[name] = given.get(name, known if dataset.subset is None else None)
-    return found
+        counted[name] = given.get(name, known if dataset.subset is None else None)
+    return counted
 
 
 def estimate(

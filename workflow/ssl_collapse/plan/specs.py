@@ -209,9 +209,9 @@ class Plan(Runs):
 
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
-        own, teacher = self.run(run), teacher_of(self.run(run))
+        config, teacher = self.run(run), teacher_of(self.run(run))
         others = self.backbone_modules(teacher.run) if teacher else ()
-        return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
+        return tuple(dict.fromkeys((*self._modules(config.backbone, config.method), *others)))
 
     def layer_modules(self, run: str, layer: str) -> tuple[str, ...]:
         """Modules that rebuilding the network up to a layer imports by computed name."""

@@ -115,15 +115,15 @@ def put(entry: Entry, outputs: Sequence[Path]) -> None:
     before, kept = look(entry.out), entry.manifest.results
     known = entry.is_dated(before) and before.bytes == sum(result.bytes for result in kept)
     with ExitStack() as places:
-        found = []
+        placed = []
         for i, output in enumerate(outputs):
             appears = atomic_folder if entry.result(i).is_dir() else atomic_path
-            found.append(places.enter_context(appears(output)))
-            link_all(entry.result(i), found[i])
+            placed.append(places.enter_context(appears(output)))
+            link_all(entry.result(i), placed[i])
         linked = look(entry.out)
         if not known or linked.but_for_links() != before.but_for_links():
             for i, result in enumerate(kept):
-                if digest(found[i]) != result.sha256:
+                if digest(placed[i]) != result.sha256:
                     raise DamagedError(f"{entry.result(i)} is not what the manifest says")
     after = look(entry.out)  # links and renaming have given it a new ctime
     if after.but_for_links() != linked.but_for_links():

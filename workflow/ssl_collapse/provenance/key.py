@@ -32,10 +32,7 @@ Ingredients = dict[str, Any]
 
 
 def ingredients(
-    request: Request,
-    spec: str,
-    inputs: Sequence[Input],
-    lineages: Mapping[str, str] | None = None,
+    request: Request, spec: str, inputs: Sequence[Input], lineages: Mapping[str, str] | None = None
 ) -> Ingredients:
     """What a job's key is the digest of.
 

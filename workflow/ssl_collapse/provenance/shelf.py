@@ -58,7 +58,7 @@ class Shelf:
 
     def collect(self) -> Collection:
         """The results as a new entry, which `publish` puts in its place."""
-        return self.store.collect(self._key, self.outputs)
+        return Collection(self.store, self._key, self.outputs)
 
     def publish(self, collection: Collection, modules: dict[str, str], kept: list[Kept]) -> None:
         """Let others find the results, by every name of theirs."""

@@ -160,5 +160,5 @@ def _listed(ids: Sequence[str]) -> str:
 
 def gpu_numbers() -> list[str]:
     """The numbers of this machine's NVIDIA GPUs, in order."""
-    found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-    return sorted((number for number in found if number.isdigit()), key=int)
+    numbers = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    return sorted((number for number in numbers if number.isdigit()), key=int)

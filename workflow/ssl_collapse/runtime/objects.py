@@ -55,13 +55,13 @@ class FolderObjects(Objects):
         self.root = root
 
     def stamps(self, folder: str = "") -> dict[str, str]:
-        found = {}
+        stamps = {}
         for path in (self.root / folder).rglob("[!.]*"):
             with suppress(FileNotFoundError):
                 state = state_of(path.stat())
                 if path.is_file():
-                    found[path.relative_to(self.root).as_posix()] = " ".join(map(str, state))
-        return found
+                    stamps[path.relative_to(self.root).as_posix()] = " ".join(map(str, state))
+        return stamps
 
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
@@ -95,18 +95,18 @@ class BucketObjects(Objects):
     def stamps(self, folder: str = "") -> dict[str, str]:
         prefix = self._prefix + (f"{folder}/" if folder else "")
         pages = self._client.get_paginator("list_objects_v2")
-        found = {}
+        stamps = {}
         try:
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 for entry in page.get("Contents", ()):
                     name = entry["Key"].removeprefix(self._prefix)
                     if not name.rpartition("/")[2].startswith("."):
-                        found[name] = f"{entry['Size']} {entry['ETag']}"
+                        stamps[name] = f"{entry['Size']} {entry['ETag']}"
         except self._client.exceptions.NoSuchBucket:  # Snakemake makes it
             return {}
         except (self._errors.ClientError, self._errors.BotoCoreError) as error:
             raise UserError(f"{self._url}: cannot be listed: {error}") from error
-        return found
+        return stamps
 
     def read(self, name: str) -> bytes:
         with self._os_errors():
