@@ -217,20 +217,17 @@ def _read(path: Path) -> tuple[Any, Any]:
 
 
 OURS = ("ssl_collapse.evaluation.collapse", "ssl_collapse.evaluation.proposals")
-CASES: dict[str, tuple[Callable[[argparse.Namespace], Timed], tuple[str, ...]]] = {
-    "ours-spectrum": (ours_spectrum, OURS),
-    "ours-collapse": (ours_collapse, OURS),
-    "ours-knn": (ours_knn, OURS),
-    "ours-search": (ours_search, OURS),
-    "syrk64": (syrk64, ()),
-    "torch-svd": (torch_svd, ("torch", "h5py")),
-    "torch-svdvals": (torch_svdvals, ("torch", "h5py")),
-    "textbook-knn": (textbook_knn, ("torch", "h5py")),
-    "textbook-knn-once": (textbook_knn_once, ("torch", "h5py")),
-    "faiss-search": (faiss_search, OURS),
-    "ours-neighbors": (ours_neighbors, OURS),
-    "faiss-neighbors": (faiss_neighbors, OURS),
-    "gemm32": (gemm32, ()),
+MODULES = {  # that a case needs, by how its name begins
+    **dict.fromkeys(("ours", "faiss"), OURS),
+    **dict.fromkeys(("torch", "textbook"), ("torch", "h5py")),
+}
+CASES = {
+    case.__name__.replace("_", "-"): case
+    for case in (
+        *(ours_spectrum, ours_collapse, ours_knn, ours_search, ours_neighbors, syrk64, gemm32),
+        *(torch_svd, torch_svdvals, textbook_knn, textbook_knn_once),
+        *(faiss_search, faiss_neighbors),
+    )
 }
 
 
@@ -251,13 +248,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--save", type=Path)
     args = parser.parse_args()
-    prepare, modules = CASES[args.case]
+    modules = MODULES.get(args.case.partition("-")[0], ())
     for module in modules:
         import_module(module)
     if modules is OURS:
         import_module("ssl_collapse.evaluation.proposals").load_faiss()
     before = resident()
-    timed = prepare(args)
+    timed = CASES[args.case](args)
     start, cpu_start = time.perf_counter(), time.process_time()
     result = timed()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start

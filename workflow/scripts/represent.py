@@ -32,7 +32,6 @@ logger = logging.getLogger("ssl_collapse")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="JSON of a RepresentSpec")
     p.add_argument("--run", required=True, help="run and seed, written into the file")

@@ -63,13 +63,11 @@ class TensorBoard:
         self._writer = SummaryWriter(str(Path(target).expanduser() / run))
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point to each curve."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def close(self) -> None:
-        """Close the event file."""
         self._writer.close()
 
 
@@ -91,13 +89,11 @@ class Mlflow:
         self._client.update_run(self._id, status="RUNNING")
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Log each number."""
         for name, value in values.items():
             if math.isfinite(value):  # databases take no NaN
                 self._client.log_metric(self._id, name, value, step=step)
 
     def close(self) -> None:
-        """End the run."""
         self._client.set_terminated(self._id)
 
 
@@ -112,9 +108,7 @@ class Wandb:
         self._run = wandb.init(project=target, name=run, id=run_id, resume="allow", settings=silent)
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Log the numbers."""
         self._run.log(dict(values), step=step)
 
     def close(self) -> None:
-        """Send what is left."""
         self._run.finish()
