@@ -35,7 +35,10 @@ def ours_spectrum(args: argparse.Namespace) -> Timed:
         file = open_representations(args.train)
         parts = [Adder.empty(file.dim) for _ in range(args.threads)]
         with ThreadPoolExecutor(args.threads) as pool:
-            for chunk in file.chunks(rows_per_chunk(file.dim)):
+            chunks = file.chunks(rows_per_chunk(file.dim))
+            following = pool.submit(next, chunks, None)
+            while (chunk := following.result()) is not None:
+                following = pool.submit(next, chunks, None)
                 list(pool.map(Adder.add, parts, np.array_split(chunk, args.threads)))
         return both_spectra(total((part.moments for part in parts), file.dim))[0]
 

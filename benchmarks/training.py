@@ -51,10 +51,12 @@ class Group:
 
 
 TRAINED = {"ours": "", "ceiling": "0.9", "textbook": "", "lightly": "1.2"}
+BFLOAT = {"ours": "", "ceiling": "0.9", "lightly": "1.2"}  # which computes in float32
 FILES = {"height": 375, "width": 500, "px": 224, "batch": 16}
 FULL = [
     Group("training", TRAINED, px=32, height=32, width=32, steps=4, batch=16, workers=1),
     Group("training", TRAINED, px=64, height=64, width=64, steps=3, batch=8, workers=1),
+    Group("bf16", BFLOAT, 32, 32, 32, steps=4, batch=16, workers=1, precision="bf16"),
     Group("views", {"our-views": "", "textbook-memory": "2"}, px=32, height=32, width=32, steps=20),
     Group("crops alone", {"our-crops": "", "textbook-views": "5"}, steps=8, packed=False, **FILES),
     Group("views", {"our-views": "", "textbook-views": "1.5"}, steps=8, packed=False, **FILES),

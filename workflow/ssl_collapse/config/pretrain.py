@@ -141,7 +141,7 @@ class Recipe(StrictModel):
     """Epochs from one checkpoint to the next; the last epoch always has one."""
 
     precision: Annotated[Literal["float32", "tf32", "bf16"], Neutral("float32")] = "float32"
-    """`float32`, where a GPU convolves in TF32; `tf32`: its products, too; `bf16`: autocast."""
+    """`float32` (a GPU convolves in TF32), `tf32` (products too), `bf16`: autocast, CPUs too."""
     cpu_threads: Annotated[int, Field(ge=1, le=1024), Neutral(1)] = 1
     """Threads of each operation on the CPU, on which the last bits of a training depend."""
 
