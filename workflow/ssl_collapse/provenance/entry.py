@@ -16,6 +16,7 @@ from ssl_collapse.provenance.harmless import is_harmless
 from ssl_collapse.provenance.key import Ingredients, digest_of
 from ssl_collapse.runtime.files import atomic_folder, atomic_path, link
 
+MANIFEST = "manifest.json"  # in the folder of an entry
 _LARGEST = 50_000_000  # bytes of a manifest: the spec of a table of a hundred thousand rows
 
 
@@ -57,23 +58,24 @@ class Entry:
 
     def is_dated(self, state: State) -> bool:
         """Whether this state of `out` is what was digested."""
-        return state.date == self._manifest.stat().st_mtime_ns
+        return state.date == self.file.stat().st_mtime_ns
 
     def date(self, state: State) -> None:
         """Note that this state is what the manifest says; others' manifests we cannot date."""
         with suppress(OSError):
-            os.utime(self._manifest, ns=(state.date, state.date))
+            os.utime(self.file, ns=(state.date, state.date))
 
     @property
-    def _manifest(self) -> Path:
-        return self.folder / "manifest.json"
+    def file(self) -> Path:
+        """That of its manifest."""
+        return self.folder / MANIFEST
 
 
 def read_entry(folder: Path, key: str, kinds: Sequence[str]) -> Entry:
     """An entry, looked at; errors as of `_check`, FileNotFoundError where there is none."""
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise DamagedError("it is no folder")
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     if not path.exists():
         raise DamagedError("it has no manifest")
     status = path.lstat()

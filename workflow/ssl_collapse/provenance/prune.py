@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ssl_collapse.provenance.content import files_of
-from ssl_collapse.provenance.entry import Manifest
+from ssl_collapse.provenance.entry import MANIFEST, Manifest
 from ssl_collapse.provenance.sidecar import SUFFIX, read_sidecar
 from ssl_collapse.provenance.store import drop
 from ssl_collapse.runtime.files import is_left_over, remove
@@ -72,7 +72,7 @@ def _contents(folder: Path) -> Iterator[str]:
 
 def _digests(entry: Path) -> set[str]:
     with suppress(OSError, ValidationError):
-        manifest = Manifest.model_validate_json((entry / "manifest.json").read_bytes())
+        manifest = Manifest.model_validate_json((entry / MANIFEST).read_bytes())
         return {result.sha256 for result in manifest.results}
     return set()  # damaged
 

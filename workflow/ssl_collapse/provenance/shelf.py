@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ssl_collapse.provenance.entry import Entry, Kept, Manifest
-from ssl_collapse.provenance.key import Ingredients, Input, digest_of, ingredients, lineage
+from ssl_collapse.provenance.key import Input, digest_of, ingredients, lineage
 from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.provenance.store import Collection, Store
 
@@ -21,14 +21,8 @@ class Shelf:
         self.request, self.spec, self.inputs = request, spec, inputs
         self.store = Store(Path(request.store), request.everyone)
         self.outputs = [Path(output) for output in request.outputs]
-
-    @cached_property
-    def _made_from(self) -> Ingredients:
-        return ingredients(self.request, self.spec, self.inputs)
-
-    @cached_property
-    def _key(self) -> str:
-        return digest_of(self._made_from)
+        self._made_from = ingredients(request, spec, inputs)
+        self._key = digest_of(self._made_from)
 
     @cached_property
     def _by_lineage(self) -> str | None:

@@ -166,9 +166,8 @@ class Collection:
         try:
             entry = Entry(self.folder, manifest)
             state = look(entry.out)
-            path = self.folder / "manifest.json"
-            write_text(path, manifest.model_dump_json(indent=1) + "\n")
-            path.chmod(0o644)  # our word, which nobody else changes
+            write_text(entry.file, manifest.model_dump_json(indent=1) + "\n")
+            entry.file.chmod(0o644)  # our word, which nobody else changes
             # The same files as the results, whose sidecars say what is in them: nothing is read.
             if all(_is_same(entry.result(i), output) for i, output in enumerate(outputs)):
                 entry.date(state)
