@@ -26,10 +26,8 @@ VERDICTS, EVERYTHING = "SSL_COLLAPSE_VERDICTS", "SSL_COLLAPSE_EVERYTHING"
 class Judge:
     """Answers for one job at a time, each once.
 
-    Args:
-        stages: the params of the rules.
-        names: rule -> its name in this workflow, which a module may call otherwise.
-        dry: whether this is a dry run, which writes nothing; asked when a job is judged.
+    names: rule -> its name in this workflow, which a module may call otherwise. dry: whether this
+    is a dry run, which writes nothing; asked when a job is judged.
     """
 
     def __init__(self, stages: Stages, names: Mapping[Any, str], dry: Callable[[], bool]) -> None:

@@ -137,10 +137,7 @@ def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
 def check_request(workflow: Any, folder: str, results: Results | None) -> None:
     """End with one message where what Snakemake was asked for cannot be done.
 
-    Args:
-        workflow: Snakemake's.
-        folder: the folder of results, from the working directory.
-        results: those of this plan, where all targets are to be among them.
+    results: those of this plan, where all targets are to be among them.
     """
     with one_message():
         if RerunTrigger.PARAMS not in workflow.rerun_triggers:

@@ -31,10 +31,8 @@ class Stages:
     """The params of every rule.
 
     Args:
-        plan: what each stage is given.
         folder: the one that holds `scripts/` and the packages.
         results: the folder of results, from the working directory.
-        interpreter: the Python that runs the scripts.
         dry: whether this is a dry run, which writes nothing; asked when a command is written.
         limit: the options that tell a job of given resources when to leave.
         storage: where results lie if not in a folder that all jobs see; `results` are local copies.

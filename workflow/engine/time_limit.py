@@ -59,10 +59,8 @@ class Tries:
     """Further tries of a training or probe that failed: one that made progress uses up none, so
     that no number of time limits ends it.
 
-    Args:
-        state: the folder of all unfinished trainings.
-        names: rule -> its name in this workflow.
-        see: puts what is known elsewhere of unfinished trainings into the folder that it is given.
+    state: the folder of all unfinished trainings. names: rule -> its name in this workflow. see:
+    puts what is known elsewhere of unfinished trainings into the folder that it is given.
     """
 
     def __init__(

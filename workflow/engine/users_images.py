@@ -15,10 +15,7 @@ from ssl_collapse.runtime.errors import UserError
 class UsersImages:
     """The folders of images of a plan's datasets, looked at once.
 
-    Args:
-        plan: what is planned.
-        results: the folder of results, from the working directory.
-        everything: read every file, whatever its dates say.
+    everything: read every file, whatever its dates say.
     """
 
     def __init__(self, plan: Plan, results: str, everything: bool) -> None:

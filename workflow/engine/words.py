@@ -41,11 +41,8 @@ class Verdict:
 def verdicts(arguments: Sequence[str], everything: bool = False) -> list[Verdict]:
     """The verdict on every job of a plan, causes first, by a dry run that writes nothing.
 
-    Args:
-        arguments: what one would give to Snakemake.
-        everything: read every byte, also where a file is provably unchanged.
-
-    Raises UserError with what Snakemake says where there is no plan.
+    arguments: of Snakemake. everything: read every byte, also where a file is provably unchanged.
+    UserError with what Snakemake says where there is no plan.
     """
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "verdicts.json")

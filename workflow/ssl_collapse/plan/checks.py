@@ -22,9 +22,7 @@ LeftOut = Mapping[str, Sequence[str]]
 def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iterator[Problem]:
     """Every broken reference of the experiment.
 
-    Args:
-        left_out: what is wrong and so not in it: section -> names; what refers to that is not
-            judged.
+    left_out: what is wrong and so not in it: section -> names; what refers to that is not judged.
     """
     left_out = left_out or {}
     for name, run in experiment.runs.items():

@@ -31,12 +31,8 @@ def duration(
 ) -> tuple[float, bool] | None:
     """Seconds that a plan will take, and whether trainings here have told their speed.
 
-    Args:
-        plan: the experiment.
-        jobs: how many are to run, by rule.
-        results: the folder of results; what is there is taken into account.
-        parallel: how many run side by side.
-        gpus: how many of them on GPUs; 0: all on cores.
+    jobs: how many are to run, by rule. results: a folder; what is there is taken into account.
+    parallel: how many run side by side. gpus: how many of them on GPUs; 0: all on cores.
 
     None where the images have not been counted yet.
     """

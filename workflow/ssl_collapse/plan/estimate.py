@@ -75,9 +75,8 @@ def estimate(
 ) -> list[Line]:
     """A line for each stage that takes time or room.
 
-    Args:
-        images: (training, validation) images of every dataset.
-        networks: by run; one that has none takes nothing, nor do runs of files.
+    images: (training, validation) images of every dataset. networks: by run; one that has none
+    takes nothing, nor do runs of files.
     """
     files, metrics = plan.experiment.files, len(plan.experiment.evaluation.knn.metrics)
     points = [p for p in plan.points if p.run in networks and p.run not in files]

@@ -27,7 +27,6 @@ def code_digest(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> str:
     """sha256 over the script and the deciding modules that it reaches.
 
     Args:
-        script: the stage's script.
         root: the folder that holds first-party packages; what is not under it does not count.
         plugins: modules that the script imports by computed name, and package files that it
             reads (relative to `root`).

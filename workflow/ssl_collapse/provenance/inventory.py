@@ -90,16 +90,13 @@ def write_inventory(
     digests: Mapping[str, tuple[str, State]],
     naming: Naming,
 ) -> None:
-    """Note the images that a dataset was described from.
+    """Note the images that a dataset was described from, beside its dataset.json.
 
     Args:
-        target: inventory.json.
         folders: {train, val} or {root}, the dataset's folders.
         listed: `list_files` before the job began to look: what appears later is news.
         digests: "folder/relative path" -> sha256 of what the job read, and the file's state then.
         naming: the names by which it chose.
-
-    It belongs to the dataset.json that lies beside `target`.
     """
     known = {name: [*state, digest] for name, (digest, state) in digests.items()}
     others = {name: state for name, state in listed.items() if name not in known}
@@ -109,12 +106,9 @@ def write_inventory(
 
 
 def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comparison:
-    """Compare the images with the inventory. Writes nothing.
+    """Compare the images with the inventory, beside which dataset.json lies. Writes nothing.
 
-    Args:
-        folders: {train, val} or {root}, the dataset's folders.
-        inventory: results/data/{dataset}/inventory.json, beside dataset.json.
-        everything: read every file, whatever its dates say.
+    folders: {train, val} or {root}. everything: read every file, whatever its dates say.
     """
     if away := _why_away(folders):
         return Comparison("unknown", away, away=True)

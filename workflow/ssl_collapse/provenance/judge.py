@@ -31,9 +31,7 @@ class Planned:
 def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
     """Why a job must run: one line; None where all that it makes is current.
 
-    Args:
-        looks: what has been seen of results in this plan.
-        everything: read all bytes, also of files that are provably unchanged.
+    everything: read all bytes, also of files that are provably unchanged.
     """
     results = {path: looks.at(path) for path in job.request.outputs}
     missing = [path for path, look in results.items() if look is None]

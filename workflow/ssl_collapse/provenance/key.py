@@ -36,11 +36,8 @@ def ingredients(
 ) -> Ingredients:
     """What a job's key is the digest of.
 
-    Args:
-        request: what the job is told about itself.
-        spec: its part of the config.
-        inputs: in the order of `request.inputs`.
-        lineages: digest of packed images -> their lineage, to go by that.
+    inputs: in the order of `request.inputs`. lineages: digest of packed images -> their lineage, to
+    go by that.
     """
     known = lineages or {}
     nameless = request.rule == "ordering"  # reads a dataset's name, and does not write it

@@ -33,10 +33,8 @@ class Pruned:
 def prune(store: Path, results: Iterable[Path], keep_days: float) -> Pruned:
     """Drop what we keep in a store and no result links, wherever that lies.
 
-    Args:
-        store: the store's folder.
-        results: folders of results; what equals one of theirs stays, too, where it was copied.
-        keep_days: what was made or taken in so many days stays.
+    results: folders of results; what equals one of theirs stays, too, where it was copied.
+    keep_days: what was made or taken in so many days stays.
     """
     current = {content for folder in results for content in _contents(folder)}
     kept, dropped, known = [], [], set(current)

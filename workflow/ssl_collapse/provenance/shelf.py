@@ -11,11 +11,7 @@ from ssl_collapse.provenance.store import Collection, Store
 
 
 class Shelf:
-    """One job before the store that its request names.
-
-    Args:
-        inputs: what it reads, in the order of `request.inputs`.
-    """
+    """One job before the store that its request names; inputs: in the order of `request.inputs`."""
 
     def __init__(self, request: Request, spec: str, inputs: Sequence[Input]) -> None:
         self.request, self.spec, self.inputs = request, spec, inputs

@@ -33,12 +33,7 @@ _USER = re.compile(r"\d+")
 
 
 class Store:
-    """A folder of entries.
-
-    Args:
-        root: it need not be there yet.
-        everyone: whether what other users wrote is taken.
-    """
+    """A folder of entries, which need not be there yet; everyone: take what other users wrote."""
 
     def __init__(self, root: Path, everyone: bool = False) -> None:
         self.root, self.everyone = root, everyone
@@ -51,10 +46,8 @@ class Store:
     ) -> Iterator[Entry]:
         """The entries of a key, ours before others'.
 
-        Args:
-            key: of the job.
-            kinds: the endings of the results' names.
-            damaged: called with every folder that is no entry, and why.
+        kinds: the endings of the results' names. damaged: called with every folder that is no
+        entry, and why.
         """
         for folder in self._candidates(self.place(key)):
             try:

@@ -57,11 +57,8 @@ def claim_gpus(count: int) -> int:
 def claim_devices(ids: Sequence[str], count: int, folder: Path, patience: float = 0) -> Claim:
     """Lock the first `count` of these devices that no other process holds: all of them or none.
 
-    Args:
-        ids: names of devices, the same in every process.
-        count: how many to hold, at least 1.
-        folder: holds the lock files; the same for every process on the machine.
-        patience: seconds to wait for devices that others hold.
+    ids: names of devices, and folder: of the lock files; the same for every process on the machine.
+    patience: seconds to wait for devices that others hold.
     """
     if count > len(ids):
         raise UserError(f"{count} GPUs asked for, but this job sees {_listed(ids)}; ask for fewer")

@@ -25,9 +25,7 @@ SPARE = 2**30  # bytes to leave free
 def on_scratch(images: Path, scratch: str | None) -> Path:
     """Where to read packed images: a copy under `scratch`, made if need be, or `images` itself.
 
-    Args:
-        images: a file of packed images.
-        scratch: a folder, with environment variables as `$TMPDIR/images`; none: read in place.
+    scratch: a folder, with environment variables as `$TMPDIR/images`; none: read in place.
 
     What hinders the copy (no such variable, a full disk, a folder that cannot be written) is
     logged, and the images are read in place: the result is the same.
