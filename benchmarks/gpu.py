@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from images import image_folder
+from data import image_folder
 from training import HEADER, HERE, Group, measure
 from training_case import MEAN, STD, dataset, encoder, parser, trainer
 from turns import markdown

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from images import image_folder
+from data import image_folder
 from turns import in_turn, markdown, options, ratio
 
 HERE = Path(__file__).resolve().parent

@@ -25,12 +25,13 @@ import math
 from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any
 
 import snakemake
 from snakemake.jobs import Job, Reason
 from snakemake.persistence import ParamsChange, PersistenceBase
 
+from engine.storage import Storage
 from ssl_collapse.runtime.errors import UserError
 
 Verdict = Callable[[Any], str | None]
@@ -98,38 +99,22 @@ def leave_dates(rules: Iterable[Any]) -> None:
     DAG.check_and_touch_output = check
 
 
-class Carrier(Protocol):
-    """Who carries what lies beside results to a storage, and from there."""
-
-    def before_storing(self, file: str) -> None:
-        """Snakemake is about to store a file."""
-
-    def after_storing(self, file: str) -> None:
-        """It is stored."""
-
-    def before_fetching(self, file: str) -> None:
-        """Snakemake is about to see whether the file that is here is to be fetched."""
-
-    def after_fetching(self, file: str) -> None:
-        """It is here."""
-
-
-def carry_along(carrier: Carrier) -> None:
-    """Tell the carrier of each file that Snakemake stores or fetches, in whichever process."""
+def carry_along(storage: Storage) -> None:
+    """Tell the storage of each file that Snakemake stores or fetches, in whichever process."""
     from snakemake.io import _IOFile
 
     store = _theirs(_IOFile, "store_in_storage")
     retrieve = _theirs(_IOFile, "retrieve_from_storage")
 
     async def store_in_storage(file: Any) -> None:
-        carrier.before_storing(str(file))
+        storage.before_storing(str(file))
         await store(file)
-        carrier.after_storing(str(file))
+        storage.after_storing(str(file))
 
     async def retrieve_from_storage(file: Any) -> None:
-        carrier.before_fetching(str(file))
+        storage.before_fetching(str(file))
         await retrieve(file)
-        carrier.after_fetching(str(file))
+        storage.after_fetching(str(file))
 
     _IOFile.store_in_storage = store_in_storage
     _IOFile.retrieve_from_storage = retrieve_from_storage

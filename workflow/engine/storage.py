@@ -25,6 +25,7 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path, remove
 from ssl_collapse.runtime.mirror import FINISHED
 from ssl_collapse.runtime.objects import Objects, objects_at
+from ssl_collapse.runtime.saved_state import PLACE
 
 # What lies undeclared beside a result and travels with it.
 COMPANIONS = {"dataset.json": "inventory.json", "training.csv": "speed.csv"}
@@ -155,7 +156,7 @@ class Storage:
     def fetch_places(self, folder: Path) -> None:
         """How far the unfinished trainings under a local folder of states are."""
         for name in self.objects.stamps(str(self.name(folder))):
-            if name.endswith("/place"):
+            if name.endswith(f"/{PLACE}"):
                 self.fetch(Path(self.folder, name))
 
     def forget_finished(self, output: str, kind: str) -> None:
