@@ -72,16 +72,16 @@ class Checks:
     def training(self) -> str:
         """no step waits, and a training that is interrupted ends as one that is not"""
         whole = trainer(self.args("whole"))
-        step = whole._step
+        step = whole.step
 
         def strict(views: Any) -> None:
             with self._without_waiting() if whole.progress.step > 1 else nullcontext():
                 step(views)
 
-        whole._step = strict
+        whole.step = strict
         (row,) = whole.run()
         cut = trainer(self.args("cut"))
-        cut._step = lambda views: (type(cut)._step(cut, views), _ask(cut, 4))
+        cut.step = lambda views: (type(cut).step(cut, views), _ask(cut, 4))
         with suppress(SystemExit):
             cut.run()
         again = trainer(self.args("cut"))
@@ -174,7 +174,7 @@ CHECKS = [check for check in _PUBLIC if check is not Checks.args]
 
 def _ask(training: Any, step: int) -> None:
     """Ask a training to stop after so many steps."""
-    training._interruption.asked = training.progress.step + 1 == step
+    training.interruption.asked = training.progress.step + 1 == step
 
 
 def mig() -> str:

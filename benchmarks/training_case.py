@@ -107,8 +107,8 @@ def trainer(args: argparse.Namespace) -> Any:
 def ours(args: argparse.Namespace, tick: Tick) -> None:
     """The training loop as it is."""
     training = trainer(args)
-    step = training._step
-    training._step = lambda views: (tick(), step(views))
+    step = training.step
+    training.step = lambda views: (tick(), step(views))
     training.run()
 
 
@@ -117,7 +117,7 @@ def ceiling(args: argparse.Namespace, tick: Tick) -> None:
     training, views = trainer(args), next(batches(args))
     while True:
         tick()
-        training._step(views)
+        training.step(views)
 
 
 def textbook(args: argparse.Namespace, tick: Tick) -> None:
@@ -127,7 +127,7 @@ def textbook(args: argparse.Namespace, tick: Tick) -> None:
     for views, _ in textbook_loader(args):
         tick()
         moved = (view.to(device, non_blocking=True) for view in views)
-        training._step(tuple(view.contiguous(memory_format=last) for view in moved))
+        training.step(tuple(view.contiguous(memory_format=last) for view in moved))
 
 
 def lightly(args: argparse.Namespace, tick: Tick) -> None:

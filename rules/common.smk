@@ -10,7 +10,7 @@ from engine.planning import (
 )
 from engine.stage import Stages, caption, interpreter
 from engine.time_limit import time_limit
-from ssl_collapse.plan.paths import fill
+from ssl_collapse.config.paths import fill
 from ssl_collapse.runtime.trackers import asked_for
 
 RESULTS = plan_experiment(config, workflow)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.stage import answered
-from ssl_collapse.plan.paths import fill
+from ssl_collapse.config.paths import fill
 from ssl_collapse.plan.results import SPLITS, Results
 from ssl_collapse.plan.runs import Point
 

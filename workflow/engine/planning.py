@@ -22,10 +22,10 @@ from engine.terminal.handler import attach
 from engine.terminal.opening import opening
 from engine.time_limit import KINDS, Tries
 from ssl_collapse.config.experiment import RuntimeConfig
+from ssl_collapse.config.paths import Paths, fill
 from ssl_collapse.config.reading.file import check_file
 from ssl_collapse.plan.cautions import cautions
 from ssl_collapse.plan.load import load_experiment
-from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import WRONG_INPUT, UserError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.words import Verdict
 from ssl_collapse.config.figures import parse_figure
+from ssl_collapse.config.paths import Paths, fill, matching
 from ssl_collapse.config.summary import SummaryRow, parse_rows
 
 FOLDER = "so-far"  # of tables and figures made from a part, in that of results
@@ -25,13 +26,15 @@ class SoFar:
         self._current = set(_current(plan))
         self.page = Path(self._jobs["report"].outputs[0])
         self.root = self.page.parent
+        self._paths = Paths(str(self.root))
         self.folder = self.root / FOLDER
         self.figures: list[str] = json.loads(self.report_spec)["figures"]
         self.drawn = {name for name in self.figures if self._is_current(self._figures[name])}
         self.has_summary = self._is_current(self._jobs["summarize"])
         self.complete = self._is_current(self._jobs["report"])
         inputs = self._jobs["report"].inputs
-        self.datasets = [Path(i) for i in inputs if i.endswith("/dataset.json")]
+        described = matching(self._paths.description)
+        self.datasets = [Path(i) for i in inputs if described.search(i)]
 
     def _is_current(self, job: Verdict) -> bool:
         return set(job.outputs) <= self._current
@@ -52,9 +55,9 @@ class SoFar:
 
     def _is_measured(self, row: SummaryRow) -> bool:
         datasets = filter(None, (row.dataset, row.evaluated_on))
-        of_row = {f"{self.root}/data/{name}/dataset.json" for name in datasets}
-        of_row.add(f"{self.root}/{row.seed_folder}/training.csv")
-        folder = f"{self.root}/{row.folder}/"
+        of_row = {fill(self._paths.description, dataset=name) for name in datasets}
+        of_row.add(row.path(self._paths.training))
+        folder = f"{row.path(self._paths.epoch)}/"
         inputs = self._jobs["summarize"].inputs
         return all(i in self._current for i in inputs if i in of_row or i.startswith(folder))
 

@@ -13,7 +13,7 @@ from snakemake.common import overwrite_function_params
 
 from engine.storage import Storage
 from engine.time_limit import KINDS
-from ssl_collapse.plan.paths import Paths, fill
+from ssl_collapse.config.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.canonical import canonical
 from ssl_collapse.provenance.code import code_digest, equal_code

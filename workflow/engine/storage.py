@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ssl_collapse.config.paths import INSIDE
 from ssl_collapse.provenance.content import Look, Looks, State
 from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, path_of, read_sidecar
 from ssl_collapse.runtime.errors import UserError
@@ -28,7 +29,8 @@ from ssl_collapse.runtime.objects import Objects, objects_at
 from ssl_collapse.runtime.saved_state import PLACE
 
 # What lies undeclared beside a result and travels with it.
-COMPANIONS = {"dataset.json": "inventory.json", "training.csv": "speed.csv"}
+_PAIRS = {INSIDE.description: INSIDE.inventory, INSIDE.training: INSIDE.speed}
+COMPANIONS = {Path(result).name: Path(companion).name for result, companion in _PAIRS.items()}
 SETTINGS = {  # of the S3 plugin -> as the client of our own is told them, and that of the jobs
     "endpoint_url": "AWS_ENDPOINT_URL_S3",
     "region": "AWS_DEFAULT_REGION",

@@ -3,10 +3,10 @@
 from functools import cache
 from pathlib import Path
 
+from ssl_collapse.config.paths import Paths, fill
 from ssl_collapse.images.description import read_description
 from ssl_collapse.images.subset import list_source
 from ssl_collapse.plan.checks import check_size
-from ssl_collapse.plan.paths import Paths, fill
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.provenance.inventory import Comparison, compare
 from ssl_collapse.runtime.errors import UserError

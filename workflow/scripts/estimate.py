@@ -187,7 +187,7 @@ def _step(
     for batch_of_views in load_views(views, 0, 0, trainer.augmenter):
         kept.clear()
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            trainer._step(batch_of_views)
+            trainer.step(batch_of_views)
         ends.append(_now(device))
         if len(ends) > warm + 1 and ends[-1] - ends[0] > enough:
             break

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from ssl_collapse.config.figures import parse_figure
-from ssl_collapse.config.summary import epoch_folder
+from ssl_collapse.config.paths import INSIDE, fill
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.registry import make
 from ssl_collapse.figures.theme import save
@@ -26,11 +26,10 @@ def main(args: argparse.Namespace) -> None:
     try:
         summary = read_summary(args.summary)
         rows = zip(*(summary[name] for name in ("run", "seed", "epoch")), strict=True)
-        folders = [args.results / epoch_folder(*row) for row in rows]
         files = dict.fromkeys(
-            path
-            for folder in folders
-            for path in (folder / "spectrum.csv", folder.parent / "training.csv")
+            args.results / fill(pattern, run=run, seed=seed, epoch=epoch)
+            for run, seed, epoch in rows
+            for pattern in (INSIDE.spectrum, INSIDE.training)
         )
         numbers, figure, caption = make(spec, summary, list(files))
     except UserError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_collapse.config.evaluation import KnnSpec
+from ssl_collapse.evaluation.accuracies import FIXED_K
 from ssl_collapse.evaluation.knn import classify, table
 from ssl_collapse.evaluation.neighbors_file import keeping_neighbors
 from ssl_collapse.evaluation.proposals import Backend, CpuBackend, TorchBackend
@@ -75,7 +76,8 @@ def _readable(content: dict[str, Any]) -> str:
         f"{protocol['n_val']} rows classified by {protocol['n_train']}"
         f"{' (leave-one-out)' if protocol['leave_one_out'] else ''}, "
         f"{protocol['num_classes']} classes, k up to {protocol['k_max']}",
-        f"{'metric':<8}{'vote':<10}{'k=1':>8}{'k=20':>8}{'k=200':>8}   oracle (best k on val)",
+        "".join([f"{'metric':<8}{'vote':<10}", *(f"{f'k={k}':>8}" for k in FIXED_K)])
+        + "   oracle (best k on val)",
     ]
     if "failure" in content:
         return "\n".join([lines[0], f"diverged: {content['failure']}; no accuracies"])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ssl_collapse.config.paths import INSIDE
 from ssl_collapse.config.pretrain import PretrainSpec
 from ssl_collapse.images.packed import PackedImages
 from ssl_collapse.models.checkpoint_file import checkpoint_after
@@ -112,7 +113,7 @@ def train(args: argparse.Namespace, start: Path | None, state: SavedState, held:
     with state.following.told_to(trackers):
         rows = trainer.run()
     if ranks.first:
-        _write_speed(args.training.with_name("speed.csv"), trainer.progress.speed)
+        _write_speed(args.training.with_name(Path(INSIDE.speed).name), trainer.progress.speed)
         with atomic_path(args.training) as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False, na_rep="nan")
         state.publish(args.checkpoints)

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from ssl_collapse.config.figures import ReportSpec
-from ssl_collapse.config.summary import TRAINING_FOLDER, epoch_folder
+from ssl_collapse.config.paths import INSIDE, fill
 from ssl_collapse.figures.inputs import read_summary
 from ssl_collapse.figures.report import Sources, page
 from ssl_collapse.figures.what_ran import WhatRan, times
@@ -31,13 +31,15 @@ def what_ran(sources: Sources) -> WhatRan:
     if not sources.summary.exists():
         return WhatRan(environment=environment())
     rows = read_summary(sources.summary)[["run", "seed", "epoch"]]
-    folders = [sources.results / epoch_folder(*row) for row in rows.itertuples(index=False)]
-    seeds = rows[["run", "seed"]].drop_duplicates().itertuples(index=False)
-    trained = [sources.results / TRAINING_FOLDER.format(run=r, seed=s) for r, s in seeds]
-    trainings = [p for folder in trained if (p := folder / "training.csv").exists()]
-    made = [path.parent for path in (sources.summary, *sources.datasets)]
+    points = list(rows.itertuples(index=False))
+    epochs, told = (
+        [sources.results / fill(pattern, run=run, seed=k, epoch=e) for run, k, e in points]
+        for pattern in (INSIDE.epoch, INSIDE.training)
+    )
+    trainings = [path for path in dict.fromkeys(told) if path.exists()]
+    made = [path.parent for path in (sources.summary, *sources.datasets, *told)]
     measured, total = times(trainings)
-    made_by = stages(dict.fromkeys([*made, *trained, *folders]))
+    made_by = stages(dict.fromkeys([*made, *epochs]))
     return WhatRan(recipes(trainings), made_by, environment(), measured, total)
 
 

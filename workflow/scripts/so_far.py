@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from engine.so_far import SoFar
 from engine.words import verdicts
 from scripts import figure, report, summarize
+from ssl_collapse.config.paths import FIGURE_FILES, INSIDE, fill
 from ssl_collapse.runtime.command_line import report_command
 
 
@@ -32,9 +33,9 @@ def make(so_far: SoFar) -> str:
     if so_far.complete:
         return f"{page}: all of it is there"
     missing = list(so_far.missing)
-    table = so_far.root / "tables/summary.csv"
+    table = so_far.root / INSIDE.summary
     if not so_far.has_summary:
-        table = so_far.folder / "summary.csv"
+        table = so_far.folder / table.name
         table.unlink(missing_ok=True)
         if so_far.rows:
             spec = so_far.summary_spec()
@@ -62,11 +63,12 @@ def make(so_far: SoFar) -> str:
 
 def _picture(so_far: SoFar, name: str, table: Path) -> tuple[Path, str | None]:
     """Where a figure lies, drawn if need be, and why there is none."""
-    path = so_far.root / f"figures/{name}.png"
-    if name in so_far.drawn:
+    drawn = name in so_far.drawn
+    folder = so_far.root if drawn else so_far.folder
+    files = {kind: folder / fill(INSIDE.figure, figure=name, kind=kind) for kind in FIGURE_FILES}
+    path = files["png"]
+    if drawn:
         return path, None
-    path = so_far.folder / f"figures/{name}.png"
-    files = {kind: path.with_suffix(f".{kind}") for kind in ("pdf", "png", "csv", "txt")}
     for file in files.values():
         file.unlink(missing_ok=True)
     spec = so_far.figure_spec(name)

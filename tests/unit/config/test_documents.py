@@ -10,9 +10,9 @@ import yaml
 
 from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.files import FileRun
+from ssl_collapse.config.paths import Paths
 from ssl_collapse.config.reading.keys import below
 from ssl_collapse.config.reading.schema import models
-from ssl_collapse.plan.paths import Paths
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -17,7 +17,7 @@ from ssl_collapse.training.loop import Runtime, Trainer
 
 def diverging_in(step: int, trainer: Trainer) -> Trainer:
     """The weights become NaN before this step (from 1) of the whole training, of 3 per epoch."""
-    original = trainer._step
+    original = trainer.step
 
     def broken(views: Any) -> None:
         if (trainer.progress.epoch, trainer.progress.step) == divmod(step - 1, 3):
@@ -25,7 +25,7 @@ def diverging_in(step: int, trainer: Trainer) -> Trainer:
                 trainer.model.backbone.conv1.weight.fill_(float("nan"))
         original(views)
 
-    trainer._step = broken
+    trainer.step = broken
     return trainer
 
 
@@ -56,7 +56,7 @@ def test_killed_on_the_way_a_diverging_run_ends_the_same(images: PackedImages, t
     rate = {"base_lr": 1e30}  # the weights overflow after a step or two
     whole = trainer(images, tmp_path / "whole", **rate).run()
     first = trainer(images, tmp_path / "cut", **rate)
-    first._interruption.asked = True
+    first.interruption.asked = True
     with pytest.raises(SystemExit):
         first.run()
     second = trainer(images, tmp_path / "cut", **rate)

@@ -110,14 +110,14 @@ def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
     whole = trainer(images, tmp_path / "whole").run()
     monkeypatch.setattr(Cadence, "due", lambda cadence: True)
     lost = trainer(images, tmp_path / "cut")
-    original = lost._step
+    original = lost.step
 
     def power_cut(views: Any) -> None:
         if (lost.progress.epoch, lost.progress.step) == (1, 2):
             raise KeyboardInterrupt  # nothing is saved on the way out
         original(views)
 
-    lost._step = power_cut
+    lost.step = power_cut
     with pytest.raises(KeyboardInterrupt):
         lost.run()
     second = trainer(images, tmp_path / "cut")
@@ -129,13 +129,13 @@ def test_a_machine_that_is_lost_costs_minutes_and_no_byte(
 
 def test_a_signal_in_the_last_step_comes_too_late_to_stop(images: PackedImages, tmp_path: Path):
     late = trainer(images, tmp_path)
-    original = late._step
+    original = late.step
 
     def asked_in_the_last(views: Any) -> None:
-        late._interruption.asked = (late.progress.epoch, late.progress.step) == (2, 2)
+        late.interruption.asked = (late.progress.epoch, late.progress.step) == (2, 2)
         original(views)
 
-    late._step = asked_in_the_last
+    late.step = asked_in_the_last
     assert [row["epoch"] for row in late.run()] == [1, 2, 3]
 
 
@@ -147,7 +147,7 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
     whole = trainer(images, tmp_path / "whole").run()
     first = trainer(images, tmp_path / "cut")
     steps = 0
-    original = first._step
+    original = first.step
 
     def interrupted(views: Any) -> None:
         nonlocal steps
@@ -156,7 +156,7 @@ def test_a_signal_saves_and_a_second_start_ends_with_the_same_bytes(
             os.kill(os.getpid(), signal.SIGTERM)
         original(views)
 
-    first._step = interrupted
+    first.step = interrupted
     with pytest.raises(SystemExit) as stopped:
         first.run()
     assert stopped.value.code == INTERRUPTED
@@ -240,14 +240,14 @@ def test_no_step_waits_for_the_device(images: PackedImages, tmp_path: Path, name
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is visible")
 def test_no_step_waits_for_the_gpu(images: PackedImages, tmp_path: Path):
     trained = trainer(images, tmp_path, Runtime(torch.device("cuda"), workers=1), epochs=1)
-    original = trained._step
+    original = trained.step
 
     def strict(views: Any) -> None:
         torch.cuda.set_sync_debug_mode("error" if trained.progress.step else "default")
         original(views)
         torch.cuda.set_sync_debug_mode("default")
 
-    trained._step = strict
+    trained.step = strict
     assert np.isfinite(trained.run()[0]["loss"])
 
 

@@ -55,14 +55,14 @@ def test_killed_in_the_middle_a_training_ends_with_the_same_bytes(
 ):
     whole = trainer(images, tmp_path / "whole", name).run()
     cut = trainer(images, tmp_path / "cut", name)
-    original = cut._step
+    original = cut.step
 
     def interrupted(crops: Any) -> Any:
         # three steps per epoch: saved after step 2 of epoch 2
-        cut._interruption.asked = (cut.progress.epoch, cut.progress.step) == (1, 1)
+        cut.interruption.asked = (cut.progress.epoch, cut.progress.step) == (1, 1)
         return original(crops)
 
-    cut._step = interrupted
+    cut.step = interrupted
     with pytest.raises(SystemExit):
         cut.run()
     assert (cut.progress.epoch, cut.progress.step) == (1, 2)

@@ -84,7 +84,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Train until SIGTERM comes in the second step of epoch 2."""
 
     def interrupted(*arguments: Any) -> None:
-        original = Trainer._step
+        original = Trainer.step
 
         def step(self: Trainer, crops: Any) -> float:
             if (self.progress.epoch, self.progress.step) == (1, 1):
@@ -92,7 +92,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             return original(self, crops)
 
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
-            patch.setattr(Trainer, "_step", step)
+            patch.setattr(Trainer, "step", step)
             train(*arguments)
         assert stopped.value.code == INTERRUPTED
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.terminal.course import Course, Line
-from ssl_collapse.config.summary import TRAINING_FOLDER
+from ssl_collapse.config.paths import INSIDE, fill
 from ssl_collapse.plan.results import Results
 
 COLUMNS = ("auc", "knn_cosine_k20", "probe_top1_last", "probe_cached_top1_last")
@@ -17,9 +17,8 @@ def closing(course: Course, results: Results, root: Path) -> Iterator[Line]:
 
     root: the folder of results. The table stands for a summary that this run has left current.
     """
-    paths = results.paths
     whole = course.done == course.total and not course.failed
-    summary = root / Path(paths.summary).relative_to(paths.root)
+    summary = root / INSIDE.summary
     if whole and summary.exists():
         yield Line(closing_table(summary))
     for line in diverged(results, root):
@@ -32,7 +31,7 @@ def closing(course: Course, results: Results, root: Path) -> Iterator[Line]:
     if course.full_log:
         log = course.full_log.removeprefix(f"{Path.cwd()}/")
         yield Line(f"every line of this run: {log}")
-    report = root / Path(paths.report).relative_to(paths.root)
+    report = root / INSIDE.report
     if whole and report.exists():
         yield Line(f"report: {report}", "bold green")
     else:
@@ -70,7 +69,7 @@ def diverged(results: Results, root: Path) -> Iterator[str]:
     """A line for each training of the plan that has diverged: its last loss is no number."""
     for name, run in results.plan.experiment.runs.items():
         for seed in run.seeds:
-            training = root / TRAINING_FOLDER.format(run=name, seed=seed) / "training.csv"
+            training = root / fill(INSIDE.training, run=name, seed=seed)
             if training.exists():
                 with training.open(encoding="utf-8", newline="") as file:
                     losses = [row["loss"] for row in csv.DictReader(file)]

@@ -9,15 +9,15 @@ from ssl_collapse.config.families import Backbone
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import (
     Folder,
+    Interpolation,
     Neutral,
     NotNegative,
+    Percent,
     Pixels,
     Seed,
     StrictModel,
     Triple,
 )
-
-Interpolation = Literal["bilinear", "bicubic"]
 
 
 class PreprocessingConfig(StrictModel):
@@ -64,7 +64,7 @@ class CheckpointRun(StrictModel):
     """What the names of the files call the first epoch."""
     folder: Folder | None = None
     """Folder that `checkpoint` starts from; null: where Snakemake runs."""
-    share: Annotated[float, Field(gt=0, le=100)] | None = None
+    share: Percent | None = None
     """Percent of the training images that the encoder has seen, for tables and figures."""
 
     @model_validator(mode="before")

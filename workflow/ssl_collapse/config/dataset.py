@@ -9,6 +9,11 @@ from pydantic import Field, model_validator
 from ssl_collapse.config.types import Folder, Neutral, Pixels, Seed, StrictModel
 
 Images = Annotated[int, Field(ge=1, le=10_000_000)]
+# (training images, validation images), for estimates.
+PUBLISHED = {
+    "imagenet": (1_281_167, 50_000), "places365": (1_803_460, 36_500), "imagenette": (9_469, 3_925),
+    "cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), "stl10": (5_000, 8_000),
+}  # fmt: skip
 
 
 class ImageSource(StrictModel):
@@ -18,6 +23,9 @@ class ImageSource(StrictModel):
     users_own: ClassVar[bool]
     # The rule that makes them, where they are not the user's own.
     made_by: ClassVar[str] = "textures"
+
+    kind: str
+    """Which source it is."""
 
     @property
     def labelled(self) -> bool:
@@ -34,19 +42,27 @@ class ImageSource(StrictModel):
 
     def folders(self, generated: str) -> dict[str, str]:
         """Where the images lie: {train, val} or {root}; `generated` is where a rule puts them."""
-        raise NotImplementedError
+        return {"train": f"{generated}/train", "val": f"{generated}/val"}
 
     def recipe(self) -> dict[str, Any]:
         """What decides the images, without where they lie: a moved folder is the same dataset."""
         raise NotImplementedError
 
     def sizes(self, resize: int | None, crop: int | None) -> tuple[int, int]:
-        """Shorter side and crop in px, with this source's defaults in place of None."""
-        raise NotImplementedError
+        """Shorter side and crop in px, with defaults in place of None: those of photographs."""
+        return resize or 256, crop or 224
 
     def known_train_images(self) -> int | None:
         """Number of training images; None where the config alone does not tell it."""
         return None
+
+    def expected_images(self) -> tuple[int, int] | None:
+        """(training images, validation images) that should be there; None where nobody knows."""
+        return PUBLISHED.get(self.kind)
+
+    def file_bytes(self) -> int:
+        """Of an image file as it is, for estimates: the average of ImageNet (147 GB)."""
+        return {"places365": 14_000}.get(self.kind, 110_000)
 
 
 class TexturesSource(ImageSource):
@@ -65,10 +81,6 @@ class TexturesSource(ImageSource):
     seed: Seed = 0
     """Which images are generated."""
 
-    def folders(self, generated: str) -> dict[str, str]:
-        """`train` and `val` in the generated folder."""
-        return {"train": f"{generated}/train", "val": f"{generated}/val"}
-
     def recipe(self) -> dict[str, Any]:
         """The generator's parameters."""
         return self.to_spec()
@@ -81,6 +93,10 @@ class TexturesSource(ImageSource):
     def known_train_images(self) -> int:
         """As many as are generated."""
         return self.train_images
+
+    def expected_images(self) -> tuple[int, int]:
+        """As many as are generated."""
+        return self.train_images, self.val_images
 
 
 class ImageFolderSource(ImageSource):
@@ -138,24 +154,12 @@ class ImageFolderSource(ImageSource):
             left_out |= {"val_fraction", "split_seed"}
         return {key: value for key, value in self.to_spec().items() if key not in left_out}
 
-    def sizes(self, resize: int | None, crop: int | None) -> tuple[int, int]:
-        """As is usual for ImageNet."""
-        return resize or 256, crop or 224
-
 
 class UnpackedSource(ImageSource):
     """Images in archives or arrays: the rule `unpack` writes them into class folders."""
 
     users_own = False
     made_by = "unpack"
-
-    def folders(self, generated: str) -> dict[str, str]:
-        """`train` and `val` in the generated folder."""
-        return {"train": f"{generated}/train", "val": f"{generated}/val"}
-
-    def sizes(self, resize: int | None, crop: int | None) -> tuple[int, int]:
-        """As is usual for photographs."""
-        return resize or 256, crop or 224
 
 
 class PublishedSource(UnpackedSource):
@@ -195,6 +199,10 @@ class PublishedSource(UnpackedSource):
         imagenette = (160, 128) if self.size == "160px" else (256, 224)
         shorter_side, square = own.get(self.kind, imagenette)
         return resize or shorter_side, crop or (min(square, resize) if resize else square)
+
+    def expected_images(self) -> tuple[int, int]:
+        """Those of the part."""
+        return PUBLISHED[self.kind] if self.labelled else (100_000, 8_000)
 
 
 Files = Annotated[list[Folder], Field(min_length=1)]
@@ -244,10 +252,6 @@ class ClassFoldersSource(ImageSource):
     def recipe(self) -> dict[str, Any]:
         """That of class folders: under another kind they are the same images."""
         return {"kind": "imagefolder", "on_bad_image": self.on_bad_image}
-
-    def sizes(self, resize: int | None, crop: int | None) -> tuple[int, int]:
-        """As is usual for ImageNet."""
-        return resize or 256, crop or 224
 
     def way_out(self) -> str:
         """How to get the folders from the archives."""

@@ -5,7 +5,17 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from ssl_collapse.config.pretrain import Augmentation
-from ssl_collapse.config.types import Epochs, Neutral, Probability, Seed, StrictModel, Triple
+from ssl_collapse.config.types import (
+    AboveZero,
+    Epochs,
+    Fraction,
+    Interpolation,
+    Neutral,
+    Probability,
+    Seed,
+    StrictModel,
+    Triple,
+)
 
 Pixel = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -21,7 +31,7 @@ class RepresentSpec(StrictModel):
     """Subtracted from red, green and blue (of 1)."""
     std: Triple
     """What red, green and blue are divided by."""
-    interpolation: Annotated[Literal["bilinear", "bicubic"], Neutral("bilinear")] = "bilinear"
+    interpolation: Annotated[Interpolation, Neutral("bilinear")] = "bilinear"
     """How images are resized that were not packed at that size."""
 
     @model_validator(mode="after")
@@ -40,7 +50,7 @@ class KnnSpec(StrictModel):
 
     k_max: Annotated[int, Field(ge=1, le=100_000)] = 200
     """The largest number of neighbours that vote."""
-    temperature: Annotated[float, Field(gt=0)] = 0.07
+    temperature: AboveZero = 0.07
     """T of the weighted vote exp(similarity / T)."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1, strict=False)] = ("cosine", "l2")
     """What near means: `cosine` similarity, or Euclidean distance `l2`."""
@@ -94,7 +104,7 @@ class ViewsSpec(StrictModel):
     """Training images drawn at random, or all, if there are fewer."""
     views: Annotated[int, Field(ge=2, le=100)] = 10
     """Views of each, made as in training; of unlike views, each as often."""
-    delta: Annotated[float, Field(gt=0)] = 1e-4
+    delta: AboveZero = 1e-4
     """What LiDAR adds to the diagonal of the covariance within images."""
     seed: Seed = 0
     """Of the images and their views."""
@@ -120,7 +130,7 @@ class ProbeSpec(StrictModel):
     """`full`: on augmented images, as is usual; `cached`: on representations, in seconds."""
     optimizer: Literal["sgd", "lars"] = "sgd"
     """Plain SGD, or LARS as the reference has it."""
-    base_lr: Annotated[float, Field(gt=0)] = 0.1
+    base_lr: AboveZero = 0.1
     """The learning rate is base_lr * batch_size / 256."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of the optimiser."""
@@ -130,7 +140,7 @@ class ProbeSpec(StrictModel):
     """Passes over the training images."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
     """Images per step; at most the training images there are."""
-    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.08
+    min_scale: Fraction = 0.08
     """Smallest part of the image's area that a random crop takes; `full` only."""
     flip_probability: Probability = 0.5
     """Probability of a horizontal flip; `full` only."""

@@ -11,6 +11,7 @@ from ssl_collapse.config.figures import Figure
 from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import (
+    AboveZero,
     Folder,
     FreeText,
     Name,
@@ -23,8 +24,6 @@ from ssl_collapse.config.types import (
     Text,
     Triple,
 )
-
-Scale = Annotated[float, Field(gt=0)]
 
 
 class DatasetConfig(StrictModel):
@@ -42,7 +41,7 @@ class DatasetConfig(StrictModel):
     """Quality of the JPEG files of `pack: jpeg`."""
     mean: Triple = [0.485, 0.456, 0.406]
     """Subtracted from red, green and blue (of 1)."""
-    std: Annotated[list[Scale], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
+    std: Annotated[list[AboveZero], Field(min_length=3, max_length=3)] = [0.229, 0.224, 0.225]
     """What red, green and blue are divided by."""
     ordering: Folder | None = None
     """File (.npy) of the order in which schedules meet the training images; null: drawn by seed."""

@@ -1,11 +1,11 @@
 """Runs that were trained elsewhere: files of representations, or of a spectrum alone."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from ssl_collapse.config.types import Folder, StrictModel
+from ssl_collapse.config.types import Folder, Percent, StrictModel
 
 
 class SplitFiles(StrictModel):
@@ -28,7 +28,7 @@ class FileRun(StrictModel):
     """File of singular values (.pt, .npy, .npz, .h5, .safetensors, .csv) instead of a recipe."""
     folder: Folder | None = None
     """Folder that the paths of files start from; null: where Snakemake runs."""
-    share: Annotated[float, Field(gt=0, le=100)] | None = None
+    share: Percent | None = None
     """Percent of the training images that the encoder has seen, for tables and figures."""
 
     @model_validator(mode="after")

@@ -7,9 +7,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ssl_collapse.config.families import Backbone, Method, default_method, method_recipe
 from ssl_collapse.config.types import (
+    AboveZero,
     Epochs,
+    Fraction,
     Neutral,
     NotNegative,
+    Percent,
     Positive,
     Probability,
     Seed,
@@ -25,13 +28,12 @@ Schedule = Literal["iid", "current", "accumulate", "last"]
 
 Strength = Annotated[float, Field(ge=0, le=100)]
 Sigma = Annotated[float, Field(le=100)]
-Rate = Annotated[float, Field(gt=0)]
 
 
 class ViewAugmentation(StrictModel):
     """How one view is made; crop size and normalisation come with the dataset."""
 
-    min_scale: Annotated[float, Field(gt=0, le=1)] = 0.2
+    min_scale: Fraction = 0.2
     """Smallest part of the image's area that a random crop takes."""
     jitter_probability: Probability = 0.8
     """Probability that colours are changed at all."""
@@ -106,9 +108,9 @@ class Recipe(StrictModel):
 
     optimizer: Literal["sgd", "adamw", "lars_excluding_1d"] = "sgd"
     """What takes the steps; LARS neither adapts nor decays biases and norms, which are 1-D."""
-    base_lr: Rate = 0.05
+    base_lr: AboveZero = 0.05
     """The learning rate is base_lr * batch_size / 256."""
-    base_lr_1d: Annotated[Rate | None, Neutral(None)] = None
+    base_lr_1d: Annotated[AboveZero | None, Neutral(None)] = None
     """For LARS, the base_lr of biases and norms; null: that of the weights."""
     final_lr: Annotated[float, Field(ge=0)] = 0.0
     """Where the half cosine ends; scaled by the batch as base_lr is."""
@@ -127,7 +129,7 @@ class Recipe(StrictModel):
 
     schedule: Schedule = "iid"
     """What an epoch shows: all images, the `current` chunk, all chunks so far, the `last` part."""
-    share: Annotated[float, Field(gt=0, le=100)] | None = None
+    share: Percent | None = None
     """Percent of the training images; means `schedule: last`."""
     chunk_size: Positive | None = None
     """Epochs per chunk of the ordering, for `current`, `accumulate` and `last`; null: 1."""

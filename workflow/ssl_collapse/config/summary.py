@@ -4,17 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from ssl_collapse.config.paths import fill
 from ssl_collapse.config.pretrain import Recipe
 from ssl_collapse.config.types import Neutral, NotNegative, StrictModel, Text, from_spec
-
-# Folders under that of results; an epoch has four digits.
-TRAINING_FOLDER = "runs/{run}/seed{seed}"
-EPOCH_FOLDER = f"{TRAINING_FOLDER}/epoch{{epoch}}"
-
-
-def epoch_folder(run: str, seed: int, epoch: int) -> str:
-    """The folder of an analysed epoch, under the folder of results."""
-    return EPOCH_FOLDER.format(run=run, seed=seed, epoch=f"{epoch:04d}")
 
 
 class SummaryRow(StrictModel):
@@ -57,15 +49,9 @@ class SummaryRow(StrictModel):
             raise ValueError("start_run and start_epoch belong together: give both or neither")
         return self
 
-    @property
-    def seed_folder(self) -> str:
-        """The folder of this run and seed, under the folder of results."""
-        return TRAINING_FOLDER.format(run=self.run, seed=self.seed)
-
-    @property
-    def folder(self) -> str:
-        """The folder of the analysed epoch, under the folder of results."""
-        return epoch_folder(self.run, self.seed, self.epoch)
+    def path(self, pattern: str, **values: str) -> str:
+        """A result of this epoch, by its pattern."""
+        return fill(pattern, run=self.run, seed=self.seed, epoch=self.epoch, **values)
 
 
 _ADAPTER: TypeAdapter[list[SummaryRow]] = TypeAdapter(

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -157,11 +157,15 @@ NotNegative = Annotated[int, Field(ge=0)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Steps = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+AboveZero = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Percent = Annotated[float, Field(gt=0, le=100)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Width = Annotated[int, Field(ge=1, le=65_536)]  # of a layer
 Blocks = Annotated[int, Field(ge=1, le=100)]  # of a stage
 Pixels = Annotated[int, Field(ge=8, le=10_000)]
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
+Interpolation = Literal["bilinear", "bicubic"]
 # Texts travel on command lines, of which the system allows 128 KiB.
 FreeText = Annotated[str, Field(max_length=5000), AfterValidator(_without_controls)]
 Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_without_controls)]

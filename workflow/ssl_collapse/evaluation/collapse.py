@@ -45,21 +45,7 @@ def measure_collapse(
     """
     if representations.failure is not None:
         return _failed(representations, representations.failure, spec)
-    n, dim = representations.n, representations.dim
-    if n < 2:
-        raise UserError(f"{representations.path}: has one row; a spread needs two or more")
-    passed = accumulate(
-        representations.chunks(rows_per_chunk(dim)),
-        dim,
-        _sample(n, spec),
-        threads,
-        representations.targets,
-    )
-    if not np.isfinite(passed.raw.uncentred()).all():
-        raise UserError(
-            f"{representations.path}: its values are so large that their squares overflow; "
-            "divide them by a constant, which changes no measure but sigma_max"
-        )
+    passed = _passed(representations, spec, threads)
     with ThreadPoolExecutor(threads) as pool:
         measured, normalised = _measured(passed, representations.dtype, spec, pool)
         if measured.sigma[0] <= measured.rounding:
@@ -75,7 +61,7 @@ def measure_collapse(
         **_normalised(normalised),
         **{measure.name: measure.value(measured) for measure in ABOUT},
         **(_std_vectors(passed) if spec.std_vector else {}),
-        "notes": _notes(n, dim),
+        "notes": _notes(representations.n, representations.dim),
         "conventions": conventions(spec),
     }
     return Collapse(content, measured.sigma, measured.floor)
@@ -110,6 +96,20 @@ def _failed(representations: Representations, failure: str, spec: CollapseSpec) 
         content |= {"std_vector": None, "std_vector_l2": None}
     content |= {"n": representations.n, "dim": representations.dim, "dtype": representations.dtype}
     return Collapse(content, np.zeros(0), 0.0)
+
+
+def _passed(representations: Representations, spec: CollapseSpec, threads: int) -> PassResult:
+    n, dim, targets = representations.n, representations.dim, representations.targets
+    if n < 2:
+        raise UserError(f"{representations.path}: has one row; a spread needs two or more")
+    chunks = representations.chunks(rows_per_chunk(dim))
+    passed = accumulate(chunks, dim, _sample(n, spec), threads, targets)
+    if not np.isfinite(passed.raw.uncentred()).all():
+        raise UserError(
+            f"{representations.path}: its values are so large that their squares overflow; "
+            "divide them by a constant, which changes no measure but sigma_max"
+        )
+    return passed
 
 
 def _sample(n: int, spec: CollapseSpec) -> NDArray[np.int64]:

@@ -185,14 +185,8 @@ class Probe:
     def _save(self) -> None:
         if self.state is not None:
             with self.state.saving(self.progress.epoch, self.progress.step) as file:
-                save_checkpoint(file, self._content())
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "classifier": self.classifier.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "progress": vars(self.progress),
-        }
+                states = {n: getattr(self, n).state_dict() for n in ("classifier", "optimizer")}
+                save_checkpoint(file, {**states, "progress": vars(self.progress)})
 
 
 def write_classifier(path: Path, classifier: nn.Linear | None) -> None:

@@ -1,6 +1,5 @@
 """Reading what figures are made from: tables/summary.csv and the spectra."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,14 +9,13 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from ssl_collapse.config.figures import Figure, PlottedRun
+from ssl_collapse.config.paths import INSIDE, matching
 from ssl_collapse.runtime.errors import UserError
 
 # Names of people's choosing: a run may be called "001" or "None".
 _TEXT = ("run", "dataset", "evaluated_on", "method", "arch", "schedule", "start_run", "failure")
 _NEEDED = ("run", "seed", "epoch", "final", "schedule", "share", "start_run", "steps")
-_SPECTRUM = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/epoch(?P<epoch>\d+)/[^/]+$")
-
-_TRAINING = re.compile(r"(?:^|/)runs/(?P<run>.+)/seed(?P<seed>\d+)/training\.csv$")
+_SPECTRUM, _TRAINING = matching(INSIDE.spectrum), matching(INSIDE.training)
 
 Key = tuple[str, int, int]  # run, seed, epoch
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ssl_collapse.config.figures import PlottedRun, ReportSpec
-from ssl_collapse.config.summary import epoch_folder
+from ssl_collapse.config.paths import INSIDE, fill
 from ssl_collapse.figures.inputs import failures, require_numbers, select
 from ssl_collapse.tables.columns import Quantity, quantity
 from ssl_collapse.tables.statistics import t_interval
@@ -74,7 +74,7 @@ def measure_notes(spec: ReportSpec, summary: pd.DataFrame, results: Path) -> dic
     noted: dict[str, list[str]] = {}
     rows = summary[summary["final"] & summary["run"].isin(spec.runs)]
     for run, seed, epoch in zip(rows["run"], rows["seed"], rows["epoch"], strict=True):
-        path = results / epoch_folder(run, seed, epoch) / "collapse.json"
+        path = results / fill(INSIDE.collapse, run=run, seed=seed, epoch=epoch)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             found = [str(note) for note in content["notes"]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ssl_collapse.config.paths import INSIDE
 from ssl_collapse.figures.inputs import read_csv
 from ssl_collapse.runtime.errors import UserError
 
@@ -84,7 +85,7 @@ def times(trainings: Iterable[Path]) -> tuple[list[tuple[str, str, str, str]], s
 
 
 def _speed(training: Path) -> pd.DataFrame | None:
-    path = training.with_name("speed.csv")
+    path = training.with_name(Path(INSIDE.speed).name)
     try:
         if abs(path.stat().st_mtime - training.stat().st_mtime) > TOGETHER:
             return None

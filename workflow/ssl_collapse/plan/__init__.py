@@ -1,1 +1,1 @@
-"""What each stage is given, where each result lies, and what the config contradicts. Carries."""
+"""What each stage is given, which results there are, what the config contradicts. Carries."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ssl_collapse.config.summary import TRAINING_FOLDER
+from ssl_collapse.config.paths import INSIDE, fill
 from ssl_collapse.plan.estimate import Network, Rates, counts, estimate
 from ssl_collapse.plan.specs import Plan
 
@@ -84,7 +84,7 @@ def speeds(plan: Plan, results: Path) -> dict[str, float]:
         rates = [
             rate
             for seed in run.seeds
-            for rate in _images_per_second(results / TRAINING_FOLDER.format(run=name, seed=seed))
+            for rate in _images_per_second(results / fill(INSIDE.speed, run=name, seed=seed))
         ]
         if rates:
             crop = plan.experiment.datasets[run.dataset].sizes()[1]
@@ -92,9 +92,9 @@ def speeds(plan: Plan, results: Path) -> dict[str, float]:
     return by_run
 
 
-def _images_per_second(folder: Path) -> Iterable[float]:
+def _images_per_second(path: Path) -> Iterable[float]:
     try:
-        with (folder / "speed.csv").open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             return [float(row["images_per_second"]) for row in csv.DictReader(file)]
     except (OSError, KeyError, ValueError):
         return []
@@ -105,7 +105,8 @@ def _counted(plan: Plan, results: Path) -> dict[str, tuple[int, int]]:
     counted = {}
     for name in plan.used_datasets():
         try:
-            content = json.loads((results / f"data/{name}/dataset.json").read_text("utf-8"))
+            path = results / fill(INSIDE.description, dataset=name)
+            content = json.loads(path.read_text("utf-8"))
             train, val = (int(content["splits"][s]["images"]) for s in ("train", "val"))
             counted[name] = (train, val)
         except (OSError, KeyError, TypeError, ValueError):

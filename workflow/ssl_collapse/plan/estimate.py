@@ -4,19 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ssl_collapse.config.dataset import PUBLISHED
 from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.views.schedule import steps_per_epoch
 
-# Of published datasets: (training images, validation images).
-KNOWN = {
-    "imagenet": (1_281_167, 50_000), "places365": (1_803_460, 36_500), "imagenette": (9_469, 3_925),
-    "cifar10": (50_000, 10_000), "cifar100": (50_000, 10_000), "stl10": (5_000, 8_000),
-}  # fmt: skip
 RATIO = 4 / 3  # of the longer to the shorter side of a photograph
 JPEG_BYTES = 0.25  # per pixel, at quality 90
-# Of an image file as it is, the average of ImageNet (147 GB); Places365's are of 256 x 256 px.
-FILE_BYTES, PLACES_BYTES = 110_000, 14_000
 
 
 @dataclass(frozen=True)
@@ -59,13 +53,7 @@ def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[
     counted: dict[str, tuple[int, int] | None] = {}
     for name in plan.used_datasets():
         dataset = plan.experiment.datasets[name]
-        source = dataset.source
-        kind = str(getattr(source, "kind", ""))
-        known = KNOWN.get(kind, KNOWN.get(name))
-        if kind == "textures":
-            known = (source.known_train_images() or 0, int(source.recipe()["val_images"]))
-        elif kind == "stl10" and not source.labelled:
-            known = (100_000, 8_000)
+        known = dataset.source.expected_images() or PUBLISHED.get(name)
         counted[name] = given.get(name, known if dataset.subset is None else None)
     return counted
 
@@ -112,7 +100,7 @@ def _packed_bytes(plan: Plan, name: str) -> float:
     pack, dataset = plan.pack(name), plan.experiment.datasets[name]
     source = dataset.source
     if pack["shorter_side"] is None and source.users_own:
-        return PLACES_BYTES if getattr(source, "kind", "") == "places365" else FILE_BYTES
+        return source.file_bytes()
     side = pack["shorter_side"] or dataset.sizes()[0]
     pixels = side * side * (RATIO if source.users_own else 1)
     return pixels * (JPEG_BYTES if pack.get("jpeg_quality") else 3)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ssl_collapse.plan.paths import FIGURE_FILES, PROJECTOR, Paths, fill
+from ssl_collapse.config.paths import FIGURE_FILES, PROJECTOR, Paths, fill
 from ssl_collapse.plan.runs import Point
 from ssl_collapse.plan.specs import Plan
 

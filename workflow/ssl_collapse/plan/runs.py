@@ -10,8 +10,8 @@ from ssl_collapse.config.experiment import DatasetConfig, Experiment, RunConfig
 from ssl_collapse.config.figures import SpectraFigure
 from ssl_collapse.config.methods import distillation
 from ssl_collapse.config.methods.distillation import TeacherConfig
+from ssl_collapse.config.paths import PROJECTOR
 from ssl_collapse.plan.checkpoints import analyzed_epochs, files_of
-from ssl_collapse.plan.paths import PROJECTOR
 from ssl_collapse.runtime.digests import digest_of
 from ssl_collapse.runtime.errors import UserError
 

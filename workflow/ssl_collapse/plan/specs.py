@@ -10,10 +10,10 @@ from ssl_collapse.config.experiment import RunConfig
 from ssl_collapse.config.families import all_backbone_modules, model_module
 from ssl_collapse.config.figures import ReportSpec
 from ssl_collapse.config.paper import missing_figures, paper_figures
+from ssl_collapse.config.paths import PROJECTOR
 from ssl_collapse.config.pretrain import Augmentation, PretrainSpec, Recipe
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.plan.page import on_page
-from ssl_collapse.plan.paths import PROJECTOR
 from ssl_collapse.plan.runs import Point, Runs, file_digest, teacher_of
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ssl_collapse.config.paths import INSIDE
 from ssl_collapse.provenance.content import content
 from ssl_collapse.runtime.files import write_text
 from ssl_collapse.runtime.folders import (
@@ -32,8 +33,7 @@ from ssl_collapse.runtime.folders import (
     steady_state,
 )
 
-INVENTORY = "inventory.json"
-DESCRIPTION = "dataset.json"
+INVENTORY, DESCRIPTION = (Path(path).name for path in (INSIDE.inventory, INSIDE.description))
 FORMAT_VERSION = 2
 WORTH_SAYING = 1_000_000_000  # bytes to read that take long enough to say so
 _READERS = 8  # threads: hashing leaves Python's lock, and network disks answer many at once

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ssl_collapse.config.paths import INSIDE, PROJECTOR, fill
 from ssl_collapse.config.summary import SummaryRow
 from ssl_collapse.evaluation.accuracies import KNN
 from ssl_collapse.evaluation.measures.registry import PROJECTOR_PREFIX
@@ -39,15 +40,15 @@ def summarize(rows: Sequence[SummaryRow], results: Path) -> pd.DataFrame:
     damaged, and for an epoch that training.csv lacks.
     """
     datasets = {
-        name: read_json(results / "data" / name / "dataset.json")
+        name: read_json(results / fill(INSIDE.description, dataset=name))
         for name in dict.fromkeys(n for row in rows for n in (row.dataset, _measured(row)) if n)
     }
     training = {
-        folder: read_losses(results / folder / "training.csv")
-        for folder in dict.fromkeys(row.seed_folder for row in rows if row.recipe is not None)
+        path: read_losses(results / path)
+        for path in dict.fromkeys(row.path(INSIDE.training) for row in rows if row.recipe)
     }
     table = pd.DataFrame(
-        [_record(row, results, datasets, training.get(row.seed_folder)) for row in rows]
+        [_record(row, results, datasets, training.get(row.path(INSIDE.training))) for row in rows]
     )
     # Rows may differ in their measures: what every row has comes last, in one place.
     last = [str(name) for name in table if str(name).startswith(("knn_", "probe_"))]
@@ -66,27 +67,33 @@ def _record(
     datasets: Mapping[str, Mapping[str, Any]],
     losses: Mapping[int, float] | None,
 ) -> dict[str, Any]:
-    folder = results / row.folder
     plan = _plan_columns(row, datasets)
     loss = None if losses is None else _loss(row, losses, results)
-    layers = {"": folder, **({PROJECTOR_PREFIX: folder / "projector"} if row.projector else {})}
-    names = ["collapse.json", *(["view-measures.json"] if row.views else [])]
-    found = {prefix: [read_json(f / n) for n in names] for prefix, f in layers.items()}
-    knn = read_json(folder / "knn.json") if row.knn else {}
+    layers = {"": "", **({PROJECTOR_PREFIX: PROJECTOR} if row.projector else {})}
+    patterns = [INSIDE.collapse, *([INSIDE.view_measures] if row.views else [])]
+    contents_of = {
+        prefix: [read_json(results / row.path(pattern, layer=layer)) for pattern in patterns]
+        for prefix, layer in layers.items()
+    }
+    knn = read_json(results / row.path(INSIDE.knn)) if row.knn else {}
     probes = [n for n, there in (("probe", row.probe), ("probe-cached", row.probe_cached)) if there]
-    probed = {name.replace("-", "_"): read_json(folder / f"{name}.json") for name in probes}
+    probed = {
+        name.replace("-", "_"): read_json(results / row.path(INSIDE.probe, probe=name))
+        for name in probes
+    }
     record = {**plan, "loss": loss}
-    for prefix, contents in found.items():
+    for prefix, contents in contents_of.items():
         for content in contents:
             numbers = {f"{prefix}{name}": v for name, v in _measures(content).items()}
             record |= {name: v for name, v in numbers.items() if name not in plan}
-    for prefix, where in layers.items():
-        columns = knn_columns(where / "knn.json" if row.knn else None).items()
+    for prefix, layer in layers.items():
+        path = results / row.path(INSIDE.knn, layer=layer) if row.knn else None
+        columns = knn_columns(path).items()
         record |= {f"{prefix}{name}": v for name, v in columns}
     for prefix, probe in probed.items():
         record |= {f"{prefix}_{name}": v for name, v in _measures(probe).items()}
     # a projector that has collapsed does not make its backbone a failed one
-    failure = _failure(loss, *found[""], knn, *probed.values())
+    failure = _failure(loss, *contents_of[""], knn, *probed.values())
     measured = datasets.get(_measured(row) or "")
     classes = len(measured["classes"]) if measured else _classes_of(knn)
     chance = 1 / classes if classes else None
@@ -169,7 +176,7 @@ def _loss(row: SummaryRow, losses: Mapping[int, float], results: Path) -> float 
         return None
     if row.epoch not in losses:
         raise UserError(
-            f"{results / row.seed_folder / 'training.csv'}: no row of epoch {row.epoch}, which was "
+            f"{results / row.path(INSIDE.training)}: no row of epoch {row.epoch}, which was "
             "analysed; train the run again"
         )
     return losses[row.epoch]

@@ -82,7 +82,7 @@ class Trainer:
         self.saver.failure = self.model.failure
         state.following.begin(spec.epochs, self._steps, spec.batch_size)
         self._start = (spec.start_epoch, 0)
-        self._interruption = Interruption(state.budget.stop_at)
+        self.interruption = Interruption(state.budget.stop_at)
         self._stop = False  # all ranks agree to
         self._each_step = False  # a look at each step, before its update
 
@@ -108,7 +108,7 @@ class Trainer:
         """
         if self.ranks.first and (self.progress.epoch, self.progress.step) == self._start:
             self.saver.save_epoch()  # the network before training
-        with self._interruption:
+        with self.interruption:
             while self.saver.failure is None and self.progress.epoch < self.spec.epochs:
                 try:
                     self._epoch()
@@ -144,11 +144,11 @@ class Trainer:
         dataset = CroppedViews(self.images, batches, spec, progress.epoch, self._part)
         clock = time.perf_counter()
         for views in load_views(dataset, progress.step, self.runtime.workers, self.augmenter):
-            self._step(views)
+            self.step(views)
             progress.step += 1
             ended, log = progress.step == steps, progress.step % self.runtime.log_every == 0
             due = self.ranks.first and self.saver.state.due()
-            self._stop, save = self.ranks.any(self._interruption.asked, due)
+            self._stop, save = self.ranks.any(self.interruption.asked, due)
             mean_loss = None
             if ended or log or self._stop or save:
                 self._look()
@@ -169,7 +169,7 @@ class Trainer:
         if self._stop and progress.epoch < spec.epochs:
             self._interrupt()
 
-    def _step(self, views: tuple[Tensor, ...]) -> None:
+    def step(self, views: tuple[Tensor, ...]) -> None:
         """One step, without waiting for the device."""
         spec, progress, steps = self.spec, self.progress, self._steps
         set_rates(self.optimizer, spec, progress.epoch, progress.step, steps)

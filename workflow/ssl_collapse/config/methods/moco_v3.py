@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from ssl_collapse.config.method import LARS_RECIPE, MethodConfig
-from ssl_collapse.config.types import Probability, Width
+from ssl_collapse.config.types import AboveZero, Probability, Width
 
 Layers = Annotated[int, Field(ge=1, le=100)]
 
@@ -27,7 +27,7 @@ class Config(MethodConfig):
     """Layers of the predictor."""
     predictor_norm: bool = False
     """Whether the predictor, like the projector, ends in a batch norm; true for a ViT."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: AboveZero = 1.0
     """T of exp(cosine / T); .2 for a ViT."""
     ema_momentum: Probability = 0.99
     """Momentum with which the network of the keys follows, at first."""

@@ -117,19 +117,16 @@ def _expanded_runs(config: dict[str, Any], problems: list[Problem]) -> tuple[Any
     brought: dict[str, dict[str, Any]] = {section: {} for section in _BROUGHT}
     if not isinstance(written, dict):
         return written, {}, brought  # validation says what is wrong with it
-    for name, run in written.items():
-        for section, (kinds, shared) in _BROUGHT.items():
-            if isinstance(run, dict) and kinds & run.keys():
-                under = {k: v for k, v in defaults.items() if k in shared}
-                brought[section][name] = merge(under, run)
-                break
-    defaults = {k: v for k, v in defaults.items() if k != "folder"}
     runs: dict[str, Any] = {}
     sweeps: dict[str, list[str]] = {}
+    of_training = {k: v for k, v in defaults.items() if k != "folder"}
     for name, run in written.items():
-        if any(name in section for section in brought.values()):
+        keys = run.keys() if isinstance(run, dict) else set()
+        if sections := [s for s, (kinds, _) in _BROUGHT.items() if kinds & keys]:
+            under = {k: v for k, v in defaults.items() if k in _BROUGHT[sections[0]][1]}
+            brought[sections[0]][name] = merge(under, run)
             continue
-        merged = merge(defaults, {} if run is None else run)
+        merged = merge(of_training, {} if run is None else run)
         if (count := combinations(merged)) > MOST_RUNS:
             problems.append(Problem(("runs", name), f"its lists make {count} runs; give fewer"))
             count = 1

@@ -14,7 +14,7 @@ from ssl_collapse.config.checkpoints import CheckpointRun
 from ssl_collapse.config.experiment import Experiment
 from ssl_collapse.config.files import FileRun
 from ssl_collapse.config.paper import PAPER
-from ssl_collapse.config.types import TAGS
+from ssl_collapse.config.types import TAGS, StrictModel
 
 Node = dict[str, Any]
 SCHEMA, REFERENCE = "config.schema.json", "docs/CONFIG.md"
@@ -43,7 +43,7 @@ def config_schema() -> Node:
     ((pattern, run),) = properties["runs"]["patternProperties"].items()
     run = {**_swept(run), "type": ["object", "null"]}
     for brought in (CheckpointRun, FileRun):
-        run["properties"] = {**_brought(brought)["properties"], **run["properties"]}
+        run["properties"] = {**_schema_of(brought)["properties"], **run["properties"]}
     properties["runs"]["patternProperties"] = {pattern: {"$ref": "#/$defs/run"}}
     about = "Keys of a run that lie under every run."
     properties["defaults"] = {"$ref": "#/$defs/run", "description": about}
@@ -54,14 +54,12 @@ def config_schema() -> Node:
 @cache
 def models() -> Node:
     """The schema of the models, with its definitions where they are used."""
-    schema = Experiment.model_json_schema()
-    del schema["properties"]["sweeps"]  # filled in, not written
-    node: Node = _inlined(schema, schema.pop("$defs"))
+    node = _schema_of(Experiment)
+    del node["properties"]["sweeps"]  # filled in, not written
     return {**node, "description": "The sections of a config file."}
 
 
-def _brought(model: type[CheckpointRun] | type[FileRun]) -> Node:
-    """The schema of a run that was trained elsewhere."""
+def _schema_of(model: type[StrictModel]) -> Node:
     schema = model.model_json_schema()
     node: Node = _inlined(schema, schema.pop("$defs"))
     return node
@@ -118,7 +116,7 @@ def reference() -> str:
     """A table of the keys of every mapping of the config, as Markdown."""
     mappings = dict(_mappings("", _written()))
     for key, brought in (("checkpoint", CheckpointRun), ("representations", FileRun)):
-        of_it = _mappings(f"runs.NAME with {key}", _brought(brought))
+        of_it = _mappings(f"runs.NAME with {key}", _schema_of(brought))
         mappings |= {name: node for name, node in of_it if ".backbone`" not in name}
     tables = [
         "\n".join([f"\n## {heading}\n", node["description"], "", *_table(node)])
