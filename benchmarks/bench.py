@@ -9,7 +9,6 @@ is busy for a while hits both sides.
     python benchmarks/bench.py --only search      comparisons whose name contains the word
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,6 +21,7 @@ from statistics import median
 
 import numpy as np
 from data import representation_file
+from turns import in_turn, markdown, options, ratio
 
 HERE = Path(__file__).resolve().parent
 WORKFLOW = HERE.parent / "workflow"
@@ -99,13 +99,7 @@ QUICK: list[Comparison | Growth] = [
 RATES = {"syrk64": 16384 * 1024**2, "gemm32": 2 * 4096**3}  # operations
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Seconds, CPU seconds and peak MiB of one case, one entry per repeat."""
-
-    seconds: list[float]
-    cpu: list[float]
-    peak: list[float]
+Measured = dict[str, list[float]]  # seconds, CPU seconds and peak MiB, one entry per repeat
 
 
 class Bench:
@@ -115,31 +109,22 @@ class Bench:
         self.folder, self.threads, self.repeats = folder, threads, repeats
 
     def alternate(self, cases: Sequence[tuple[str, Sequence[str]]]) -> list[Measured]:
-        """Run the cases in turn, every other time in reverse order."""
-        measured = [Measured([], [], []) for _ in cases]
-        for repeat in range(self.repeats):
-            numbers = range(len(cases))
-            for i in numbers if repeat % 2 == 0 else reversed(numbers):
-                case, arguments = cases[i]
-                result = self.run(case, [*arguments, "--save", str(self.result(i))])
-                measured[i].seconds.append(result["seconds"])
-                measured[i].cpu.append(result["cpu"])
-                measured[i].peak.append(result["peak_mib"])
-        return measured
+        """Run the cases in turn."""
+
+        def run(i: int) -> dict[str, float]:
+            case, arguments = cases[i]
+            return self.run(case, [*arguments, "--save", str(self.result(i))])
+
+        measured = in_turn(len(cases), self.repeats, run)
+        return [{key: [one[key] for one in ones] for key in ones[0]} for ones in measured]
 
     def run(self, case: str, arguments: Sequence[str] = ()) -> dict[str, float]:
         """One case in a process of its own."""
         command = [sys.executable, str(HERE / "case.py"), case, *arguments]
         threads = str(self.threads)
         environment = {**os.environ, "PYTHONPATH": str(WORKFLOW), "OPENBLAS_NUM_THREADS": threads}
-        done = subprocess.run(
-            [*command, "--threads", threads],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            env=environment,
-        )
-        return dict(json.loads(done.stdout))
+        command += ["--threads", threads]
+        return dict(json.loads(subprocess.check_output(command, text=True, env=environment)))
 
     def result(self, i: int) -> Path:
         """Where the i-th case of a comparison leaves what it computed."""
@@ -159,7 +144,7 @@ class Bench:
         rates = {}
         for (case, _), one in zip(cases, self.alternate(cases), strict=True):
             threads = self.threads if case == "syrk64" else 1
-            rates[case] = threads * RATES[case] / median(one.seconds)
+            rates[case] = threads * RATES[case] / median(one["seconds"])
         return rates
 
     def compare(self, it: Comparison, rates: dict[str, float]) -> list[str]:
@@ -169,17 +154,17 @@ class Bench:
         share = ""
         if it.ceiling:
             least = it.operations / rates[it.ceiling]
-            share = f"{100 * least / median(ours.seconds):.0f} %"
+            share = f"{100 * least / median(ours['seconds']):.0f} %"
         return [
             it.name,
             it.size,
-            f"{median(ours.seconds):.2f}",
-            f"{median(other.seconds):.2f}",
-            _ratio(ours.seconds, other.seconds),
-            _ratio(ours.cpu, other.cpu),
+            f"{median(ours['seconds']):.2f}",
+            f"{median(other['seconds']):.2f}",
+            ratio(other["seconds"], ours["seconds"]),
+            ratio(other["cpu"], ours["cpu"]),
             it.target,
-            f"{median(ours.peak):,.0f}",
-            f"{median(other.peak):,.0f}",
+            f"{median(ours['peak_mib']):,.0f}",
+            f"{median(other['peak_mib']):,.0f}",
             share,
             self.difference(it),
         ]
@@ -201,22 +186,16 @@ class Bench:
                 for n in (it.n, 10 * it.n)
             ]
         )
-        times = median(b / a for a, b in zip(small.seconds, large.seconds, strict=True))
+        times = median(b / a for a, b in zip(small["seconds"], large["seconds"], strict=True))
         return [
             it.name,
             f"{it.n:,} to {10 * it.n:,} rows of {it.dim}",
-            f"{median(small.seconds):.2f}",
-            f"{median(large.seconds):.2f}",
+            f"{median(small['seconds']):.2f}",
+            f"{median(large['seconds']):.2f}",
             f"{times:.1f}",
-            f"{median(small.peak):,.0f}",
-            f"{median(large.peak):,.0f}",
+            f"{median(small['peak_mib']):,.0f}",
+            f"{median(large['peak_mib']):,.0f}",
         ]
-
-
-def _ratio(ours: Sequence[float], other: Sequence[float]) -> str:
-    """The median of other / ours with its range."""
-    ratios = sorted(b / a for a, b in zip(ours, other, strict=True))
-    return f"**{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
 COMPARED = (
@@ -224,12 +203,6 @@ COMPARED = (
     *("ours MiB", "other MiB", "of ceiling", "difference"),
 )
 GROWN = ("case", "size", "s", "s, ten times", "ratio", "MiB", "MiB, ten times")
-
-
-def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    rule = ["---"] * len(header)
-    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *lines))
 
 
 def report(bench: Bench, chosen: Sequence[Comparison | Growth]) -> None:
@@ -253,12 +226,7 @@ def report(bench: Bench, chosen: Sequence[Comparison | Growth]) -> None:
 
 def main() -> None:
     """Run the benchmarks that were asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one repeat")
-    parser.add_argument("--only", default="", metavar="WORD", help="names that contain WORD")
-    parser.add_argument("--repeats", type=int, metavar="N", help="default: 5")
+    parser = options(__doc__)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all")
     parser.add_argument("--folder", type=Path, help="keep the generated files here (3 GB)")
     args = parser.parse_args()

@@ -58,18 +58,17 @@ def torch_svd(args: argparse.Namespace) -> Timed:
     """torch.svd of the centred matrix."""
     import torch
 
-    torch.set_num_threads(args.threads)
-
-    def timed() -> Any:
-        rows = torch.from_numpy(_read(args.train)[0])
-        rows -= rows.mean(dim=0)
-        return torch.svd(rows).S.numpy()
-
-    return timed
+    return _torch_spectrum(args, lambda rows: torch.svd(rows).S)
 
 
 def torch_svdvals(args: argparse.Namespace) -> Timed:
     """The same without singular vectors, which torch.svd cannot leave out at this size."""
+    import torch
+
+    return _torch_spectrum(args, torch.linalg.svdvals)
+
+
+def _torch_spectrum(args: argparse.Namespace, values: Callable[[Any], Any]) -> Timed:
     import torch
 
     torch.set_num_threads(args.threads)
@@ -77,7 +76,7 @@ def torch_svdvals(args: argparse.Namespace) -> Timed:
     def timed() -> Any:
         rows = torch.from_numpy(_read(args.train)[0])
         rows -= rows.mean(dim=0)
-        return torch.linalg.svdvals(rows).numpy()
+        return values(rows).numpy()
 
     return timed
 
@@ -138,8 +137,6 @@ def ours_search(args: argparse.Namespace) -> Timed:
     """Exact neighbours by cosine of rows that are in memory."""
     from dataclasses import replace
 
-    from ssl_collapse.evaluation.neighbors import find_neighbors
-    from ssl_collapse.evaluation.proposals import CpuBackend
     from ssl_collapse.representations.file import open_representations
 
     (rows, _), (queries, _) = _read(args.train), _read(args.val)
@@ -147,17 +144,42 @@ def ours_search(args: argparse.Namespace) -> Timed:
         replace(open_representations(path), read=lambda start, stop, held=held: held[start:stop])
         for path, held in ((args.train, rows), (args.val, queries))
     )
+    return lambda: _search(train, val, args)
+
+
+def ours_neighbors(args: argparse.Namespace) -> Timed:
+    """Exact neighbours by cosine, from two files."""
+    from ssl_collapse.representations.file import open_representations
+
+    return lambda: _search(*map(open_representations, (args.train, args.val)), args)
+
+
+def _search(train: Any, val: Any, args: argparse.Namespace) -> Any:
+    from ssl_collapse.evaluation.neighbors import find_neighbors
+    from ssl_collapse.evaluation.proposals import CpuBackend
+
     backend = CpuBackend(args.threads)
-
-    def timed() -> Any:
-        found = find_neighbors(train, val, "cosine", args.k, backend)
-        return np.concatenate([1 - part.squared / 2 for part in found])
-
-    return timed
+    found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
+    return np.concatenate([1 - part.squared / 2 for part in found])
 
 
 def faiss_search(args: argparse.Namespace) -> Timed:
     """The search of an IndexFlat alone: the rows are in memory, normalised and added before."""
+    index, queries = _faiss_index(args)
+    return lambda: index.search(queries, args.k)[0]
+
+
+def faiss_neighbors(args: argparse.Namespace) -> Timed:
+    """The same with FAISS alone: read, normalise, add to an IndexFlat, search."""
+
+    def timed() -> Any:
+        index, queries = _faiss_index(args)
+        return index.search(queries, args.k)[0]
+
+    return timed
+
+
+def _faiss_index(args: argparse.Namespace) -> tuple[Any, Any]:
     from ssl_collapse.evaluation.proposals import load_faiss
 
     faiss = load_faiss()
@@ -167,41 +189,7 @@ def faiss_search(args: argparse.Namespace) -> Timed:
     faiss.normalize_L2(queries)
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(rows)
-    return lambda: index.search(queries, args.k)[0]
-
-
-def ours_neighbors(args: argparse.Namespace) -> Timed:
-    """Exact neighbours by cosine, from two files."""
-    from ssl_collapse.evaluation.neighbors import find_neighbors
-    from ssl_collapse.evaluation.proposals import CpuBackend
-    from ssl_collapse.representations.file import open_representations
-
-    backend = CpuBackend(args.threads)
-
-    def timed() -> Any:
-        train, val = open_representations(args.train), open_representations(args.val)
-        found = find_neighbors(train, val, "cosine", args.k, backend, block_rows=args.block)
-        return np.concatenate([1 - part.squared / 2 for part in found])
-
-    return timed
-
-
-def faiss_neighbors(args: argparse.Namespace) -> Timed:
-    """The same with FAISS alone: read, normalise, add to an IndexFlat, search."""
-    from ssl_collapse.evaluation.proposals import load_faiss
-
-    faiss = load_faiss()
-    faiss.omp_set_num_threads(args.threads)
-
-    def timed() -> Any:
-        (rows, _), (queries, _) = _read(args.train), _read(args.val)
-        faiss.normalize_L2(rows)
-        faiss.normalize_L2(queries)
-        index = faiss.IndexFlatIP(rows.shape[1])
-        index.add(rows)
-        return index.search(queries, args.k)[0]
-
-    return timed
+    return index, queries
 
 
 def gemm32(args: argparse.Namespace) -> Timed:
@@ -232,20 +220,17 @@ def _read(path: Path) -> tuple[Any, Any]:
 
 
 OURS = ("ssl_collapse.evaluation.collapse", "ssl_collapse.evaluation.proposals")
-CASES: dict[str, tuple[Callable[[argparse.Namespace], Timed], tuple[str, ...]]] = {
-    "ours-spectrum": (ours_spectrum, OURS),
-    "ours-collapse": (ours_collapse, OURS),
-    "ours-knn": (ours_knn, OURS),
-    "ours-search": (ours_search, OURS),
-    "syrk64": (syrk64, ()),
-    "torch-svd": (torch_svd, ("torch", "h5py")),
-    "torch-svdvals": (torch_svdvals, ("torch", "h5py")),
-    "textbook-knn": (textbook_knn, ("torch", "h5py")),
-    "textbook-knn-once": (textbook_knn_once, ("torch", "h5py")),
-    "faiss-search": (faiss_search, OURS),
-    "ours-neighbors": (ours_neighbors, OURS),
-    "faiss-neighbors": (faiss_neighbors, OURS),
-    "gemm32": (gemm32, ()),
+MODULES = {  # that a case needs, by how its name begins
+    **dict.fromkeys(("ours", "faiss"), OURS),
+    **dict.fromkeys(("torch", "textbook"), ("torch", "h5py")),
+}
+CASES = {
+    case.__name__.replace("_", "-"): case
+    for case in (
+        *(ours_spectrum, ours_collapse, ours_knn, ours_search, ours_neighbors, syrk64, gemm32),
+        *(torch_svd, torch_svdvals, textbook_knn, textbook_knn_once),
+        *(faiss_search, faiss_neighbors),
+    )
 }
 
 
@@ -266,13 +251,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--save", type=Path)
     args = parser.parse_args()
-    prepare, modules = CASES[args.case]
+    modules = MODULES.get(args.case.partition("-")[0], ())
     for module in modules:
         import_module(module)
     if modules is OURS:
         import_module("ssl_collapse.evaluation.proposals").load_faiss()
     before = resident()
-    timed = prepare(args)
+    timed = CASES[args.case](args)
     start, cpu_start = time.perf_counter(), time.process_time()
     result = timed()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start

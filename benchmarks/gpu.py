@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from images import image_folder
-from training import HERE, Group, measure, print_table
+from data import image_folder
+from training import HEADER, HERE, Group, measure
 from training_case import MEAN, STD, dataset, encoder, parser, trainer
+from turns import markdown
 
 from ssl_collapse.config.evaluation import FullProbeSpec, ProbeSpec, RepresentSpec
 from ssl_collapse.evaluation.neighbors import find_neighbors
@@ -44,11 +45,12 @@ class Checks:
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.device, self.temporary = device, folder
         self.folder = image_folder(folder, 64, 64, packed=True)
+        self.px, self.batch = (32, 32) if device.type == "cuda" else (8, 4)
 
     def args(self, state: str = "state", **keys: Any) -> argparse.Namespace:
         """Of training_case: 9 steps."""
-        px, batch = (32, 32) if self.device.type == "cuda" else (8, 4)
-        options = {"px": px, "batch": batch, "steps": 6, "workers": 1, **keys, "state": state}
+        options = {"px": self.px, "batch": self.batch, "steps": 6, "workers": 1, **keys}
+        options["state"] = state
         text = [word for key, value in options.items() for word in (f"--{key}", str(value))]
         device = ["--device", self.device.type]
         return parser().parse_args(["ours", "--folder", str(self.folder), *text, *device])
@@ -92,12 +94,7 @@ class Checks:
     def extraction(self) -> str:
         """representations are the CPU's"""
         images, network = PackedImages(self.folder / "train.h5"), encoder(self.args())
-        prepared = {
-            "resize": 64,
-            "crop": 32 if self.device.type == "cuda" else 8,
-            "mean": list(MEAN),
-            "std": list(STD),
-        }
+        prepared = {"resize": 64, "crop": self.px, "mean": list(MEAN), "std": list(STD)}
         spec = RepresentSpec.model_validate(prepared)
         cpu, here = (
             np.concatenate(list(represent(network, images, spec, device, 64)))
@@ -110,12 +107,12 @@ class Checks:
     def neighbours(self) -> str:
         """neighbours are the CPU's"""
         train, val = self._files()
-        found = [
+        indices = [
             np.concatenate([part.index for part in find_neighbors(train, val, "cosine", 20, b)])
             for b in (CpuBackend(), TorchBackend(self.device))
         ]
-        assert (found[0] == found[1]).all()
-        return f"{found[0].size:,} of {found[0].size:,}"
+        assert (indices[0] == indices[1]).all()
+        return f"{indices[0].size:,} of {indices[0].size:,}"
 
     def probe(self) -> str:
         """the linear probe has the CPU's accuracy"""
@@ -128,8 +125,7 @@ class Checks:
     def probe_on_images(self) -> str:
         """so has the linear probe on images, within a twentieth"""
         images = PackedImages(self.folder / "train.h5")
-        crop = 32 if self.device.type == "cuda" else 8
-        spec = FullProbeSpec(mode="full", epochs=1, batch_size=64, resize=64, crop=crop)
+        spec = FullProbeSpec(mode="full", epochs=1, batch_size=64, resize=64, crop=self.px)
         network, tops = encoder(self.args()), []
         for device in (CPU, self.device):
             source = ImageFeatures(network, 512, images, images, spec, device, workers=1)
@@ -172,6 +168,10 @@ class Checks:
         return files[0], files[1]
 
 
+_PUBLIC = [value for name, value in vars(Checks).items() if not name.startswith("_")]
+CHECKS = [check for check in _PUBLIC if check is not Checks.args]
+
+
 def _ask(training: Any, step: int) -> None:
     """Ask a training to stop after so many steps."""
     training.interruption.asked = training.progress.step + 1 == step
@@ -189,21 +189,16 @@ def mig() -> str:
 def check_all(folder: Path, device: torch.device) -> bool:
     """Run the checks, each to its line; whether all went well."""
     before, checks = mig(), Checks(folder, device)
-    names = [name for name, value in vars(Checks).items() if _is_check(name, value)]
     sound = True
-    for name in names:
-        check = getattr(checks, name)
+    for check in CHECKS:
         try:
-            print(f"ok      {check.__doc__}: {check()}", flush=True)
+            print(f"ok      {check.__doc__}: {check(checks)}", flush=True)
         except Exception as error:  # the others are still to be known
             print(f"FAILED  {check.__doc__}: {type(error).__name__}: {error}", flush=True)
             sound = False
-    print(f"{'ok    ' if mig() == before else 'FAILED'}  the MIG mode is what it was")
-    return sound and mig() == before
-
-
-def _is_check(name: str, value: object) -> bool:
-    return callable(value) and not name.startswith("_") and name != "args"
+    same = mig() == before
+    print(f"{'ok    ' if same else 'FAILED'}  the MIG mode is what it was")
+    return sound and same
 
 
 def groups(rehearse: bool) -> list[Group]:
@@ -230,9 +225,8 @@ def main() -> int:
     rehearse = options.parse_args().rehearse
     if not rehearse and not torch.cuda.is_available():
         print("No GPU is visible. With one, this would check, against the CPU:")
-        for name, check in vars(Checks).items():
-            if _is_check(name, check):
-                print(f"  - {check.__doc__}")
+        for check in CHECKS:
+            print(f"  - {check.__doc__}")
         print("  - the MIG mode is what it was")
         print("and measure, with bf16 at batch 256, ours against the textbook and the ceiling:")
         for group in groups(rehearse=False):
@@ -246,7 +240,7 @@ def main() -> int:
         for group in groups(rehearse):
             lines += measure(group, Path(folder), 1 if rehearse else 3, {}, until)
     print()
-    print_table(lines)
+    print(markdown(HEADER, lines))
     return 0 if sound else 1
 
 

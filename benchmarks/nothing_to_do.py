@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from snakemake_runs import ROOT, command, finish, succeed
 
-from engine.words import verdicts
+from engine.words import Verdict, verdicts
 from ssl_collapse.provenance.content import digest, look, vouch
 from ssl_collapse.provenance.sidecar import Sidecar, path_of
 
@@ -36,7 +36,7 @@ TOUCH = (
     "import sys; from snakemake.executors import touch; touch.Executor.SLEEPING_TIME = 0;"
     "from snakemake.cli import main; main(sys.argv[1:])"
 )
-Jobs = list[tuple[str, list[str], list[str]]]  # rule, inputs, outputs
+Jobs = list[Verdict]
 Seconds = tuple[float, float]  # of a core, and of the clock
 
 
@@ -84,7 +84,7 @@ def prepare_ours(folder: Path, runs: int, epochs: int) -> Jobs:
             path_of(folder / output).write_text(sidecar.model_dump_json())
             vouch(folder / output, look(folder / output))
     timed(folder, "--cores", "1")  # which remembers the sources that it has parsed
-    return [(job.rule, job.inputs, job.outputs) for job in plan]
+    return plan
 
 
 def copy_sources(folder: Path) -> None:
@@ -119,20 +119,19 @@ def prepare_bare(folder: Path, jobs: Jobs) -> None:
     folder.mkdir()
     rules: dict[str, Jobs] = {}
     for job in jobs:
-        rules.setdefault(job[0], []).append(job)
-    targets = [
-        path for rule in ("summarize", "figure", "report") for _, _, o in rules[rule] for path in o
-    ]
+        rules.setdefault(job.rule, []).append(job)
+    last = [job for rule in ("summarize", "figure", "report") for job in rules[rule]]
+    targets = [path for job in last for path in job.outputs]
     lines = [
         "import json",
         "INPUTS = json.load(open('inputs.json'))",
         f"rule all:\n    input: {targets!r}",
     ]
-    for rule, members in rules.items():
-        outputs = [pattern(path) for path in members[0][2]]
-        lines.append(RULE.format(rule=rule, outputs=", ".join(outputs), key=key(members[0][2][0])))
+    for rule, (job, *_) in rules.items():
+        outputs = ", ".join(map(pattern, job.outputs))
+        lines.append(RULE.format(rule=rule, outputs=outputs, key=key(job.outputs[0])))
     (folder / "Snakefile").write_text("\n".join(lines))
-    table = {outputs[0]: [path for path in inputs if path] for _, inputs, outputs in jobs}
+    table = {job.outputs[0]: [path for path in job.inputs if path] for job in jobs}
     (folder / "inputs.json").write_text(json.dumps(table))
     make_up(folder, jobs)
 
@@ -174,8 +173,8 @@ def make_up_result(path: Path) -> str:
 
 def make_up(folder: Path, jobs: Jobs) -> None:
     """Write every result and have Snakemake record it."""
-    for _, _, outputs in jobs:
-        for output in outputs:
+    for job in jobs:
+        for output in job.outputs:
             make_up_result(folder / output)
     options = ["--touch", "--forceall", "--cores", "64"]
     words = command(folder, *options, snakefile=folder / "Snakefile")

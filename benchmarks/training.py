@@ -9,22 +9,21 @@ other time in reverse order; a ratio is the median over the repeats of (ours / o
 second leaves out the loader's workers, and is what keeps its meaning on a machine that is busy.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from images import image_folder
+from data import image_folder
+from turns import in_turn, markdown, options, ratio
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parent / "workflow"), "OMP_NUM_THREADS": "1"}
+Rates = list[list[float]]  # by repeat: images per second, and per second of the CPU
 
 
 @dataclass(frozen=True)
@@ -77,30 +76,25 @@ def measure(
     """The lines of the table that a group gives; no repeats after `until` (time.monotonic)."""
     files = image_folder(folder, group.height, group.width, group.packed)
     cases = [case for case in group.cases if case != "lightly" or "lightly" in pythons]
-    rates: dict[str, list[list[float]]] = {case: [] for case in cases}
-    for repeat in range(repeats):
-        if repeat and time.monotonic() > until:
-            break
-        for case in cases if repeat % 2 == 0 else reversed(cases):
-            script = [str(HERE / "training_case.py"), case, "--folder", str(files)]
-            command = [pythons.get(case, sys.executable), *script, *group.options]
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, text=True, check=True, env=ENVIRONMENT
-            )
-            rates[case].append(json.loads(done.stdout.splitlines()[-1]))
-    return [line(group, rates, case) for case in cases[1:]]
+
+    def run(i: int) -> list[float]:
+        script = [str(HERE / "training_case.py"), cases[i], "--folder", str(files)]
+        command = [pythons.get(cases[i], sys.executable), *script, *group.options]
+        printed = subprocess.check_output(command, text=True, env=ENVIRONMENT)
+        return list(json.loads(printed.splitlines()[-1]))
+
+    ours, *others = in_turn(len(cases), repeats, run, until)
+    return [line(group, case, ours, rates) for case, rates in zip(cases[1:], others, strict=True)]
 
 
-def line(group: Group, rates: dict[str, list[list[float]]], other: str) -> list[str]:
+def line(group: Group, other: str, ours: Rates, theirs: Rates) -> list[str]:
     """Ours against another case."""
-    ours, theirs = next(iter(rates.values())), rates[other]
-    ratios = [sorted(a[i] / b[i] for a, b in zip(ours, theirs, strict=True)) for i in (0, 1)]
     return [
         f"{group.name} / {other}",
         f"{group.arch}, {group.px} px",
         f"{group.width}x{group.height}",
         *(f"{median(rate for rate, _ in side):,.0f}" for side in (ours, theirs)),
-        *(f"**{median(r):.2f}** ({r[0]:.2f} to {r[-1]:.2f})" for r in ratios),
+        *(ratio([a[i] for a in ours], [b[i] for b in theirs]) for i in (0, 1)),
         group.cases[other],
     ]
 
@@ -111,20 +105,9 @@ HEADER = (
 )
 
 
-def print_table(lines: Sequence[Sequence[str]]) -> None:
-    """As Markdown."""
-    for cells in (HEADER, ["---"] * len(HEADER), *lines):
-        print("| " + " | ".join(cells) + " |")
-
-
 def main() -> None:
     """Run the groups that were asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one repeat")
-    parser.add_argument("--only", default="", metavar="WORD", help="names that contain WORD")
-    parser.add_argument("--repeats", type=int, metavar="N", help="default: 5")
+    parser = options(__doc__)
     parser.add_argument("--lightly", metavar="PYTHON", help="a Python that has lightly and torch")
     args = parser.parse_args()
     repeats = args.repeats or (1 if args.quick else 5)
@@ -135,7 +118,7 @@ def main() -> None:
             if args.only in f"{group.name} {group.px}":
                 lines += measure(group, Path(folder), repeats, pythons)
                 print("  ".join(lines[-1]), file=sys.stderr, flush=True)
-    print_table(lines)
+    print(markdown(HEADER, lines))
 
 
 if __name__ == "__main__":

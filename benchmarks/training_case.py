@@ -299,7 +299,6 @@ CASES = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("case", choices=CASES)
     p.add_argument("--folder", type=Path, required=True, help="images/train/ and train.h5")

@@ -1,5 +1,4 @@
 # From config to plan: what the rule files share. The machinery is in workflow/engine/.
-from engine.captions import caption
 from engine.inputs import Inputs
 from engine.planning import (
     engage,
@@ -9,7 +8,7 @@ from engine.planning import (
     results_folder,
     training_threads,
 )
-from engine.stage import Stages, interpreter
+from engine.stage import Stages, caption, interpreter
 from engine.time_limit import time_limit
 from ssl_collapse.config.paths import fill
 from ssl_collapse.runtime.trackers import asked_for
@@ -32,8 +31,8 @@ STAGES = Stages(
 # Where the images of each dataset lie, and a user's own orderings and subsets: no part of any spec, since a
 # dataset that has moved is the same.
 FOLDERS = RESULTS.plan.all_folders(f"{RESULTS_FOLDER}/data")
-ORDERINGS = RESULTS.plan.all_orderings()
-SUBSETS = RESULTS.plan.all_subsets()
+ORDERINGS = RESULTS.plan.all_files("ordering")
+SUBSETS = RESULTS.plan.all_files("subset")
 SOURCES = RESULTS.plan.all_sources()
 SCRIPTS = STAGES.scripts()
 TRACKERS = asked_for(RUNTIME)

@@ -77,13 +77,20 @@ class StubWorkflow:
                     stage,
                     run,
                     Planned(
-                        rule=stage,
-                        spec=json.dumps(self.config[stage][run], sort_keys=True),
-                        code=equal_code(stage, code_digest(script, self.folder)),
-                        inputs=tuple(map(str, inputs)),
-                        outputs=(str(self.path(stage, run)),),
-                        results=str(self.results),
-                        script=script,
+                        Request(
+                            rule=stage,
+                            code=equal_code(stage, code_digest(script, self.folder)),
+                            plugins=[],
+                            inputs=list(map(str, inputs)),
+                            outputs=[str(self.path(stage, run))],
+                            results=str(self.results),
+                            roles=[""] * len(inputs),
+                            parts=[""],
+                            store=str(self.store or ""),
+                            everyone=self.everyone,
+                        ),
+                        json.dumps(self.config[stage][run], sort_keys=True),
+                        script,
                     ),
                 )
 
@@ -103,8 +110,8 @@ class StubWorkflow:
         names = []
         looks = Looks()
         for stage, run, job in self.jobs():
-            if judge(job, looks) is not None or made & set(job.inputs):
-                made.update(job.outputs)
+            if judge(job, looks) is not None or made & set(job.request.inputs):
+                made.update(job.request.outputs)
                 names.append(f"{stage} {run}".strip())
         return names
 
@@ -117,9 +124,9 @@ class StubWorkflow:
         for stage, run, job in self.jobs():
             name = f"{stage} {run}".strip()
             if name not in wanted:
-                Look.at(Path(job.outputs[0])).confirm()
+                Look.at(Path(job.request.outputs[0])).confirm()
                 continue
-            output = Path(job.outputs[0])
+            output = Path(job.request.outputs[0])
             output.unlink(missing_ok=True)  # as Snakemake does before a job
             output.parent.mkdir(parents=True, exist_ok=True)
             record = self.record(job)
@@ -128,7 +135,7 @@ class StubWorkflow:
                 self.taken.append(name)
                 continue
             computed.append(name)
-            text = self.compute(stage, run, [Path(path).read_text() for path in job.inputs])
+            text = self.compute(stage, run, [Path(path).read_text() for path in job.request.inputs])
             output.write_text(text)
             self._die(kill, name, "written")
             record.write()
@@ -145,18 +152,7 @@ class StubWorkflow:
 
     def request(self, job: Planned) -> Request:
         """What a job is told about itself."""
-        return Request(
-            rule=job.rule,
-            code=job.code,
-            plugins=list(job.plugins),
-            inputs=list(job.inputs),
-            outputs=list(job.outputs),
-            results=job.results,
-            roles=[""] * len(job.inputs),
-            parts=[""],
-            store=str(self.store or ""),
-            everyone=self.everyone,
-        )
+        return job.request
 
     @staticmethod
     def _die(kill: Callable[[str, str], bool], name: str, when: str) -> None:

@@ -47,15 +47,11 @@ def results_of(folder: Path) -> dict[str, Made]:
     for sidecar in sorted(folder.rglob(f"*{SUFFIX}")):
         path = sidecar.with_name(sidecar.name.removesuffix(SUFFIX))
         content = json.loads(sidecar.read_text("utf-8"))
-        names = sorted(content["inputs"])
-        inputs = tuple((n, digest(folder.parent / n)) for n in names if _is_result(folder, n))
+        files = [(name, folder.parent / name) for name in sorted(content["inputs"])]
+        inputs = tuple((name, digest(file)) for name, file in files if file.exists())
         name = path.relative_to(folder).as_posix()
         made[name] = Made(content["rule"], content["code"], inputs, digest(path))
     return made
-
-
-def _is_result(folder: Path, name: str) -> bool:
-    return (folder.parent / name).exists()
 
 
 @dataclass(frozen=True)

@@ -25,19 +25,19 @@ import math
 from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import signature
-from typing import Any, Protocol
+from typing import Any
 
 import snakemake
 from snakemake.jobs import Job, Reason
 from snakemake.persistence import ParamsChange, PersistenceBase
 
+from engine.storage import Storage
 from ssl_collapse.runtime.errors import UserError
 
 Verdict = Callable[[Any], str | None]
 _judges: dict[Any, Verdict] = {}  # rule -> who judges its jobs
 _beginnings: dict[Any, Callable[[Any], None]] = {}  # rule -> who is told of the plan, job by job
 _tries: dict[Any, Callable[[Any], int]] = {}  # rule -> further tries of its job that failed
-_SILENT = ("input_changed", "code_changed", "software_stack_changed")
 
 
 class Changed(ParamsChange):  # type: ignore[misc]
@@ -70,50 +70,22 @@ def give_more_tries(tries: Callable[[Any], int], rules: Iterable[Any]) -> None:
 
     Where `retries` is 0, once is enough.
     """
-    if not hasattr(Job, "restart_times"):
-        raise unknown_version("Job.restart_times")
     if not _tries:
-        _replace_tries()
+        theirs = _theirs(Job, "restart_times")
+
+        def restart_times(job: Any) -> int:
+            retries: int = theirs.__get__(job)
+            return retries + _tries[job.rule](job) if retries and job.rule in _tries else retries
+
+        Job.restart_times = property(restart_times)
     _tries.update(dict.fromkeys(rules, tries))
-
-
-def _replace_tries() -> None:
-    theirs: Any = Job.restart_times
-
-    def restart_times(job: Any) -> int:
-        retries: int = theirs.__get__(job)
-        return retries + _tries[job.rule](job) if retries and job.rule in _tries else retries
-
-    Job.restart_times = property(restart_times)
-
-
-def _install() -> None:
-    for name in ("has_metadata", "has_outdated_metadata", "params_changed", "incomplete", *_SILENT):
-        if not hasattr(PersistenceBase, name):
-            raise unknown_version(f"PersistenceBase.{name}")
-    for name in ("output_mintime", "conda_env_spec"):
-        if not hasattr(Job, name):
-            raise unknown_version(f"Job.{name}")
-    if not hasattr(Reason, "is_provenance_triggered"):
-        raise unknown_version("Reason.is_provenance_triggered")
-    _replace_date()
-    _replace_environment()
-    _replace_advice()
-    _replace("has_metadata", lambda job: True)
-    _replace("has_outdated_metadata", lambda job: False)
-    _replace("params_changed", _verdict)
-    for name in _SILENT:
-        _replace(name, lambda job: ())
-    _replace_incomplete()
 
 
 def leave_dates(rules: Iterable[Any]) -> None:
     """Let no job of these rules be dated anew when it is done, in whichever process it runs."""
     from snakemake.dag import DAG  # not before Snakemake has imported it: it does so in a circle
 
-    if not hasattr(DAG, "check_and_touch_output"):
-        raise unknown_version("DAG.check_and_touch_output")
-    ours, theirs = set(rules), DAG.check_and_touch_output
+    ours, theirs = set(rules), _theirs(DAG, "check_and_touch_output")
     for option in ("no_touch", "check_output_mtime"):
         if option not in signature(theirs).parameters:
             raise unknown_version(f"DAG.check_and_touch_output({option})")
@@ -127,40 +99,22 @@ def leave_dates(rules: Iterable[Any]) -> None:
     DAG.check_and_touch_output = check
 
 
-class Carrier(Protocol):
-    """Who carries what lies beside results to a storage, and from there."""
-
-    def before_storing(self, file: str) -> None:
-        """Snakemake is about to store a file."""
-
-    def after_storing(self, file: str) -> None:
-        """It is stored."""
-
-    def before_fetching(self, file: str) -> None:
-        """Snakemake is about to see whether the file that is here is to be fetched."""
-
-    def after_fetching(self, file: str) -> None:
-        """It is here."""
-
-
-def carry_along(carrier: Carrier) -> None:
-    """Tell the carrier of each file that Snakemake stores or fetches, in whichever process."""
+def carry_along(storage: Storage) -> None:
+    """Tell the storage of each file that Snakemake stores or fetches, in whichever process."""
     from snakemake.io import _IOFile
 
-    for name in ("store_in_storage", "retrieve_from_storage"):
-        if not hasattr(_IOFile, name):
-            raise unknown_version(f"_IOFile.{name}")
-    store, retrieve = _IOFile.store_in_storage, _IOFile.retrieve_from_storage
+    store = _theirs(_IOFile, "store_in_storage")
+    retrieve = _theirs(_IOFile, "retrieve_from_storage")
 
     async def store_in_storage(file: Any) -> None:
-        carrier.before_storing(str(file))
+        storage.before_storing(str(file))
         await store(file)
-        carrier.after_storing(str(file))
+        storage.after_storing(str(file))
 
     async def retrieve_from_storage(file: Any) -> None:
-        carrier.before_fetching(str(file))
+        storage.before_fetching(str(file))
         await retrieve(file)
-        carrier.after_fetching(str(file))
+        storage.after_fetching(str(file))
 
     _IOFile.store_in_storage = store_in_storage
     _IOFile.retrieve_from_storage = retrieve_from_storage
@@ -168,9 +122,7 @@ def carry_along(carrier: Carrier) -> None:
 
 def before_planning(workflow: Any, check: Callable[[], None]) -> None:
     """Have `check` called when the targets are known, before it is looked up what makes them."""
-    if not hasattr(workflow, "_prepare_dag"):
-        raise unknown_version("Workflow._prepare_dag")
-    theirs = workflow._prepare_dag
+    theirs = _theirs(workflow, "_prepare_dag")
 
     def prepare(*arguments: Any, **options: Any) -> Any:
         check()
@@ -187,58 +139,62 @@ def unknown_version(missing: str) -> UserError:
     )
 
 
-def _verdict(job: Any) -> ParamsChange:
-    reason = _judges[job.rule](job)
-    return ParamsChange() if reason is None else Changed(reason, map(str, job.output))
+def _theirs(owner: Any, name: str) -> Any:
+    """What Snakemake has under a name that is replaced here."""
+    if not hasattr(owner, name):
+        kind = owner if isinstance(owner, type) else type(owner)
+        raise unknown_version(f"{kind.__name__}.{name}")
+    return getattr(owner, name)
+
+
+def _install() -> None:
+    _replace_property("output_mintime", _end_of_time)
+    _replace_property("conda_env_spec", lambda job: job.rule.expand_conda_env(job.wildcards_dict))
+    _replace_advice()
+    _replace("has_metadata", lambda job: True)
+    _replace("has_outdated_metadata", lambda job: False)
+    _replace("params_changed", _verdict)
+    for name in ("input_changed", "code_changed", "software_stack_changed"):
+        _replace(name, lambda job: ())
+    _replace("incomplete", _complete)
 
 
 def _replace(name: str, answer: Callable[[Any], Any]) -> None:
-    theirs = getattr(PersistenceBase, name)
+    theirs = _theirs(PersistenceBase, name)
 
-    def ours(self: Any, job: Any, file: Any = None) -> Any:
-        if job.rule in _judges:
-            return answer(job)
-        return theirs(self, job) if file is None else theirs(self, job, file)
+    def ours(self: Any, job: Any, **options: Any) -> Any:
+        return answer(job) if job.rule in _judges else theirs(self, job, **options)
 
     setattr(PersistenceBase, name, ours)
 
 
-def _replace_incomplete() -> None:
-    theirs = PersistenceBase.incomplete
+def _replace_property(name: str, answer: Callable[[Any], Any]) -> None:
+    theirs = _theirs(Job, name)
 
-    async def incomplete(self: Any, job: Any) -> list[Any]:
-        return [] if job.rule in _judges else await theirs(self, job)
+    def ours(job: Any) -> Any:
+        return answer(job) if job.rule in _judges else theirs.__get__(job)
 
-    PersistenceBase.incomplete = incomplete
-
-
-def _replace_date() -> None:
-    theirs: Any = Job.output_mintime  # a property that gives a coroutine
-
-    async def end_of_time(job: Any) -> float:
-        _beginnings[job.rule](job.dag)
-        return math.inf
-
-    Job.output_mintime = property(
-        lambda job: end_of_time(job) if job.rule in _judges else theirs.__get__(job)
-    )
-
-
-def _replace_environment() -> None:
-    theirs: Any = Job.conda_env_spec
-
-    def conda_env_spec(job: Any) -> Any:
-        if job.rule in _judges:
-            return job.rule.expand_conda_env(job.wildcards_dict)
-        return theirs.__get__(job)
-
-    Job.conda_env_spec = property(conda_env_spec)
+    setattr(Job, name, property(ours))
 
 
 def _replace_advice() -> None:
-    theirs = Reason.is_provenance_triggered
+    theirs = _theirs(Reason, "is_provenance_triggered")
 
     def is_provenance_triggered(self: Any) -> bool:
         return not isinstance(self.params_changed, Changed) and bool(theirs(self))
 
     Reason.is_provenance_triggered = is_provenance_triggered
+
+
+async def _end_of_time(job: Any) -> float:
+    _beginnings[job.rule](job.dag)
+    return math.inf
+
+
+def _verdict(job: Any) -> ParamsChange:
+    reason = _judges[job.rule](job)
+    return ParamsChange() if reason is None else Changed(reason, map(str, job.output))
+
+
+async def _complete(job: Any) -> list[Any]:
+    return []

@@ -25,15 +25,16 @@ class InStore:
             return False
         inputs = [self._input(path) for path in request.inputs]
         known = [read for read in inputs if read is not None]
-        found = None
+        entry = None
         if request.store and len(known) == len(inputs):
-            found = Shelf(request, spec, known).find()
+            entry = Shelf(request, spec, known).find()
         for i, output in enumerate(request.outputs):
-            kept = found.manifest.results[i] if found else None
             self._made_again[output] = (
-                Input(kept.sha256, request.rule, found.result(i)) if found and kept else None
+                Input(entry.manifest.results[i].sha256, request.rule, entry.result(i))
+                if entry
+                else None
             )
-        return found is not None
+        return entry is not None
 
     def _input(self, path: str) -> Input | None:
         if path in self._made_again:

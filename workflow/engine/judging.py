@@ -16,7 +16,7 @@ from ssl_collapse.provenance.code import remember_sources
 from ssl_collapse.provenance.content import Looks
 from ssl_collapse.provenance.inventory import save
 from ssl_collapse.provenance.judge import Planned, judge, spec_changes
-from ssl_collapse.provenance.sidecar import Request, named
+from ssl_collapse.provenance.sidecar import named
 from ssl_collapse.runtime.digests import remember_digests
 
 # Set by `why` and `verify`: a file for the verdicts on all jobs, and whether to read every byte.
@@ -26,10 +26,8 @@ VERDICTS, EVERYTHING = "SSL_COLLAPSE_VERDICTS", "SSL_COLLAPSE_EVERYTHING"
 class Judge:
     """Answers for one job at a time, each once.
 
-    Args:
-        stages: the params of the rules.
-        names: rule -> its name in this workflow, which a module may call otherwise.
-        dry: whether this is a dry run, which writes nothing; asked when a job is judged.
+    names: rule -> its name in this workflow, which a module may call otherwise. dry: whether this
+    is a dry run, which writes nothing; asked when a job is judged.
     """
 
     def __init__(self, stages: Stages, names: Mapping[Any, str], dry: Callable[[], bool]) -> None:
@@ -60,52 +58,40 @@ class Judge:
     def planned(self, job: Any) -> Planned:
         """What today's plan says of a job of Snakemake's."""
         name = self.names[job.rule]
-        return Planned(
-            rule=name,
-            spec=self.stages.specs[name](job.wildcards),
-            code=self.stages.codes[name](job.wildcards),
-            inputs=tuple(map(str, job.input)),
-            outputs=tuple(map(str, job.output)),
-            results=self.stages.results,
-            script=self.stages.script(name),
-            plugins=self.stages.plugins(name, job.wildcards),
-            told=tuple(self.stages.told(name)),
-        )
-
-    def request(self, job: Any) -> Request:
-        """What a job of Snakemake's is told about itself."""
-        return self.stages.request(self.names[job.rule], job.wildcards, job.input, job.output)
+        request = self.stages.request(name, job.wildcards, job.input, job.output)
+        return Planned(request, self.stages.specs[name](job.wildcards), self.stages.script(name))
 
     def _judge(self, planned: Planned) -> str | None:
+        request = planned.request
         verdict = judge(planned, self._looks, self.everything)
-        if verdict is None and planned.rule == "dataset":
-            verdict = self._judge_images(planned)
+        if verdict is None and request.rule == "dataset":
+            verdict = self._judge_images(request.outputs[0])
         if verdict is None and not self._dry():
             remember_sources()
             remember_digests()
-            for output in planned.outputs:
+            for output in request.outputs:
                 if look := self._looks.at(output):
                     look.confirm()
-            if self.stages.storage and planned.rule in KINDS:
-                self.stages.storage.forget_finished(planned.outputs[0], KINDS[planned.rule])
+            if self.stages.storage and request.rule in KINDS:
+                self.stages.storage.forget_finished(request.outputs[0], KINDS[request.rule])
         return verdict
 
-    def _judge_images(self, planned: Planned) -> str | None:
+    def _judge_images(self, description: str) -> str | None:
         """Of a user's own images: whether they are those that the dataset was described from."""
-        name = Path(planned.outputs[0]).parent.name
+        name = Path(description).parent.name
         if name not in self.stages.plan.users_datasets():
             return None
-        found = self.images.compare(name)
-        if found.state == "same":
-            if found.fresh is not None and not self._dry():
-                save(self.images.inventory(name), found)
+        comparison = self.images.compare(name)
+        if comparison.state == "same":
+            if comparison.fresh is not None and not self._dry():
+                save(self.images.inventory(name), comparison)
             return None
-        if found.away:
-            note = f"dataset {name}: {found.reason}; its results stay as they are"
-            self._believed[planned.outputs[0]] = note
+        if comparison.away:
+            note = f"dataset {name}: {comparison.reason}; its results stay as they are"
+            self._believed[description] = note
             print(note, file=sys.stderr)
             return None
-        return found.reason
+        return comparison.reason
 
     def _warn_of_other_recipes(self, dag: Any) -> None:
         """One line where trainings that are there, of another experiment say, are made again.
@@ -144,10 +130,10 @@ class Judge:
         file = Path(os.environ[VERDICTS])
         rows = json.loads(file.read_text("utf-8")) if file.exists() else []
         for job in jobs:
-            planned = self.planned(job)
-            row = {name: getattr(planned, name) for name in ("rule", "spec", "code")}
-            row |= {"inputs": planned.inputs, "outputs": planned.outputs, "reason": self(job)}
-            row["stored"] = in_store(self.request(job), planned.spec, row["reason"] is not None)
-            row["believed"] = self._believed.get(planned.outputs[0])
+            planned, reason = self.planned(job), self(job)
+            row = planned.request.model_dump(include={"rule", "code", "inputs", "outputs"})
+            row |= {"spec": planned.spec, "reason": reason}
+            row["stored"] = in_store(planned.request, planned.spec, reason is not None)
+            row["believed"] = self._believed.get(planned.request.outputs[0])
             rows.append(row)
         file.write_text(json.dumps(rows), "utf-8")

@@ -13,13 +13,7 @@ from snakemake.resources import Resource
 from snakemake.settings.types import RerunTrigger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from engine.hooks import (
-    before_planning,
-    carry_along,
-    give_more_tries,
-    leave_dates,
-    let_judge,
-)
+from engine.hooks import before_planning, carry_along, give_more_tries, leave_dates, let_judge
 from engine.judging import Judge
 from engine.stage import Stages, answered
 from engine.storage import Storage, storage_of
@@ -35,7 +29,7 @@ from ssl_collapse.plan.load import load_experiment
 from ssl_collapse.plan.results import Results
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.runtime.errors import WRONG_INPUT, UserError
-from ssl_collapse.runtime.gpus import has_gpu
+from ssl_collapse.runtime.gpus import gpu_numbers
 from ssl_collapse.runtime.trackers import require_packages
 
 # A plan is some hundred objects per job, all of which stay: every 700 new ones, as is Python's
@@ -136,17 +130,14 @@ def show_terminal(workflow: Any, folder: str, results: Results) -> None:
 
 def own_rules(workflow: Any, rules: Any, stages: Stages) -> dict[Any, str]:
     """Our rules with the names that they have here, whatever a module calls them."""
-    found = {getattr(rules, name).rule: name for name in stages.specs if rules.has(name)}
-    return {rule: name for rule, name in found.items() if rule in workflow.modifier.rules}
+    named = {getattr(rules, name).rule: name for name in stages.specs if rules.has(name)}
+    return {rule: name for rule, name in named.items() if rule in workflow.modifier.rules}
 
 
 def check_request(workflow: Any, folder: str, results: Results | None) -> None:
     """End with one message where what Snakemake was asked for cannot be done.
 
-    Args:
-        workflow: Snakemake's.
-        folder: the folder of results, from the working directory.
-        results: those of this plan, where all targets are to be among them.
+    results: those of this plan, where all targets are to be among them.
     """
     with one_message():
         if RerunTrigger.PARAMS not in workflow.rerun_triggers:
@@ -192,7 +183,7 @@ def refuse_unknown_targets(workflow: Any, results: Results) -> None:
 
 def gpus(runtime: RuntimeConfig) -> int:
     """GPUs of a job that can use one: 0 where there is none, so that CPU jobs run side by side."""
-    return int(runtime.device == "cuda" or (runtime.device == "auto" and has_gpu()))
+    return int(runtime.device == "cuda" or (runtime.device == "auto" and bool(gpu_numbers())))
 
 
 def allow_gpus(workflow: Any, count: int) -> None:

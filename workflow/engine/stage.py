@@ -1,6 +1,7 @@
 """What a rule gives its job: the part of the config and the code that decide, and the command."""
 
 import hashlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -19,7 +20,9 @@ from ssl_collapse.provenance.code import code_digest, equal_code
 from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.runtime.files import write_text
 
+Plugins = tuple[tuple[str, ...], Callable[..., tuple[str, ...]]]
 REPORT_PAGES = tuple(f"ssl_collapse/figures/{name}.html.jinja" for name in ("page", "report"))
+NO_PLUGINS: Plugins = ((), tuple)
 LONGEST_ARGUMENT = 50_000  # characters; Linux takes 128 KiB
 Param = Callable[..., Any]
 
@@ -28,10 +31,8 @@ class Stages:
     """The params of every rule.
 
     Args:
-        plan: what each stage is given.
         folder: the one that holds `scripts/` and the packages.
         results: the folder of results, from the working directory.
-        interpreter: the Python that runs the scripts.
         dry: whether this is a dry run, which writes nothing; asked when a command is written.
         limit: the options that tell a job of given resources when to leave.
         storage: where results lie if not in a folder that all jobs see; `results` are local copies.
@@ -52,17 +53,17 @@ class Stages:
         # How many attempts made progress; known where failed jobs are tried again.
         self.progress: Callable[[str, Any], int] = lambda kind, wildcards: 0
         self.interpreter, self._dry, self._limit = interpreter, dry, limit
-        # Modules that a script imports by computed name, and package files that it reads.
-        self._plugins: dict[str, Callable[[Any], tuple[str, ...]]] = {
-            "pretrain": lambda wildcards: plan.model_modules(wildcards.run),
-            "export_checkpoint": lambda wildcards: plan.model_modules(wildcards.run),
-            "import_encoder": lambda wildcards: plan.backbone_modules(wildcards.run),
-            "export_projector": lambda wildcards: plan.model_modules(wildcards.run),
-            "represent": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
-            "view_measures": lambda wildcards: plan.layer_modules(wildcards.run, wildcards.layer),
-            "probe": lambda wildcards: plan.backbone_modules(wildcards.run),
-            "figure": lambda wildcards: plan.figure_modules(wildcards.figure),
-            "report": lambda wildcards: REPORT_PAGES,
+        # Modules that a script imports by computed name, and package files that it reads: by the
+        # wildcards that they depend on.
+        of_model = ("run",), plan.model_modules
+        of_layer = ("run", "layer"), plan.layer_modules
+        of_backbone = ("run",), plan.backbone_modules
+        self._plugins: dict[str, Plugins] = {
+            **dict.fromkeys(("pretrain", "export_checkpoint", "export_projector"), of_model),
+            **dict.fromkeys(("represent", "view_measures"), of_layer),
+            **dict.fromkeys(("import_encoder", "probe"), of_backbone),
+            "figure": (("figure",), plan.figure_modules),
+            "report": ((), lambda: REPORT_PAGES),
         }
         # What a result says of its own name, and no spec: part of its key in the store.
         self.labels = {
@@ -86,14 +87,12 @@ class Stages:
 
     def code(self, stage: str) -> Param:
         """The `code` param of a stage: the digest of what decides its result."""
-        of_layer = dict.fromkeys(("represent", "view_measures"), ("run", "layer"))
-        names = {"report": (), "figure": ("figure",), **of_layer}.get(stage, ("run",))
-        names = names if stage in self._plugins else ()
 
         def digest(wildcards: Any) -> str:
             modules = self.plugins(stage, wildcards)
             return equal_code(stage, code_digest(self.script(stage), self.folder, modules))
 
+        names, _ = self._plugins.get(stage, NO_PLUGINS)
         self.codes[stage] = once_per(names, digest)
         return self.codes[stage]
 
@@ -103,7 +102,8 @@ class Stages:
 
     def plugins(self, stage: str, wildcards: Any) -> tuple[str, ...]:
         """What the script uses and does not name in an import statement."""
-        return self._plugins[stage](wildcards) if stage in self._plugins else ()
+        names, modules = self._plugins.get(stage, NO_PLUGINS)
+        return modules(*(wildcards[name] for name in names))
 
     def scripts(self) -> Param:
         """The `scripts` param: how to run one of our scripts, up to its name.
@@ -247,6 +247,19 @@ def answered(function: Param) -> Param:
     """Snakemake asks for a function's parameters six times per job; this answers at once."""
     overwrite_function_params(function, signature(function).parameters)
     return function
+
+
+def caption() -> Param:
+    """A param for `snakemake --report`: the caption that a job has written, as reStructuredText.
+
+    Empty before it has. Read when shown.
+    """
+
+    def text(path: Path) -> str:
+        said = path.read_text(encoding="utf-8") if path.exists() else ""
+        return re.sub(r"([\\*`|_])", r"\\\1", said)
+
+    return answered(lambda wildcards, output: Lazy(lambda: text(Path(output.caption))))
 
 
 def interpreter(workflow: Any) -> str:

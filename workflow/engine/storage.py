@@ -26,6 +26,7 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path, remove
 from ssl_collapse.runtime.mirror import FINISHED
 from ssl_collapse.runtime.objects import Objects, objects_at
+from ssl_collapse.runtime.saved_state import PLACE
 
 # What lies undeclared beside a result and travels with it.
 _PAIRS = {INSIDE.description: INSIDE.inventory, INSIDE.training: INSIDE.speed}
@@ -47,9 +48,9 @@ class Listing:
 
     def within(self, name: str) -> list[tuple[str, str]]:
         """The objects of a result: one file, or those of a folder."""
-        found = [(name, self.stamps[name])] if name in self.stamps else []
+        objects = [(name, self.stamps[name])] if name in self.stamps else []
         begin, end = (bisect_left(self._names, name + c) for c in ("/", "0"))  # "0" follows "/"
-        return found + [(n, self.stamps[n]) for n in self._names[begin:end]]
+        return objects + [(n, self.stamps[n]) for n in self._names[begin:end]]
 
     def marks(self, name: str) -> list[str]:
         """What vouches for the result, or did."""
@@ -84,8 +85,8 @@ class Storage:
         """All sidecars that can be read, by the names of their results; fetched at once."""
         names = [n.removesuffix(SUFFIX) for n in self.listing.stamps if n.endswith(SUFFIX)]
         with ThreadPoolExecutor(16) as pool:
-            found = zip(names, pool.map(self._sidecar, names), strict=True)
-            return {name: sidecar for name, sidecar in found if sidecar is not None}
+            pairs = zip(names, pool.map(self._sidecar, names), strict=True)
+            return {name: sidecar for name, sidecar in pairs if sidecar is not None}
 
     def _sidecar(self, name: str) -> Sidecar | None:
         try:
@@ -157,7 +158,7 @@ class Storage:
     def fetch_places(self, folder: Path) -> None:
         """How far the unfinished trainings under a local folder of states are."""
         for name in self.objects.stamps(str(self.name(folder))):
-            if name.endswith("/place"):
+            if name.endswith(f"/{PLACE}"):
                 self.fetch(Path(self.folder, name))
 
     def forget_finished(self, output: str, kind: str) -> None:
@@ -172,9 +173,9 @@ class Storage:
 
 def _agrees(path: Path) -> bool:
     """Whether a local copy is what its sidecar says, if it has one; if so, that is noted."""
-    found = Look.at(path)
-    found.confirm()
-    return found.sidecar is None or found.content() == found.sidecar.sha256
+    seen = Look.at(path)
+    seen.confirm()
+    return seen.sidecar is None or seen.content() == seen.sidecar.sha256
 
 
 class StoredLook(Look):

@@ -49,8 +49,8 @@ def end_of_job() -> float | None:
         return None
     words = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
     try:
-        asked = subprocess.run(words, capture_output=True, text=True, timeout=30)
-        return datetime.fromisoformat(asked.stdout.strip()).timestamp()
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        return datetime.fromisoformat(answer.stdout.strip()).timestamp()
     except (OSError, subprocess.TimeoutExpired, ValueError):  # no answer, or no limit
         return None
 
@@ -59,10 +59,8 @@ class Tries:
     """Further tries of a training or probe that failed: one that made progress uses up none, so
     that no number of time limits ends it.
 
-    Args:
-        state: the folder of all unfinished trainings.
-        names: rule -> its name in this workflow.
-        see: puts what is known elsewhere of unfinished trainings into the folder that it is given.
+    state: the folder of all unfinished trainings. names: rule -> its name in this workflow. see:
+    puts what is known elsewhere of unfinished trainings into the folder that it is given.
     """
 
     def __init__(

@@ -15,10 +15,7 @@ from ssl_collapse.runtime.errors import UserError
 class UsersImages:
     """The folders of images of a plan's datasets, looked at once.
 
-    Args:
-        plan: what is planned.
-        results: the folder of results, from the working directory.
-        everything: read every file, whatever its dates say.
+    everything: read every file, whatever its dates say.
     """
 
     def __init__(self, plan: Plan, results: str, everything: bool) -> None:
@@ -26,11 +23,11 @@ class UsersImages:
         self.compare = cache(lambda name: self._compare(name, everything))
 
     def _compare(self, name: str, everything: bool) -> Comparison:
-        found = compare(self.plan.folders(name, ""), self.inventory(name), everything)
+        comparison = compare(self.plan.folders(name, ""), self.inventory(name), everything)
         described = Path(fill(self.paths.description, dataset=name))
-        if found.state == "same" and (other := read_description(described).dataset) != name:
+        if comparison.state == "same" and (other := read_description(described).dataset) != name:
             return Comparison("unknown", f"{described} describes the dataset {other}")
-        return found
+        return comparison
 
     def inventory(self, name: str) -> Path:
         """Where the files of a dataset were noted when it was described."""

@@ -98,11 +98,11 @@ def keep_current(command: Sequence[str], results: Path, every: float) -> Iterato
 
 def measured(results: Path) -> set[tuple[str, int]]:
     """The numbers that are there, with their dates."""
-    found = set()
+    dated = set()
     for pattern in ("runs/**/*.json", "runs/**/*.csv", "tables/*.csv", "figures/*.csv"):
         for path in results.glob(pattern):
             try:
-                found.add((str(path), path.stat().st_mtime_ns))
+                dated.add((str(path), path.stat().st_mtime_ns))
             except OSError:  # it is being replaced
                 continue
-    return found
+    return dated

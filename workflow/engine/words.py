@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.judging import EVERYTHING, VERDICTS
-from ssl_collapse.provenance.judge import MISSING
+from ssl_collapse.provenance.judge import MISSING, some
 from ssl_collapse.runtime.errors import UserError
 
 
@@ -41,11 +41,8 @@ class Verdict:
 def verdicts(arguments: Sequence[str], everything: bool = False) -> list[Verdict]:
     """The verdict on every job of a plan, causes first, by a dry run that writes nothing.
 
-    Args:
-        arguments: what one would give to Snakemake.
-        everything: read every byte, also where a file is provably unchanged.
-
-    Raises UserError with what Snakemake says where there is no plan.
+    arguments: of Snakemake. everything: read every byte, also where a file is provably unchanged.
+    UserError with what Snakemake says where there is no plan.
     """
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "verdicts.json")
@@ -69,7 +66,7 @@ def explain(plan: Sequence[Verdict]) -> Iterator[str]:
         if job.reason is None and not above:
             continue
         made.update(job.outputs)
-        reason = job.reason or f"made from {_some(above)}, made again first"
+        reason = job.reason or f"made from {some(above)}, made again first"
         yield f"{job.place}: {reason}{'; in the store' if job.stored else ''}"
 
 
@@ -88,9 +85,3 @@ def believed(plan: Sequence[Verdict]) -> list[str]:
 def missing(plan: Sequence[Verdict]) -> int:
     """How many jobs of the plan have not been run yet."""
     return sum(job.reason == MISSING for job in plan)
-
-
-def _some(paths: Sequence[str], shown: int = 3) -> str:
-    names = [path.removeprefix("results/") for path in paths]
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

@@ -193,7 +193,6 @@ def _published(folder: Path | None) -> Spectra:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG)
     parser.add_argument("checkpoint", type=Path, help="file with the encoder")
     parser.add_argument("images", type=Path, help="folder of images, best in class folders")

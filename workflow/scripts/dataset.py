@@ -21,7 +21,6 @@ from ssl_collapse.runtime.files import write_json
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--name", required=True, help="the dataset's name in the config")
     p.add_argument("--spec", required=True, help="the source without its paths, as JSON")

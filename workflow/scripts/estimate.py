@@ -15,8 +15,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -78,7 +77,6 @@ examples:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -105,8 +103,7 @@ def main(args: argparse.Namespace) -> None:
             raise UserError(f"dataset {name}: how many images? --images {name}=TRAIN:VAL")
         images[name] = pair
     device = choose_device(args.device)
-    specs = {name: _recipe(plan, name) for name in plan.experiment.runs}
-    networks = calibrated(specs, device)
+    networks = calibrated(plan, device)
     rates = Rates(decoding_rate(), product_rate(np.float32), product_rate(np.float64))
     print(trainings_table(plan, images, networks) + "\n")
     print(table(estimate(plan, images, networks, rates)))
@@ -123,26 +120,16 @@ def _config(path: Path | None) -> tuple[dict[str, Any], list[Path]]:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def _recipe(plan: Plan, run: str) -> PretrainSpec:
-    return PretrainSpec.from_spec(json.dumps(plan.pretrain(run, 0) | {"start_epoch": 0}))
-
-
-def calibrated(specs: Mapping[str, PretrainSpec], device: torch.device) -> dict[str, Network]:
-    """What the network of each recipe takes; what costs the same is measured once."""
+def calibrated(plan: Plan, device: torch.device) -> dict[str, Network]:
+    """What the network of each run takes; what costs the same is measured once."""
+    specs = {}
+    for name in plan.experiment.runs:
+        recipe = plan.pretrain(name, 0) | {"start_epoch": 0}
+        specs[name] = PretrainSpec.from_spec(json.dumps(recipe))
     different = {_cost(spec): spec for spec in specs.values()}
     enough = ENOUGH / len(different)
-    steps = {cost: measure(spec, device, enough) for cost, spec in different.items()}
-    backbones = {_backbone(spec): spec for spec in different.values()}
-    forward = {key: forward_rate(spec, device, enough) for key, spec in backbones.items()}
-    networks = {}
-    for name, spec in specs.items():
-        rate, dim = forward[_backbone(spec)]
-        networks[name] = replace(steps[_cost(spec)], forward_per_second=rate, dim=dim)
-    return networks
-
-
-def _backbone(spec: PretrainSpec) -> str:
-    return spec.model_dump_json(include={"backbone", "crop"})
+    networks = {cost: measure(spec, device, enough) for cost, spec in different.items()}
+    return {name: networks[_cost(spec)] for name, spec in specs.items()}
 
 
 def _cost(spec: PretrainSpec) -> str:
@@ -163,7 +150,7 @@ def _given(words: list[str]) -> dict[str, tuple[int, int]]:
 
 
 def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
-    """What a training step of a recipe takes; `forward_per_second` is still to be measured."""
+    """What a training step of a recipe takes, and a forward pass of its backbone."""
     full = spec.batch_size
     many = full if device.type == "cuda" else min(FEW, full)
     with tempfile.TemporaryDirectory() as place:
@@ -172,15 +159,16 @@ def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
         teacher = _teacher(folder, spec) if spec.method.name == "distillation" else None
         step = partial(_step, spec, images, device, enough, folder, teacher)
         if many < full:  # a part grows with the batch, and one, the optimiser's, does not
-            few = step(2, warm=1)
-            more = step(many, warm=0)
+            *few, _ = step(2, warm=1)
+            *more, parameters = step(many, warm=0)
             seconds, memory = (
                 b + max(b - a, 0) / (many - 2) * (full - many)
-                for a, b in zip(few[:2], more[:2], strict=True)
+                for a, b in zip(few, more, strict=True)
             )
         else:
-            seconds, memory, _ = more = step(full, warm=1)
-    return Network(seconds, 0.0, more[2], 0, memory)
+            seconds, memory, parameters = step(full, warm=1)
+    rate, dim = forward_rate(spec, device, enough)
+    return Network(seconds, rate, parameters, dim, memory)
 
 
 def _step(

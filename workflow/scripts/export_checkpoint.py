@@ -15,7 +15,6 @@ from ssl_collapse.training.export import export_encoder
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help='JSON: {"epoch": e}')
     p.add_argument("--checkpoints", type=Path, required=True, help="the run's checkpoint folder")

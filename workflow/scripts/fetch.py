@@ -38,7 +38,6 @@ PLACES_STEPS = """\
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("dataset", choices=["imagenet", "places365"], help="what the archives hold")
     p.add_argument("root", type=Path, help="folder of the archives; Places365 is downloaded there")

@@ -18,7 +18,6 @@ from ssl_collapse.views.ordering import make_ordering, read_ordering, write_orde
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--dataset", required=True, type=Path, help="dataset.json")
     p.add_argument("--spec", required=True, help="the ordering part of the config, as JSON")

@@ -19,7 +19,6 @@ from ssl_collapse.runtime.saved_state import identity
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--split", required=True, choices=["train", "val"])
     p.add_argument("--spec", required=True, help="the pack part of the config, as JSON")

@@ -40,7 +40,6 @@ logger = logging.getLogger("ssl_collapse")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="JSON of a PretrainSpec")
     p.add_argument("--run", default="this run", help="run and seed, for messages")

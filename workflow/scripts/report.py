@@ -44,7 +44,6 @@ def what_ran(sources: Sources) -> WhatRan:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", required=True, help="JSON: title, description, runs, accuracy")
     parser.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")

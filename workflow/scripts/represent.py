@@ -23,10 +23,7 @@ from ssl_collapse.representations.extraction import (
     represent,
     something_represented,
 )
-from ssl_collapse.representations.file import (
-    write_failed_representations,
-    write_representations,
-)
+from ssl_collapse.representations.file import write_failed_representations, write_representations
 from ssl_collapse.runtime.device import choose_device
 from ssl_collapse.runtime.files import file_sha256
 from ssl_collapse.runtime.scratch import on_scratch
@@ -35,7 +32,6 @@ logger = logging.getLogger("ssl_collapse")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="JSON of a RepresentSpec")
     p.add_argument("--run", required=True, help="run and seed, written into the file")

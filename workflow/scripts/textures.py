@@ -14,7 +14,6 @@ from ssl_collapse.runtime.command_line import parsed
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="the textures source of the config, as JSON")
     p.add_argument("--output", required=True, type=Path, help="the folder to write")

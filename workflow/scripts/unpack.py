@@ -22,7 +22,6 @@ from ssl_collapse.runtime.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="what decides the images, as JSON")
     p.add_argument("--name", required=True, help="the dataset's name in the config")

@@ -28,7 +28,6 @@ from ssl_collapse.runtime.scratch import on_scratch
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--spec", required=True, help="JSON of a ViewMeasuresSpec")
     p.add_argument("--images", type=Path, required=True, help="packed images (HDF5)")

@@ -25,13 +25,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--every", type=float, default=60)
-    own, rest = parser.parse_known_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
     (report,) = [job for job in verdicts(rest) if job.rule == "report"]
     parser.add_argument("--directory", "-d", default=".")
     folder = Path(parser.parse_known_args(arguments)[0].directory)
     page = folder / report.outputs[0]
     so_far = [sys.executable, str(Path(__file__).with_name("so_far.py")), *rest]
-    with keep_current(so_far, page.parent, own.every), serve(page, own.port, own.every) as server:
+    with (
+        keep_current(so_far, page.parent, options.every),
+        serve(page, options.port, options.every) as server,
+    ):
         print(f"http://127.0.0.1:{server.server_port} shows {page}; Ctrl-C ends it", flush=True)
         try:
             server.serve_forever()

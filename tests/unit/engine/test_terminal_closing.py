@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from toy import experiment
 
-from engine.terminal.closing import closing
-from engine.terminal.closing_table import closing_table
+from engine.terminal.closing import closing, closing_table
 from engine.terminal.course import Course, Job
 from engine.terminal.opening import opening
 from ssl_collapse.plan.load import load_experiment

@@ -252,7 +252,7 @@ def test_a_training_keeps_its_state_until_its_results_count(
     # The code is edited while it trains: its results do not count. With the edit undone the same
     # command is to publish them again, not to train again.
     planned = done.job("train a")
-    output, state = Path(planned.outputs[0]), tmp_path / "state"
+    output, state = Path(planned.request.outputs[0]), tmp_path / "state"
     state.write_text("all epochs")
 
     def main(args: argparse.Namespace):
@@ -298,10 +298,12 @@ def test_a_report_tells_of_the_recipes_that_are_there(tmp_path: Path, monkeypatc
     script.write_text("")
     code = code_digest(script, tmp_path)
 
+    def request(rule: str, output: str, *told: str) -> Request:
+        return Request(rule=rule, code=code, plugins=[], inputs=[], outputs=[output], parts=[""],
+                       told=list(told), store="results/store")  # fmt: skip
+
     def make(rule: str, output: str, spec: str, *told: str) -> bool:
-        request = Request(rule=rule, code=code, plugins=[], inputs=[], outputs=[output],
-                          parts=[""], told=list(told), store="results/store")  # fmt: skip
-        record = Record(request, spec, script, tmp_path)
+        record = Record(request(rule, output, *told), spec, script, tmp_path)
         if taken := record.take():
             return taken
         Path(output).parent.mkdir(parents=True, exist_ok=True)
@@ -312,8 +314,7 @@ def test_a_report_tells_of_the_recipes_that_are_there(tmp_path: Path, monkeypatc
         return taken
 
     def why() -> str | None:
-        job = Planned("report", "{}", code, (), (page,), "results", script, told=("runs/a",))
-        return judge(job, Looks())
+        return judge(Planned(request("report", page, "runs/a"), "{}", script), Looks())
 
     page, training = "results/report.html", "results/runs/a/training.csv"
     make("pretrain", training, '{"blur": 1}')

@@ -81,9 +81,9 @@ def attach(
     from snakemake.logging import logger
 
     settings, manager = workflow.output_settings, workflow.logger_manager
-    asked = settings.dryrun or settings.verbose or settings.debug_dag or settings.quiet
+    otherwise = settings.dryrun or settings.verbose or settings.debug_dag or settings.quiet
     theirs = [handler for handler in logger.handlers if handler.name == DEFAULT]
-    if asked or len(theirs) != 1:
+    if otherwise or len(theirs) != 1:
         return
     course = Course(plan)
     ours = LogHandler(

@@ -23,10 +23,10 @@ def opening(
     return line
 
 
-def _time(found: tuple[float, bool] | None, parallel: int) -> str:
-    if found is None:
+def _time(expected: tuple[float, bool] | None, parallel: int) -> str:
+    if expected is None:
         return "how long is not known before the images are counted"
-    seconds, known = found
+    seconds, known = expected
     guess = "a first guess; `make estimate` measures"
     ground = "at the speed of earlier trainings" if known else guess
     time = in_words(_rounded(seconds)).removesuffix(" 00 s")

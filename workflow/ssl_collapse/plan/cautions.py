@@ -16,8 +16,7 @@ def cautions(
 ) -> Iterator[Problem]:
     """What to warn of before jobs are planned, each with its key.
 
-    Args:
-        cores, gpus: what the machine has; by default, what this one has.
+    cores, gpus: what the machine has; by default, what this one has.
     """
     cores = cores or os.cpu_count() or 1
     gpus = len(gpu_numbers()) if gpus is None else gpus

@@ -24,12 +24,12 @@ def files_of(run: CheckpointRun) -> dict[int, Path]:
     pattern = run.pattern
     # Path.glob takes no pattern from the root, and Path.is_file fails where a path is too long
     matching = sorted(map(Path, glob.glob(str(pattern))))  # noqa: PTH207
-    found = [pattern] if os.path.isfile(pattern) else matching  # noqa: PTH113
-    if not found:
+    files = [pattern] if os.path.isfile(pattern) else matching  # noqa: PTH113
+    if not files:
         raise UnclearError(f"no file {pattern}; `folder` says where files lie")
     epochs: dict[int, Path] = {}
-    for path in found:
-        epoch = _epoch_of(path, run, alone=len(found) == 1)
+    for path in files:
+        epoch = _epoch_of(path, run, alone=len(files) == 1)
         if epoch in epochs:
             raise UnclearError(f"{epochs[epoch]} and {path} are both of epoch {epoch}; keep one")
         epochs[epoch] = path

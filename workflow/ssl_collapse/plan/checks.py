@@ -22,9 +22,7 @@ LeftOut = Mapping[str, Sequence[str]]
 def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iterator[Problem]:
     """Every broken reference of the experiment.
 
-    Args:
-        left_out: what is wrong and so not in it: section -> names; what refers to that is not
-            judged.
+    left_out: what is wrong and so not in it: section -> names; what refers to that is not judged.
     """
     left_out = left_out or {}
     for name, run in experiment.runs.items():
@@ -34,7 +32,8 @@ def cross_check(experiment: Experiment, left_out: LeftOut | None = None) -> Iter
             text = _unknown("dataset", run.dataset, experiment.datasets)
             yield Problem(("runs", name, "dataset"), text)
         else:
-            yield from _check_subset(experiment, name, run)
+            if (images := experiment.datasets[run.dataset].known_train_images()) is not None:
+                yield from check_size(name, run, images)
             yield from _check_patches(experiment, name, run)
             yield from _check_evaluation(experiment, name, run, left_out)
         if run.batch_size % experiment.runtime.gpus:
@@ -147,12 +146,6 @@ def _size_problem(run: RunConfig, n: int, start: int) -> str:
     except UserError as error:
         return str(error)
     return f"{run.batch_size} exceeds the {n} images" if steps_per_epoch(run, n) < 1 else ""
-
-
-def _check_subset(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:
-    images = experiment.datasets[run.dataset].known_train_images()
-    if images is not None:
-        yield from check_size(name, run, images)
 
 
 def _check_patches(experiment: Experiment, name: str, run: RunConfig) -> Iterator[Problem]:

@@ -7,10 +7,7 @@ from ssl_collapse.evaluation.measures.registry import PROJECTOR_PREFIX
 from ssl_collapse.evaluation.measures.views import VIEW_MEASURES
 
 _KNN = accuracies.knn_columns()
-ACCURACIES = (
-    *(*_KNN, *(f"{PROJECTOR_PREFIX}{name}" for name in _KNN)),
-    *accuracies.PROBE_LABELS,
-)
+ACCURACIES = (*(*_KNN, *(f"{PROJECTOR_PREFIX}{name}" for name in _KNN)), *accuracies.PROBE_LABELS)
 MEASURES = registry.measure_columns()
 
 

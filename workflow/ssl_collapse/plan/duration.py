@@ -31,12 +31,8 @@ def duration(
 ) -> tuple[float, bool] | None:
     """Seconds that a plan will take, and whether trainings here have told their speed.
 
-    Args:
-        plan: the experiment.
-        jobs: how many are to run, by rule.
-        results: the folder of results; what is there is taken into account.
-        parallel: how many run side by side.
-        gpus: how many of them on GPUs; 0: all on cores.
+    jobs: how many are to run, by rule. results: a folder; what is there is taken into account.
+    parallel: how many run side by side. gpus: how many of them on GPUs; 0: all on cores.
 
     None where the images have not been counted yet.
     """
@@ -49,7 +45,8 @@ def duration(
         return None
     rates = speeds(plan, results)
     rate = median(rates.values()) if rates else (GPU_FLOPS if gpus else CPU_FLOPS)
-    networks = {run: network(plan, run, rates.get(run, rate)) for run in _runs(plan)}
+    runs = {point.run for point in plan.points}
+    networks = {run: network(plan, run, rates.get(run, rate)) for run in runs}
     work = 0.0
     for line in estimate(plan, known, networks, RATES):
         wanted = sum(jobs.get(rule.strip(), 0) for rule in line.stage.split(","))
@@ -85,7 +82,7 @@ def macs(backbone: Any, crop: int) -> float:
 
 def speeds(plan: Plan, results: Path) -> dict[str, float]:
     """Floating-point operations per second of the runs that have been trained here."""
-    found = {}
+    by_run = {}
     for name, run in plan.experiment.runs.items():
         rates = [
             rate
@@ -94,8 +91,8 @@ def speeds(plan: Plan, results: Path) -> dict[str, float]:
         ]
         if rates:
             crop = plan.experiment.datasets[run.dataset].sizes()[1]
-            found[name] = median(rates) * 12 * macs(run.backbone, crop)
-    return found
+            by_run[name] = median(rates) * 12 * macs(run.backbone, crop)
+    return by_run
 
 
 def _images_per_second(path: Path) -> Iterable[float]:
@@ -108,17 +105,13 @@ def _images_per_second(path: Path) -> Iterable[float]:
 
 def _counted(plan: Plan, results: Path) -> dict[str, tuple[int, int]]:
     """(training, validation) images of the datasets that have been described."""
-    found = {}
+    counted = {}
     for name in plan.used_datasets():
         try:
             path = results / fill(INSIDE.description, dataset=name)
             content = json.loads(path.read_text("utf-8"))
             train, val = (int(content["splits"][s]["images"]) for s in ("train", "val"))
-            found[name] = (train, val)
+            counted[name] = (train, val)
         except (OSError, KeyError, TypeError, ValueError):
             continue
-    return found
-
-
-def _runs(plan: Plan) -> list[str]:
-    return list({point.run: None for point in plan.points})
+    return counted

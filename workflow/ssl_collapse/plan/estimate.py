@@ -6,7 +6,6 @@ from typing import Any
 
 from ssl_collapse.config.dataset import PUBLISHED
 from ssl_collapse.config.experiment import RunConfig
-from ssl_collapse.plan.runs import Point
 from ssl_collapse.plan.specs import Plan
 from ssl_collapse.views.schedule import steps_per_epoch
 
@@ -60,31 +59,33 @@ def counts(plan: Plan, given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[
 
 
 def estimate(
-    plan: Plan,
-    images: Mapping[str, tuple[int, int]],
-    networks: Mapping[str, Network],
-    rates: Rates,
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network], rates: Rates
 ) -> list[Line]:
     """A line for each stage that takes time or room.
 
-    Args:
-        images: (training, validation) images of every dataset.
-        networks: by run.
+    images: (training, validation) images of every dataset. networks: by run; one that has none
+    takes nothing, nor do runs of files.
     """
-    points = plan.points
-    own = plan.experiment.runs  # others were trained elsewhere
-    trainings = {(point.run, point.seed): point for point in points if point.run in own}
-    pairs = {name: sum(pair) for name, pair in images.items()}
-    probes = list(plan.probes.values())
-    lines = [
+    files, metrics = plan.experiment.files, len(plan.experiment.evaluation.knn.metrics)
+    points = [p for p in plan.points if p.run in networks and p.run not in files]
+    full = [probe.epochs for probe in plan.probes.values() if probe.mode == "full"]
+    forward = values = moments = search = probing = 0.0
+    for point in points:
+        (train, val), network = images[plan.evaluated_on(point.run)], networks[point.run]
+        forward += (train + val) / network.forward_per_second
+        values += (train + val) * network.dim
+        moments += 4 * train * network.dim**2  # two second moments, as much again for the rest
+        search += metrics * 2 * train * val * network.dim
+        probing += sum(epochs * train + val for epochs in full) / network.forward_per_second
+    n = len(points)
+    return [
         _packing(plan, images, rates.decode),
-        _training(plan, images, networks, list(trainings.values())),
-        _representing(plan, pairs, networks, points),
-        *_products(plan, images, networks, points, rates),
+        _training(plan, images, networks),
+        Line("represent", 2 * n, forward / 3600, 4 * values / 1e9, 2),
+        Line("collapse", n, moments / rates.float64 / 3600, 0, 2),
+        Line("knn", n, search / rates.float32 / 3600, 0, 4),
+        *([Line("probe", n, probing / 3600, 0, 4)] if full else []),
     ]
-    if any(probe.mode == "full" for probe in probes):
-        lines.append(_probing(plan, images, networks, points))
-    return lines
 
 
 def _packing(plan: Plan, images: Mapping[str, tuple[int, int]], rate: float) -> Line:
@@ -106,60 +107,18 @@ def _packed_bytes(plan: Plan, name: str) -> float:
 
 
 def _training(
-    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
-    trainings: list[Point],
-) -> Line:  # fmt: skip
-    seconds, size, most = 0.0, 0.0, 0.0
-    for point in trainings:
-        run, network = plan.run(point.run), networks[point.run]
-        seconds += _steps(run, images) * network.step_seconds
+    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network]
+) -> Line:
+    seconds, size, most, jobs = 0.0, 0.0, 0.0, 0
+    for name, run in plan.experiment.runs.items():
+        network, seeds = networks[name], len(run.seeds)
+        seconds += seeds * _steps(run, images) * network.step_seconds
         kept = sum(run.has_checkpoint(epoch) for epoch in range(run.epochs + 1))
         state = 2 if run.optimizer != "adamw" else 3  # weights, and what the optimiser remembers
-        size += kept * state * 4 * network.parameters
+        size += seeds * kept * state * 4 * network.parameters
         most = max(most, (4 * (state + 1) * network.parameters + network.step_bytes) / 1e9)
-    return Line("pretrain", len(trainings), seconds / 3600, size / 1e9, 1.5 + most)
-
-
-def _representing(
-    plan: Plan, images: Mapping[str, int], networks: Mapping[str, Network], points: list[Point]
-) -> Line:
-    seconds, size = 0.0, 0.0
-    for point in points:
-        n, network = images[plan.evaluated_on(point.run)], networks[point.run]
-        seconds += n / network.forward_per_second
-        size += 4 * n * network.dim
-    return Line("represent", 2 * len(points), seconds / 3600, size / 1e9, 2)
-
-
-def _products(
-    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
-    points: list[Point], rates: Rates,
-) -> list[Line]:  # fmt: skip
-    """Measures of collapse and k-NN: their time is that of matrix products."""
-    moments = search = 0.0
-    metrics = len(plan.experiment.evaluation.knn.metrics)
-    for point in points:
-        (train, val), dim = images[plan.evaluated_on(point.run)], networks[point.run].dim
-        moments += 4 * train * dim**2  # two second moments, as much again for all that follows
-        search += metrics * 2 * train * val * dim
-    return [
-        Line("collapse", len(points), moments / rates.float64 / 3600, 0, 2),
-        Line("knn", len(points), search / rates.float32 / 3600, 0, 4),
-    ]
-
-
-def _probing(
-    plan: Plan, images: Mapping[str, tuple[int, int]], networks: Mapping[str, Network],
-    points: list[Point],
-) -> Line:  # fmt: skip
-    seconds = 0.0
-    for point in points:
-        train, val = images[plan.evaluated_on(point.run)]
-        for probe in plan.probes.values():
-            if probe.mode == "full":
-                rate = networks[point.run].forward_per_second
-                seconds += (probe.epochs * train + val) / rate
-    return Line("probe", len(points), seconds / 3600, 0, 4)
+        jobs += seeds
+    return Line("pretrain", jobs, seconds / 3600, size / 1e9, 1.5 + most)
 
 
 def _steps(run: RunConfig, images: Mapping[str, tuple[int, int]]) -> int:

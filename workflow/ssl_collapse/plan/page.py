@@ -47,10 +47,10 @@ def comparisons(figure: Figure, trainings: Mapping[str, RunConfig]) -> int:
     directed = isinstance(figure, TwoPanels) and quantity(figure.measure).collapse != 0
     match figure.kind:
         case "spectra" if figure.auc is not False:
-            swept = sum(len(of) == len(set(of)) > 1 for of in _shares(figure, trainings))
+            swept = sum(len(curve) == len(set(curve)) > 1 for curve in _shares(figure, trainings))
             return swept or int(single_pass and not any(run.curve for run in figure.runs))
         case "shares":
-            return (1 + directed) * sum(len(set(of)) > 1 for of in _shares(figure, trainings))
+            return (1 + directed) * sum(len(set(curve)) > 1 for curve in _shares(figure, trainings))
         case "schedules" if single_pass:
             return directed + 2 * (hybrids == 1)  # the hybrid is compared with two runs
         case "switches":

@@ -66,8 +66,8 @@ class Runs:
 
     def evaluated_on(self, run: str) -> str:
         """The name of the dataset whose representations are measured."""
-        asked = None if run in self.experiment.checkpoints else self.run(run).evaluate_on
-        return asked or self.dataset_name(run)
+        other = None if run in self.experiment.checkpoints else self.run(run).evaluate_on
+        return other or self.dataset_name(run)
 
     @cached_property
     def points(self) -> list[Point]:
@@ -109,8 +109,8 @@ class Runs:
         teacher = teacher_of(self.run(run))
         if teacher is None:
             return None
-        own = 0 if teacher.run in self.experiment.checkpoints else seed
-        return Point(teacher.run, own if teacher.seed is None else teacher.seed, teacher.epoch)
+        usual = 0 if teacher.run in self.experiment.checkpoints else seed
+        return Point(teacher.run, usual if teacher.seed is None else teacher.seed, teacher.epoch)
 
     def layers(self, run: str) -> list[str]:
         """The folders of the layers whose representations are taken, the backbone's being "".
@@ -124,7 +124,9 @@ class Runs:
         """The datasets of all runs."""
         experiment = self.experiment
         runs = [*experiment.runs, *experiment.checkpoints]
-        return sorted({of(run) for run in runs for of in (self.dataset_name, self.evaluated_on)})
+        return sorted(
+            {dataset(run) for run in runs for dataset in (self.dataset_name, self.evaluated_on)}
+        )
 
     def users_datasets(self) -> list[str]:
         """Those of them whose images are a user's own, and not generated."""
@@ -141,13 +143,13 @@ class Runs:
         figure = self.experiment.figures[name]
         if not isinstance(figure, SpectraFigure):
             return []
-        found: dict[str, list[Point]] = {plotted.name: [] for plotted in figure.runs}
+        by_run: dict[str, list[Point]] = {plotted.name: [] for plotted in figure.runs}
         last = figure.epoch == "last"
-        epochs = {run: self.last_epoch(run) if last else figure.epoch for run in found}
+        epochs = {run: self.last_epoch(run) if last else figure.epoch for run in by_run}
         for point in self.points:  # epoch 0 is the baseline of every figure
-            if point.run in found and point.epoch in (0, epochs[point.run]):
-                found[point.run].append(point)
-        return [point for points in found.values() for point in points]
+            if point.run in by_run and point.epoch in (0, epochs[point.run]):
+                by_run[point.run].append(point)
+        return [point for points in by_run.values() for point in points]
 
     def figure_trainings(self, name: str) -> list[Point]:
         """One point of each training whose training.csv a figure reads."""
@@ -171,31 +173,22 @@ class Runs:
         datasets = self.experiment.datasets
         return json.dumps({n: datasets[n].source.to_spec() for n in self.made_by("unpack")})
 
-    def all_orderings(self) -> str:
-        """JSON of the users' own orderings by dataset."""
-        datasets = self.experiment.datasets.items()
-        return json.dumps(
-            {n: str(Path(d.ordering).expanduser()) for n, d in datasets if d.ordering}
-        )
+    def all_files(self, key: str) -> str:
+        """JSON of the files that datasets name under `key`, "ordering" or "subset", by dataset."""
+        return json.dumps({name: str(path) for name, path in self._files(key).items()})
 
     def subset(self, dataset: str) -> Path | None:
         """The file of the numbers of the training images to use."""
-        path = self.experiment.datasets[dataset].subset
-        return Path(path).expanduser() if path else None
-
-    def all_subsets(self) -> str:
-        """JSON of the files of subsets by dataset."""
-        return json.dumps({name: str(self.subset(name)) for name in self.subset_digests})
+        return self._files("subset").get(dataset)
 
     def _digests(self, key: str) -> dict[str, str]:
         """sha256 of the files that datasets name under `key`, by dataset."""
-        datasets = self.experiment.datasets.items()
-        paths = {name: getattr(dataset, key) for name, dataset in datasets}
-        return {
-            name: file_digest(("datasets", name, key), Path(path).expanduser())
-            for name, path in paths.items()
-            if path
-        }
+        files = self._files(key).items()
+        return {name: file_digest(("datasets", name, key), path) for name, path in files}
+
+    def _files(self, key: str) -> dict[str, Path]:
+        paths = {n: getattr(dataset, key) for n, dataset in self.experiment.datasets.items()}
+        return {name: Path(path).expanduser() for name, path in paths.items() if path}
 
 
 def teacher_of(run: RunConfig) -> TeacherConfig | None:

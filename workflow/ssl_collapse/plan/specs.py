@@ -34,11 +34,8 @@ class Plan(Runs):
     def unpack(self, dataset: str) -> dict[str, Any]:
         """How stored images are read, and the digests of the files that hold them."""
         recipe = self.experiment.datasets[dataset].source.recipe()
-        return (
-            {**recipe, "files": self.stored_digests[dataset]}
-            if dataset in self.stored_digests
-            else recipe
-        )
+        files = self.stored_digests.get(dataset)
+        return {**recipe, "files": files} if files else recipe
 
     def dataset(self, dataset: str) -> dict[str, Any]:
         """What decides the images of a dataset, without where they lie."""
@@ -86,11 +83,10 @@ class Plan(Runs):
 
     def import_representations(self, run: str, split: str) -> dict[str, Any]:
         """The digests of a run's files of one split."""
-        keys = ("representations", "targets")
         return {
-            k: self.file_digests[run, k, split]
-            for k in keys
-            if (run, k, split) in self.file_digests
+            key: digest
+            for (name, key, its_split), digest in self.file_digests.items()
+            if (name, its_split) == (run, split)
         }
 
     def import_spectrum(self, run: str) -> dict[str, Any]:
@@ -161,45 +157,38 @@ class Plan(Runs):
 
     def summarize(self) -> list[dict[str, Any]]:
         """What the plan knows of each row of the summary."""
-        return [
-            self._row(point) if point.run in self.experiment.runs else self._brought_row(point)
-            for point in self.points
-        ]
+        return [self._row(point) for point in self.points]
 
-    def _brought_row(self, point: Point) -> dict[str, Any]:
-        """Of what was trained elsewhere: it has no recipe."""
-        files = self.experiment.files.get(point.run)
-        run = files or self.experiment.checkpoints[point.run]
+    def _row(self, point: Point) -> dict[str, Any]:
+        """Of one analysed epoch; what was trained elsewhere has no recipe."""
+        experiment, probes = self.experiment, self.probes_of(point.run)
+        files, run = experiment.files.get(point.run), experiment.runs.get(point.run)
+        about: dict[str, Any]
+        if run is not None:
+            about = {
+                "dataset": run.dataset,
+                "evaluated_on": run.evaluate_on,
+                "recipe": Recipe(**_recipe(run)),
+                "start_run": run.start.run if run.start else None,
+                "start_epoch": run.start.epoch if run.start else None,
+                "projector": PROJECTOR in self.layers(point.run),
+            }
+        else:
+            about = {
+                "dataset": None if files else self.dataset_name(point.run),
+                "recipe": None,
+                "share": (files or experiment.checkpoints[point.run]).share,
+                "knn": files is None or files.has_val,
+            }
         return SummaryRow(
             run=point.run,
             seed=point.seed,
             epoch=point.epoch,
             final=point.epoch == self.last_epoch(point.run),
-            dataset=None if files else self.dataset_name(point.run),
-            recipe=None,
-            share=run.share,
-            views=files is None and self.experiment.evaluation.views is not None,
-            knn=files is None or files.has_val,
-            probe="probe" in self.probes_of(point.run),
-            probe_cached="probe-cached" in self.probes_of(point.run),
-        ).to_spec()
-
-    def _row(self, point: Point) -> dict[str, Any]:
-        run = self.run(point.run)
-        return SummaryRow(
-            run=point.run,
-            seed=point.seed,
-            epoch=point.epoch,
-            final=point.epoch == run.epochs,
-            dataset=run.dataset,
-            evaluated_on=run.evaluate_on,
-            recipe=Recipe(**_recipe(run)),
-            start_run=run.start.run if run.start else None,
-            start_epoch=run.start.epoch if run.start else None,
-            projector=PROJECTOR in self.layers(point.run),
-            views=self.experiment.evaluation.views is not None,
-            probe="probe" in self.probes,
-            probe_cached="probe-cached" in self.probes,
+            views=files is None and experiment.evaluation.views is not None,
+            probe="probe" in probes,
+            probe_cached="probe-cached" in probes,
+            **about,
         ).to_spec()
 
     def figure(self, name: str) -> dict[str, Any]:
@@ -220,9 +209,9 @@ class Plan(Runs):
 
     def model_modules(self, run: str) -> tuple[str, ...]:
         """Modules that training a run imports by computed name."""
-        own, teacher = self.run(run), teacher_of(self.run(run))
+        config, teacher = self.run(run), teacher_of(self.run(run))
         others = self.backbone_modules(teacher.run) if teacher else ()
-        return tuple(dict.fromkeys((*self._modules(own.backbone, own.method), *others)))
+        return tuple(dict.fromkeys((*self._modules(config.backbone, config.method), *others)))
 
     def layer_modules(self, run: str, layer: str) -> tuple[str, ...]:
         """Modules that rebuilding the network up to a layer imports by computed name."""

@@ -11,7 +11,7 @@ Two codes that were proven equal by the bytes of their results (`make equal`) co
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.util import cache_from_source
@@ -29,7 +29,6 @@ def code_digest(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> str:
     """sha256 over the script and the deciding modules that it reaches.
 
     Args:
-        script: the stage's script.
         root: the folder that holds first-party packages; what is not under it does not count.
         plugins: modules that the script imports by computed name, and package files that it
             reads (relative to `root`).
@@ -38,7 +37,7 @@ def code_digest(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def module_digests(script: Path, root: Path, plugins: tuple[str, ...] = ()) -> dict[str, str]:
+def module_digests(script: Path, root: Path, plugins: Sequence[str] = ()) -> dict[str, str]:
     """sha256 of the script's code, under its name, and of every module's, under theirs."""
     sources = _sources()
     start = sources.look(script, "")

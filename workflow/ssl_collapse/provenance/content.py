@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ssl_collapse.provenance.sidecar import SUFFIX, Sidecar, path_of, read_sidecar
+from ssl_collapse.runtime.files import file_sha256
 
 # A sidecar is dated this much before its result: a touch would give both the same date.
 BEFORE = 997 * 10**9  # ns
@@ -45,27 +46,27 @@ def look(result: Path) -> State:
     """Size and dates of a result, without reading it; OSError where there is none."""
     status = os.stat(result)  # noqa: PTH116  planning looks at thousands of results
     if not stat.S_ISDIR(status.st_mode):
-        found, parts = [("", status)], 0
+        statuses, offset = [("", status)], 0
     else:
-        found = [(p.relative_to(result).as_posix(), p.stat()) for p in files_of(result)]
-        files = [(name, s.st_size, s.st_ctime_ns) for name, s in found]
+        statuses = [(p.relative_to(result).as_posix(), p.stat()) for p in files_of(result)]
+        files = [(name, s.st_size, s.st_ctime_ns) for name, s in statuses]
         # Whole seconds: some file systems keep no more of a date.
-        parts = zlib.crc32(repr(files).encode()) % 10**6 * 10**9
-    identity = tuple((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in found)
+        offset = zlib.crc32(repr(files).encode()) % 10**6 * 10**9
+    identity = tuple(
+        (name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in statuses
+    )
     changed = max((entry[3] for entry in identity), default=0)
-    return State(sum(entry[1] for entry in identity), changed - BEFORE - parts, identity)
+    return State(sum(entry[1] for entry in identity), changed - BEFORE - offset, identity)
 
 
 def digest(result: Path) -> str:
     """sha256 of a file's bytes, or over a folder's files with their names; reads all of them."""
     if not result.is_dir():
-        with result.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(result)
     total = hashlib.sha256()
     for path in files_of(result):
-        total.update(path.relative_to(result).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        name = path.relative_to(result).as_posix().encode()
+        total.update(name + b"\0" + bytes.fromhex(file_sha256(path)))
     return total.hexdigest()
 
 

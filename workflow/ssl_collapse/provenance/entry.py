@@ -16,6 +16,7 @@ from ssl_collapse.provenance.harmless import is_harmless
 from ssl_collapse.provenance.key import Ingredients, digest_of
 from ssl_collapse.runtime.files import atomic_folder, atomic_path, link
 
+MANIFEST = "manifest.json"  # in the folder of an entry
 _LARGEST = 50_000_000  # bytes of a manifest: the spec of a table of a hundred thousand rows
 
 
@@ -57,23 +58,24 @@ class Entry:
 
     def is_dated(self, state: State) -> bool:
         """Whether this state of `out` is what was digested."""
-        return state.date == self._manifest.stat().st_mtime_ns
+        return state.date == self.file.stat().st_mtime_ns
 
     def date(self, state: State) -> None:
         """Note that this state is what the manifest says; others' manifests we cannot date."""
         with suppress(OSError):
-            os.utime(self._manifest, ns=(state.date, state.date))
+            os.utime(self.file, ns=(state.date, state.date))
 
     @property
-    def _manifest(self) -> Path:
-        return self.folder / "manifest.json"
+    def file(self) -> Path:
+        """That of its manifest."""
+        return self.folder / MANIFEST
 
 
 def read_entry(folder: Path, key: str, kinds: Sequence[str]) -> Entry:
     """An entry, looked at; errors as of `_check`, FileNotFoundError where there is none."""
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise DamagedError("it is no folder")
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     if not path.exists():
         raise DamagedError("it has no manifest")
     status = path.lstat()
@@ -115,15 +117,15 @@ def put(entry: Entry, outputs: Sequence[Path]) -> None:
     before, kept = look(entry.out), entry.manifest.results
     known = entry.is_dated(before) and before.bytes == sum(result.bytes for result in kept)
     with ExitStack() as places:
-        found = []
+        placed = []
         for i, output in enumerate(outputs):
             appears = atomic_folder if entry.result(i).is_dir() else atomic_path
-            found.append(places.enter_context(appears(output)))
-            link_all(entry.result(i), found[i])
+            placed.append(places.enter_context(appears(output)))
+            link_all(entry.result(i), placed[i])
         linked = look(entry.out)
         if not known or linked.but_for_links() != before.but_for_links():
             for i, result in enumerate(kept):
-                if digest(found[i]) != result.sha256:
+                if digest(placed[i]) != result.sha256:
                     raise DamagedError(f"{entry.result(i)} is not what the manifest says")
     after = look(entry.out)  # links and renaming have given it a new ctime
     if after.but_for_links() != linked.but_for_links():

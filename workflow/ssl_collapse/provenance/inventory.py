@@ -90,16 +90,13 @@ def write_inventory(
     digests: Mapping[str, tuple[str, State]],
     naming: Naming,
 ) -> None:
-    """Note the images that a dataset was described from.
+    """Note the images that a dataset was described from, beside its dataset.json.
 
     Args:
-        target: inventory.json.
         folders: {train, val} or {root}, the dataset's folders.
         listed: `list_files` before the job began to look: what appears later is news.
         digests: "folder/relative path" -> sha256 of what the job read, and the file's state then.
         naming: the names by which it chose.
-
-    It belongs to the dataset.json that lies beside `target`.
     """
     known = {name: [*state, digest] for name, (digest, state) in digests.items()}
     others = {name: state for name, state in listed.items() if name not in known}
@@ -109,20 +106,19 @@ def write_inventory(
 
 
 def compare(folders: Folders, inventory: Path, everything: bool = False) -> Comparison:
-    """Compare the images with the inventory. Writes nothing.
+    """Compare the images with the inventory, beside which dataset.json lies. Writes nothing.
 
-    Args:
-        folders: {train, val} or {root}, the dataset's folders.
-        inventory: results/data/{dataset}/inventory.json, beside dataset.json.
-        everything: read every file, whatever its dates say.
+    folders: {train, val} or {root}. everything: read every file, whatever its dates say.
     """
     if away := _why_away(folders):
         return Comparison("unknown", away, away=True)
     description = inventory.with_name(DESCRIPTION)
-    damage = _damage_of_description(description)
-    recorded = _read(inventory)
-    if damage or isinstance(recorded, str):
-        return Comparison("unknown", damage or str(recorded))
+    try:
+        if "fingerprint" not in _read_json(description):
+            raise _UnclearError(f"{description} is damaged")
+        recorded = _read(inventory)
+    except _UnclearError as error:
+        return Comparison("unknown", str(error))
     if recorded["description"] != content(description, everything):
         return Comparison("unknown", f"{inventory} belongs to another {DESCRIPTION}")
     naming = Naming(tuple(recorded["passed_over"]), tuple(recorded["suffixes"]))
@@ -151,8 +147,8 @@ def _why_away(folders: Folders) -> str:
     """Why the images cannot be looked at here; empty where they can."""
     for location in folders.values():
         try:
-            with os.scandir(location) as found:
-                if next(found, None) is None:
+            with os.scandir(location) as entries:
+                if next(entries, None) is None:
                     return one_line(f"the folder {location} is empty (a disk not mounted?)")
         except (FileNotFoundError, NotADirectoryError):
             return one_line(f"the folder {location} is not on this machine")
@@ -211,10 +207,7 @@ def _is_image_name(name: str, naming: Naming) -> bool:
 
 
 def _entries(
-    folders: Folders,
-    listed: Mapping[str, State | str],
-    known: Mapping[str, Entry],
-    naming: Naming,
+    folders: Folders, listed: Mapping[str, State | str], known: Mapping[str, Entry], naming: Naming
 ) -> dict[str, Entry]:
     """The inventory's entries: as known where the state is the same, otherwise read."""
     now = time.time_ns()
@@ -274,44 +267,34 @@ def _as_text(document: Mapping[str, Any]) -> str:
     return head + "{\n" + ",\n".join(lines) + "\n}\n}\n"
 
 
-def _read(path: Path) -> dict[str, Any] | str:
-    """The inventory, or why there is none to go by."""
+class _UnclearError(Exception):
+    """There is nothing to go by; the message says why."""
+
+
+def _read(path: Path) -> dict[str, Any]:
     content = _read_json(path)
-    if isinstance(content, str):
-        return content
     if content.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
-        return f"{path} is of another version"
-    kinds = {
-        "content": str,
-        "description": str,
-        "passed_over": list,
-        "suffixes": list,
-        "files": dict,
-    }
+        raise _UnclearError(f"{path} is of another version")
+    kinds = {"content": str, "description": str, "passed_over": list, "suffixes": list}
+    kinds["files"] = dict
     whole = all(isinstance(content.get(key), kind) for key, kind in kinds.items())
     if whole and all(isinstance(e, list) and len(e) == 5 for e in content["files"].values()):
         return content
-    return f"{path} is damaged"
+    raise _UnclearError(f"{path} is damaged")
 
 
-def _damage_of_description(path: Path) -> str:
-    content = _read_json(path)
-    if isinstance(content, str):
-        return content
-    return "" if "fingerprint" in content else f"{path} is damaged"
-
-
-def _read_json(path: Path) -> dict[str, Any] | str:
-    """A JSON object, or what is wrong with the file."""
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return f"{path} is missing"
+        raise _UnclearError(f"{path} is missing") from None
     except OSError as error:
-        return f"{path} cannot be read: {error.strerror}"
+        raise _UnclearError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        return f"{path} is damaged"
-    return content if isinstance(content, dict) else f"{path} is damaged"
+        content = None
+    if not isinstance(content, dict):
+        raise _UnclearError(f"{path} is damaged")
+    return content
 
 
 def _difference(folders: Folders, known: Mapping[str, Entry], files: Mapping[str, Entry]) -> str:

@@ -88,24 +88,15 @@ def take_from_store() -> bool:
 
 
 def _record(args: argparse.Namespace) -> Record:
-    request = Request.model_validate_json(text(args.provenance))
-    return Record(request, args.spec, Path(sys.argv[0]), LIBRARY)
+    return Record(_request(args), args.spec, Path(sys.argv[0]), LIBRARY)
 
 
 def made_meanwhile(args: argparse.Namespace) -> bool:
     """Whether another process has made this job's results since Snakemake made room for them."""
     if getattr(args, "provenance", None) is None:  # called by a person, or by a test
         return False
-    request = Request.model_validate_json(text(args.provenance))
-    planned = Planned(
-        rule=request.rule,
-        spec=args.spec,
-        code=request.code,
-        inputs=tuple(request.inputs),
-        outputs=tuple(request.outputs),
-        results=request.results,
-        script=Path(sys.argv[0]),
-        plugins=tuple(request.plugins),
-        told=tuple(request.told),
-    )
-    return judge(planned, Looks()) is None
+    return judge(Planned(_request(args), args.spec, Path(sys.argv[0])), Looks()) is None
+
+
+def _request(args: argparse.Namespace) -> Request:
+    return Request.model_validate_json(text(args.provenance))

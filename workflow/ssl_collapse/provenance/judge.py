@@ -6,7 +6,7 @@ else is believed, neither dates nor Snakemake's own records.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ssl_collapse.provenance.code import equal_code, module_digests
 from ssl_collapse.provenance.content import Look, Looks
 from ssl_collapse.provenance.made_from import told
-from ssl_collapse.provenance.sidecar import TOLD, Sidecar, named, without_sidecar
+from ssl_collapse.provenance.sidecar import TOLD, Request, Sidecar, named, without_sidecar
 
 MISSING = "not there yet"
 _SHOWN = 3
@@ -22,33 +22,25 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Planned:
-    """One job of today's plan."""
+    """One job of today's plan: what it is told about itself, its part of the config, its script."""
 
-    rule: str
+    request: Request
     spec: str
-    code: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    results: str  # the folder of results
     script: Path
-    plugins: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()  # folders of results whose sidecars a report shows
 
 
 def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
     """Why a job must run: one line; None where all that it makes is current.
 
-    Args:
-        looks: what has been seen of results in this plan.
-        everything: read all bytes, also of files that are provably unchanged.
+    everything: read all bytes, also of files that are provably unchanged.
     """
-    found = {path: looks.at(path) for path in job.outputs}
-    missing = [path for path, look in found.items() if look is None]
-    if len(missing) == len(found):
+    results = {path: looks.at(path) for path in job.request.outputs}
+    missing = [path for path, look in results.items() if look is None]
+    if len(missing) == len(results):
         return MISSING
     if missing:
-        return f"{_some(missing)} is missing"
-    for look in found.values():
+        return f"{some(missing)} is missing"
+    for look in results.values():
         reason = _judge_output(job, look, looks, everything) if look else None
         if reason is not None:
             return reason
@@ -56,12 +48,12 @@ def judge(job: Planned, looks: Looks, everything: bool = False) -> str | None:
 
 
 def _judge_output(job: Planned, output: Look, looks: Looks, everything: bool) -> str | None:
-    sidecar = output.sidecar
+    sidecar, rule = output.sidecar, job.request.rule
     if sidecar is None:
         return without_sidecar(output.result)
-    changes = [] if sidecar.rule == job.rule else [f"made by another rule, {sidecar.rule}"]
+    changes = [] if sidecar.rule == rule else [f"made by another rule, {sidecar.rule}"]
     changes += spec_changes(sidecar.spec, job.spec)
-    if equal_code(job.rule, sidecar.code) != job.code:
+    if equal_code(rule, sidecar.code) != job.request.code:
         changes.append(_code_change(job, sidecar))
     changes += _input_changes(job, sidecar, looks, everything)
     if not changes and output.content(everything) != sidecar.sha256:
@@ -71,21 +63,22 @@ def _judge_output(job: Planned, output: Look, looks: Looks, everything: bool) ->
 
 
 def _code_change(job: Planned, sidecar: Sidecar) -> str:
-    now = module_digests(job.script, job.script.parents[1], job.plugins)
+    now = module_digests(job.script, job.script.parents[1], job.request.plugins)
     names = now.keys() | sidecar.modules.keys()
     differing = sorted(name for name in names if now.get(name) != sidecar.modules.get(name))
-    return f"code changed: {_some(differing)}"
+    return f"code changed: {some(differing)}"
 
 
 def _input_changes(job: Planned, sidecar: Sidecar, looks: Looks, everything: bool) -> Iterator[str]:
-    now = {named(path, job.results): path for path in job.inputs}
+    request = job.request
+    now = {named(path, request.results): path for path in request.inputs}
     before = {name: digest for name, digest in sidecar.inputs.items() if name != TOLD}
-    if sidecar.inputs.get(TOLD) != (told(job.results, job.told) if job.told else None):
+    if sidecar.inputs.get(TOLD) != (told(request.results, request.told) if request.told else None):
         yield f"the {TOLD} are others"
     added, gone = sorted(now.keys() - before), sorted(before.keys() - now)
-    parts = [f"{sign} {_some(names)}" for sign, names in (("+", added), ("-", gone)) if names]
-    if parts:
-        yield f"its inputs are others: {', '.join(parts)}"
+    differences = [f"{sign} {some(names)}" for sign, names in (("+", added), ("-", gone)) if names]
+    if differences:
+        yield f"its inputs are others: {', '.join(differences)}"
     for name, recorded in before.items():
         # One that is missing is made first, and then this again if its content is another.
         look = looks.at(now[name]) if name in now else None
@@ -108,22 +101,23 @@ def spec_changes(before: str, now: str) -> Iterator[str]:
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, dict) and value:
         flat: dict[str, str] = {}
-        for key, part in value.items():
-            flat |= _flat(part, f"{prefix}.{key}" if prefix else str(key))
+        for key, inner in value.items():
+            flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
         return flat
-    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
-        return _flat({_row_name(i, part): part for i, part in enumerate(value)}, prefix)
+    if isinstance(value, list) and any(isinstance(row, dict) for row in value):
+        return _flat({_row_name(i, row): row for i, row in enumerate(value)}, prefix)
     return {prefix: json.dumps(value)}
 
 
-def _row_name(i: int, part: Any) -> str:
+def _row_name(i: int, row: Any) -> str:
     """Rows of a list are known by run, seed and epoch where they have them."""
-    if isinstance(part, dict) and {"run", "seed", "epoch"} <= part.keys():
-        return f"{part['run']}/seed{part['seed']}/epoch{part['epoch']:04d}"
-    return str(part.get("name", i)) if isinstance(part, dict) else str(i)
+    if isinstance(row, dict) and {"run", "seed", "epoch"} <= row.keys():
+        return f"{row['run']}/seed{row['seed']}/epoch{row['epoch']:04d}"
+    return str(row.get("name", i)) if isinstance(row, dict) else str(i)
 
 
-def _some(names: list[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first of these results or modules, and how many more there are."""
     names = [name.strip().removeprefix("results/") for name in names]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

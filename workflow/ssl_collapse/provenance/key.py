@@ -32,18 +32,12 @@ Ingredients = dict[str, Any]
 
 
 def ingredients(
-    request: Request,
-    spec: str,
-    inputs: Sequence[Input],
-    lineages: Mapping[str, str] | None = None,
+    request: Request, spec: str, inputs: Sequence[Input], lineages: Mapping[str, str] | None = None
 ) -> Ingredients:
     """What a job's key is the digest of.
 
-    Args:
-        request: what the job is told about itself.
-        spec: its part of the config.
-        inputs: in the order of `request.inputs`.
-        lineages: digest of packed images -> their lineage, to go by that.
+    inputs: in the order of `request.inputs`. lineages: digest of packed images -> their lineage, to
+    go by that.
     """
     known = lineages or {}
     nameless = request.rule == "ordering"  # reads a dataset's name, and does not write it

@@ -22,27 +22,27 @@ def recipes(trainings: Iterable[Path]) -> dict[str, dict[str, Any]]:
 
     trainings: RUN/seedK/training.csv. Returns run -> its spec, the seed left out.
     """
-    found = {}
+    by_run = {}
     for path in trainings:
         if sidecar := read_sidecar(path):
             spec = json.loads(sidecar.spec)
-            found[path.parts[-3]] = {key: spec[key] for key in spec if key != "seed"}
-    return found
+            by_run[path.parts[-3]] = {key: spec[key] for key in spec if key != "seed"}
+    return by_run
 
 
 def stages(folders: Iterable[Path]) -> dict[str, tuple[list[str], list[dict[str, Any]]]]:
     """Stage -> codes (beginning of the digest) and specs that results directly in these folders
     were made by."""
-    found: dict[str, tuple[set[str], set[str]]] = {}
+    by_stage: dict[str, tuple[set[str], set[str]]] = {}
     for folder in folders:
         for noted in folder.glob(f"*{SUFFIX}"):
             if sidecar := read_sidecar(noted.with_name(noted.name.removesuffix(SUFFIX))):
-                codes, specs = found.setdefault(sidecar.rule, (set(), set()))
+                codes, specs = by_stage.setdefault(sidecar.rule, (set(), set()))
                 codes.add(sidecar.code[:12])
                 specs.add(sidecar.spec)
     return {
         rule: (sorted(codes), [json.loads(spec) for spec in sorted(specs)])
-        for rule, (codes, specs) in sorted(found.items())
+        for rule, (codes, specs) in sorted(by_stage.items())
     }
 
 
@@ -55,14 +55,14 @@ def told(results: str, folders: Iterable[str]) -> str:
 def environment() -> dict[str, str]:
     """Name -> version of this project, with its commit, and of what it stands on."""
     commit = _commit(Path(__file__).parents[2])
-    own = f"{__version__}, {f'commit {commit}' if commit else 'of no commit that git knows here'}"
-    found = {"ssl-collapse": own, "Python": platform.python_version()}
+    place = f"commit {commit}" if commit else "of no commit that git knows here"
+    versions = {"ssl-collapse": f"{__version__}, {place}", "Python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {**found, "System": f"{platform.system()}, {platform.machine()}"}
+    return {**versions, "System": f"{platform.system()}, {platform.machine()}"}
 
 
 def _commit(folder: Path) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ssl_collapse.provenance.content import files_of
-from ssl_collapse.provenance.entry import Manifest
+from ssl_collapse.provenance.entry import MANIFEST, Manifest
 from ssl_collapse.provenance.sidecar import SUFFIX, read_sidecar
 from ssl_collapse.provenance.store import drop
 from ssl_collapse.runtime.files import is_left_over, remove
@@ -33,10 +33,8 @@ class Pruned:
 def prune(store: Path, results: Iterable[Path], keep_days: float) -> Pruned:
     """Drop what we keep in a store and no result links, wherever that lies.
 
-    Args:
-        store: the store's folder.
-        results: folders of results; what equals one of theirs stays, too, where it was copied.
-        keep_days: what was made or taken in so many days stays.
+    results: folders of results; what equals one of theirs stays, too, where it was copied.
+    keep_days: what was made or taken in so many days stays.
     """
     current = {content for folder in results for content in _contents(folder)}
     kept, dropped, known = [], [], set(current)
@@ -72,7 +70,7 @@ def _contents(folder: Path) -> Iterator[str]:
 
 def _digests(entry: Path) -> set[str]:
     with suppress(OSError, ValidationError):
-        manifest = Manifest.model_validate_json((entry / "manifest.json").read_bytes())
+        manifest = Manifest.model_validate_json((entry / MANIFEST).read_bytes())
         return {result.sha256 for result in manifest.results}
     return set()  # damaged
 

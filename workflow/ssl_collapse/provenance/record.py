@@ -13,7 +13,7 @@ from ssl_collapse.provenance.code import (
     forget,
     module_digests,
 )
-from ssl_collapse.provenance.content import Look, State, content, digest, look, vouch
+from ssl_collapse.provenance.content import Look, State, digest, look, vouch
 from ssl_collapse.provenance.entry import Kept
 from ssl_collapse.provenance.key import Input
 from ssl_collapse.provenance.made_from import told
@@ -41,19 +41,19 @@ class Record:
         self.request, self.spec, self.script, self.root = request, spec, script, root
         if self._code() != request.code:
             raise UserError("the code has changed since this job was planned; start again")
-        self.modules = module_digests(script, root, tuple(request.plugins))
+        self.modules = module_digests(script, root, request.plugins)
         drop_old_bytecode(self.modules, root)
-        self.states = {path: _look(path) for path in request.inputs}
-        self.read = [_read(Path(path)) for path in request.inputs]
+        self._read = [_read(Path(path)) for path in request.inputs]
+        inputs = [read for _, read in self._read]
         self.inputs = {
             named(path, request.results): read.sha256
-            for path, read in zip(request.inputs, self.read, strict=True)
+            for path, read in zip(request.inputs, inputs, strict=True)
         }
         if request.told:
             self.inputs[TOLD] = told(request.results, request.told)
             request = request.model_copy(update={"label": self.inputs[TOLD]})
         self.outputs = [Path(path) for path in request.outputs]
-        self._shelf = Shelf(request, spec, self.read) if request.store else None
+        self._shelf = Shelf(request, spec, inputs) if request.store else None
         self._collection: Collection | None = None
 
     def take(self) -> bool:
@@ -72,9 +72,12 @@ class Record:
 
         They are linked to the store before: each link gives a file a new ctime.
         """
-        for path, read in zip(self.request.inputs, self.read, strict=True):
-            if not _is_still(path, self.states[path], read.sha256):
-                raise UserError(f"{path} has changed while this job read it; start again")
+        for before, read in self._read:
+            now = _look(read.file)
+            # one that has got another link has another ctime; then its bytes must say so
+            same = now.state.but_for_links() == before.but_for_links()
+            if now.state != before and not (same and now.content() == read.sha256):
+                raise UserError(f"{read.file} has changed while this job read it; start again")
         forget()
         if self._code() != self.request.code:
             raise UserError("the code has changed while this job ran; start again")
@@ -85,8 +88,8 @@ class Record:
     def publish(self) -> None:
         """Let others find in the store what `write` has described."""
         if self._shelf and self._collection:
-            found = [read_sidecar(output) for output in self.outputs]
-            kept = [Kept(bytes=s.bytes, sha256=s.sha256) for s in found if s is not None]
+            sidecars = [read_sidecar(output) for output in self.outputs]
+            kept = [Kept(bytes=s.bytes, sha256=s.sha256) for s in sidecars if s is not None]
             self._shelf.publish(self._collection, self.modules, kept)
 
     def _describe(self, output: Path, sha256: str | None = None) -> None:
@@ -113,27 +116,20 @@ class Record:
         return equal_code(self.request.rule, code_digest(self.script, self.root, plugins))
 
 
-def _look(path: str) -> State:
+def _look(path: Path) -> Look:
     try:
-        return look(Path(path))
+        return Look.at(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _is_still(path: str, before: State, sha256: str) -> bool:
-    """Whether an input is what it was; where it has got another link, its bytes must say so."""
-    now = _look(path)
-    same = now.but_for_links() == before.but_for_links()
-    return now == before or (same and content(Path(path)) == sha256)
-
-
-def _read(path: Path) -> Input:
-    found = Look.at(path)
-    sha256, sidecar = found.content(), found.sidecar
+def _read(path: Path) -> tuple[State, Input]:
+    seen = _look(path)
+    sha256, sidecar = seen.content(), seen.sidecar
     if sidecar is not None and sidecar.sha256 != sha256:
         raise UserError(
             f"{path} is not what {path_of(path).name} says: it was changed after it was "
             "made; start again, and it is made again first"
         )
-    found.confirm()
-    return Input(sha256, sidecar.rule if sidecar else "", path)
+    seen.confirm()
+    return seen.state, Input(sha256, sidecar.rule if sidecar else "", path)

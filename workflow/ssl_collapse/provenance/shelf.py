@@ -5,30 +5,20 @@ from functools import cached_property
 from pathlib import Path
 
 from ssl_collapse.provenance.entry import Entry, Kept, Manifest
-from ssl_collapse.provenance.key import Ingredients, Input, digest_of, ingredients, lineage
+from ssl_collapse.provenance.key import Input, digest_of, ingredients, lineage
 from ssl_collapse.provenance.sidecar import Request
 from ssl_collapse.provenance.store import Collection, Store
 
 
 class Shelf:
-    """One job before the store that its request names.
-
-    Args:
-        inputs: what it reads, in the order of `request.inputs`.
-    """
+    """One job before the store that its request names; inputs: in the order of `request.inputs`."""
 
     def __init__(self, request: Request, spec: str, inputs: Sequence[Input]) -> None:
         self.request, self.spec, self.inputs = request, spec, inputs
         self.store = Store(Path(request.store), request.everyone)
         self.outputs = [Path(output) for output in request.outputs]
-
-    @cached_property
-    def _made_from(self) -> Ingredients:
-        return ingredients(self.request, self.spec, self.inputs)
-
-    @cached_property
-    def _key(self) -> str:
-        return digest_of(self._made_from)
+        self._made_from = ingredients(request, spec, inputs)
+        self._key = digest_of(self._made_from)
 
     @cached_property
     def _by_lineage(self) -> str | None:
@@ -58,7 +48,7 @@ class Shelf:
 
     def collect(self) -> Collection:
         """The results as a new entry, which `publish` puts in its place."""
-        return self.store.collect(self._key, self.outputs)
+        return Collection(self.store, self._key, self.outputs)
 
     def publish(self, collection: Collection, modules: dict[str, str], kept: list[Kept]) -> None:
         """Let others find the results, by every name of theirs."""

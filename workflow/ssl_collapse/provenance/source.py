@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,7 @@ def _imports(tree: ast.Module, package: str) -> tuple[str, ...]:
         if isinstance(node, ast.Import):
             names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                parents = package.split(".")
-                parents = parents[: len(parents) - node.level + 1]
-                module = ".".join([*parents, module]) if module else ".".join(parents)
+            module = resolve_name("." * node.level + (node.module or ""), package)
             names.append(module)
             names.extend(f"{module}.{alias.name}" for alias in node.names)
     return tuple(dict.fromkeys(part for name in names for part in with_parents(name)))

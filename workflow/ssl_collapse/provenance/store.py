@@ -33,12 +33,7 @@ _USER = re.compile(r"\d+")
 
 
 class Store:
-    """A folder of entries.
-
-    Args:
-        root: it need not be there yet.
-        everyone: whether what other users wrote is taken.
-    """
+    """A folder of entries, which need not be there yet; everyone: take what other users wrote."""
 
     def __init__(self, root: Path, everyone: bool = False) -> None:
         self.root, self.everyone = root, everyone
@@ -51,12 +46,10 @@ class Store:
     ) -> Iterator[Entry]:
         """The entries of a key, ours before others'.
 
-        Args:
-            key: of the job.
-            kinds: the endings of the results' names.
-            damaged: called with every folder that is no entry, and why.
+        kinds: the endings of the results' names. damaged: called with every folder that is no
+        entry, and why.
         """
-        for folder in self._candidates(self._place(key)):
+        for folder in self._candidates(self.place(key)):
             try:
                 yield read_entry(folder, key, kinds)
             except (FileNotFoundError, NotADirectoryError, PermissionError):  # none for us
@@ -85,23 +78,16 @@ class Store:
                 logger.warning("the store: %s is not taken: %s", entry.folder, error)
         return None
 
-    def collect(self, key: str, outputs: Sequence[Path]) -> "Collection":
-        """Link what a job has made to a new entry, which `Collection.publish` puts in its place.
-
-        To be called before it is digested: each link gives a file a new ctime.
-        """
-        return Collection(self, self._place(key) / str(os.getuid()), outputs)
-
     def note(self, name: str, key: str) -> None:
         """Remember another name of a key."""
         with suppress(OSError):
-            path = self._place(name, "notes") / str(os.getuid())
+            path = self.place(name, "notes") / str(os.getuid())
             write_text(path, key)
             self.open_to_others(path)
 
     def noted(self, name: str) -> str | None:
         """The key that was noted under a name."""
-        for path in self._candidates(self._place(name, "notes")):
+        for path in self._candidates(self.place(name, "notes")):
             with suppress(OSError, ValueError):
                 status = path.lstat()
                 if stat.S_ISREG(status.st_mode) and status.st_uid == int(path.name):
@@ -130,7 +116,8 @@ class Store:
                 with suppress(PermissionError):  # a folder of another user
                     path.chmod(wanted)
 
-    def _place(self, name: str, kind: str = ".") -> Path:
+    def place(self, name: str, kind: str = ".") -> Path:
+        """What everybody has under a name."""
         return self.root / kind / name[:2] / name
 
     def _candidates(self, place: Path) -> list[Path]:
@@ -149,15 +136,16 @@ class Collection:
     What a process that dies leaves, the next that makes the same entry removes.
     """
 
-    def __init__(self, store: Store, place: Path, outputs: Sequence[Path]) -> None:
-        self.store, self.place = store, place
+    def __init__(self, store: Store, key: str, outputs: Sequence[Path]) -> None:
+        """Link what a job has made; before it is digested: each link gives a file a new ctime."""
+        self.place = store.place(key) / str(os.getuid())
         self.folder: Path | None = None
         try:
             self.folder = temporary_beside(self.place)
             (self.folder / "out").mkdir(parents=True)
             for i, output in enumerate(outputs):
                 link_all(output, self.folder / "out" / str(i))
-            self.store.open_to_others(self.folder)
+            store.open_to_others(self.folder)
         except OSError as error:
             self._give_up(error)
 
@@ -171,9 +159,8 @@ class Collection:
         try:
             entry = Entry(self.folder, manifest)
             state = look(entry.out)
-            path = self.folder / "manifest.json"
-            write_text(path, manifest.model_dump_json(indent=1) + "\n")
-            path.chmod(0o644)  # our word, which nobody else changes
+            write_text(entry.file, manifest.model_dump_json(indent=1) + "\n")
+            entry.file.chmod(0o644)  # our word, which nobody else changes
             # The same files as the results, whose sidecars say what is in them: nothing is read.
             if all(_is_same(entry.result(i), output) for i, output in enumerate(outputs)):
                 entry.date(state)
@@ -199,5 +186,5 @@ def drop(folder: Path) -> None:
 
 
 def _is_same(kept: Path, output: Path) -> bool:
-    found = Look.at(output)
-    return found.is_unchanged and found.state.identity == look(kept).identity
+    seen = Look.at(output)
+    return seen.is_unchanged and seen.state.identity == look(kept).identity

@@ -85,8 +85,9 @@ def is_full(error: BaseException | None) -> bool:
         return False
     # h5py and torch pass the system's error on in their text alone
     texts = [os.strerror(number) for number in FULL]
-    found = getattr(error, "errno", None) in FULL or any(text in str(error) for text in texts)
-    return found or is_full(error.__cause__ or error.__context__)
+    if getattr(error, "errno", None) in FULL or any(text in str(error) for text in texts):
+        return True
+    return is_full(error.__cause__ or error.__context__)
 
 
 def parsed(parse: Callable[[str], Model], text: str) -> Model:

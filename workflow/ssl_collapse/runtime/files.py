@@ -87,15 +87,10 @@ def link(source: Path, target: Path) -> None:
 def temporary_beside(path: Path) -> Path:
     """A name beside `path` for this process alone; its folder exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
+    for other in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*.tmp"):  # of who was killed
+        if is_left_over(other):
+            remove(other)
     return path.with_name(f".{path.name}.{HOST}.{os.getpid()}.tmp")
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what processes of this machine left that live no more."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*.tmp"):
-        if is_left_over(leftover):
-            remove(leftover)
 
 
 def is_left_over(temporary: Path) -> bool:

@@ -102,11 +102,11 @@ def read_progress(folder: Path, kind: str, since: float = 0.0) -> dict[str, Any]
 
     folder: of all states of a run and seed. since: seconds of 1970. None where there is none.
     """
-    found = []
+    progress = []
     for path in folder.glob(f"{kind}-*/{PROGRESS}"):
         try:
             if (written := path.stat().st_mtime) >= since:
-                found.append((written, json.loads(path.read_text("utf-8"))))
+                progress.append((written, json.loads(path.read_text("utf-8"))))
         except (OSError, ValueError):  # it has just ended
             continue
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+    return max(progress, key=lambda pair: pair[0])[1] if progress else None

@@ -57,11 +57,8 @@ def claim_gpus(count: int) -> int:
 def claim_devices(ids: Sequence[str], count: int, folder: Path, patience: float = 0) -> Claim:
     """Lock the first `count` of these devices that no other process holds: all of them or none.
 
-    Args:
-        ids: names of devices, the same in every process.
-        count: how many to hold, at least 1.
-        folder: holds the lock files; the same for every process on the machine.
-        patience: seconds to wait for devices that others hold.
+    ids: names of devices, and folder: of the lock files; the same for every process on the machine.
+    patience: seconds to wait for devices that others hold.
     """
     if count > len(ids):
         raise UserError(f"{count} GPUs asked for, but this job sees {_listed(ids)}; ask for fewer")
@@ -144,26 +141,21 @@ def parse_listing(text: str) -> list[list[str]]:
 
 
 def _list_gpus() -> list[list[str]]:
-    numbers = gpu_numbers()
+    numbers = [[number] for number in gpu_numbers()]
     if not numbers:
         return []
     try:
         run = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
-        return parse_listing(run.stdout) or [[number] for number in numbers]
     except (OSError, subprocess.TimeoutExpired):
-        return [[number] for number in numbers]
+        return numbers
+    return parse_listing(run.stdout) or numbers
 
 
 def _listed(ids: Sequence[str]) -> str:
     return f"{len(ids)} GPU{'s' if len(ids) > 1 else ''} ({', '.join(ids)})"
 
 
-def has_gpu() -> bool:
-    """Whether this machine has an NVIDIA GPU that a job could use."""
-    return bool(gpu_numbers())
-
-
 def gpu_numbers() -> list[str]:
-    """The numbers of its NVIDIA GPUs, in order."""
-    found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-    return sorted((number for number in found if number.isdigit()), key=int)
+    """The numbers of this machine's NVIDIA GPUs, in order."""
+    numbers = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    return sorted((number for number in numbers if number.isdigit()), key=int)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import atomic_path
+from ssl_collapse.runtime.folders import state_of
 
 
 class Objects(ABC):
@@ -21,7 +22,9 @@ class Objects(ABC):
 
     @abstractmethod
     def stamps(self, folder: str = "") -> dict[str, str]:
-        """All names under `folder`, but hidden ones, with a text that changes with the object."""
+        """All names under `folder`, but hidden ones, with a text that changes with the object;
+        UserError where a bucket cannot be listed.
+        """
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -52,30 +55,24 @@ class FolderObjects(Objects):
         self.root = root
 
     def stamps(self, folder: str = "") -> dict[str, str]:
-        """See `Objects`."""
-        found = {}
+        stamps = {}
         for path in (self.root / folder).rglob("[!.]*"):
             with suppress(FileNotFoundError):
-                status = path.stat()
-                dates = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+                state = state_of(path.stat())
                 if path.is_file():
-                    found[path.relative_to(self.root).as_posix()] = f"{dates} {status.st_ino}"
-        return found
+                    stamps[path.relative_to(self.root).as_posix()] = " ".join(map(str, state))
+        return stamps
 
     def read(self, name: str) -> bytes:
-        """See `Objects`."""
         return (self.root / name).read_bytes()
 
     def get(self, name: str, path: Path) -> None:
-        """See `Objects`."""
         _copy(self.root / name, path)
 
     def put(self, path: Path, name: str) -> None:
-        """See `Objects`."""
         _copy(path, self.root / name)
 
     def remove(self, name: str) -> None:
-        """See `Objects`."""
         (self.root / name).unlink(missing_ok=True)
 
 
@@ -96,40 +93,34 @@ class BucketObjects(Objects):
         self._client = boto3.client("s3")
 
     def stamps(self, folder: str = "") -> dict[str, str]:
-        """See `Objects`; UserError where the bucket cannot be listed."""
         prefix = self._prefix + (f"{folder}/" if folder else "")
         pages = self._client.get_paginator("list_objects_v2")
-        found = {}
+        stamps = {}
         try:
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 for entry in page.get("Contents", ()):
                     name = entry["Key"].removeprefix(self._prefix)
                     if not name.rpartition("/")[2].startswith("."):
-                        found[name] = f"{entry['Size']} {entry['ETag']}"
+                        stamps[name] = f"{entry['Size']} {entry['ETag']}"
         except self._client.exceptions.NoSuchBucket:  # Snakemake makes it
             return {}
         except (self._errors.ClientError, self._errors.BotoCoreError) as error:
             raise UserError(f"{self._url}: cannot be listed: {error}") from error
-        return found
+        return stamps
 
     def read(self, name: str) -> bytes:
-        """See `Objects`."""
         with self._os_errors():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
-            content: bytes = answer["Body"].read()
-            return content
+            return bytes(answer["Body"].read())
 
     def get(self, name: str, path: Path) -> None:
-        """See `Objects`."""
         with self._os_errors(), atomic_path(path) as temporary:
             self._client.download_file(self._bucket, self._prefix + name, str(temporary))
 
     def put(self, path: Path, name: str) -> None:
-        """See `Objects`."""
         self._client.upload_file(str(path), self._bucket, self._prefix + name)
 
     def remove(self, name: str) -> None:
-        """See `Objects`."""
         self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
 
     @contextmanager

@@ -68,9 +68,9 @@ def _end_with_parent() -> None:
     """End this worker when its parent is killed: it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_exit_after, args=(parent.join,), daemon=True).start()
 
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
 
-def _exit_after(wait: Callable[[], None]) -> None:
-    wait()
-    os._exit(1)
+        threading.Thread(target=follow, daemon=True).start()

@@ -154,6 +154,6 @@ def _is_sound(archive: Path) -> bool:
 def _make(folder: Path) -> None:
     """Make a state's folder while others that end remove the empty ones above it."""
     for _ in range(100):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, FileExistsError):  # one goes before, or while, it is seen
             return folder.mkdir(parents=True, exist_ok=True)
     return folder.mkdir(parents=True, exist_ok=True)

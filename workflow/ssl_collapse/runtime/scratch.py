@@ -25,9 +25,7 @@ SPARE = 2**30  # bytes to leave free
 def on_scratch(images: Path, scratch: str | None) -> Path:
     """Where to read packed images: a copy under `scratch`, made if need be, or `images` itself.
 
-    Args:
-        images: a file of packed images.
-        scratch: a folder, with environment variables as `$TMPDIR/images`; none: read in place.
+    scratch: a folder, with environment variables as `$TMPDIR/images`; none: read in place.
 
     What hinders the copy (no such variable, a full disk, a folder that cannot be written) is
     logged, and the images are read in place: the result is the same.
@@ -39,7 +37,7 @@ def on_scratch(images: Path, scratch: str | None) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):  # one job copies, the others wait for it
             copy = folder / name
-            if not _same(copy, images):
+            if not (copy.exists() and _digest(copy) == _digest(images)):
                 _copy(images, copy)
         return copy
     except (OSError, KeyError, RuntimeError, ValueError) as error:  # the latter from h5py
@@ -74,10 +72,6 @@ def _digest(path: Path) -> str:
             file.seek(block * _BLOCK)
             total.update(file.read(_BLOCK))
     return total.hexdigest()
-
-
-def _same(copy: Path, images: Path) -> bool:
-    return copy.exists() and _digest(copy) == _digest(images)
 
 
 def _copy(images: Path, copy: Path) -> None:

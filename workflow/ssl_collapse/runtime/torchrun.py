@@ -2,13 +2,12 @@
 
 import os
 import sys
-from typing import NoReturn
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
-from ssl_collapse.runtime.errors import INTERRUPTED
+from ssl_collapse.runtime.errors import FAILED, INTERRUPTED
 
 
 def launch(script: str, arguments: list[str], gpus: int) -> None:
@@ -27,9 +26,5 @@ def launch(script: str, arguments: list[str], gpus: int) -> None:
     except SignalException:
         sys.exit(INTERRUPTED)
     except ChildFailedError as error:
-        _exit_as(error)
-
-
-def _exit_as(error: ChildFailedError) -> NoReturn:
-    _, failure = error.get_first_failure()
-    sys.exit(failure.exitcode if failure.exitcode > 0 else 1)
+        _, failure = error.get_first_failure()
+        sys.exit(failure.exitcode if failure.exitcode > 0 else FAILED)

@@ -63,13 +63,11 @@ class TensorBoard:
         self._writer = SummaryWriter(str(Path(target).expanduser() / run))
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a point to each curve."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def close(self) -> None:
-        """Close the event file."""
         self._writer.close()
 
 
@@ -80,26 +78,22 @@ class Mlflow:
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient(tracking_uri=target)
-        known = self._client.get_experiment_by_name("ssl-collapse")
-        experiment = (
-            known.experiment_id if known else self._client.create_experiment("ssl-collapse")
-        )
-        earlier = self._client.search_runs([experiment], f"tags.training = '{run} {identity}'")
-        tags = {"training": f"{run} {identity}"}
-        begun = (
-            earlier[0] if earlier else self._client.create_run(experiment, run_name=run, tags=tags)
-        )
-        self._id = begun.info.run_id
+        name, training = "ssl-collapse", f"{run} {identity}"
+        known = self._client.get_experiment_by_name(name)
+        experiment = known.experiment_id if known else self._client.create_experiment(name)
+        runs = self._client.search_runs([experiment], f"tags.training = '{training}'")
+        if not runs:
+            tags = {"training": training}
+            runs = [self._client.create_run(experiment, run_name=run, tags=tags)]
+        self._id = runs[0].info.run_id
         self._client.update_run(self._id, status="RUNNING")
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Log each number."""
         for name, value in values.items():
             if math.isfinite(value):  # databases take no NaN
                 self._client.log_metric(self._id, name, value, step=step)
 
     def close(self) -> None:
-        """End the run."""
         self._client.set_terminated(self._id)
 
 
@@ -114,9 +108,7 @@ class Wandb:
         self._run = wandb.init(project=target, name=run, id=run_id, resume="allow", settings=silent)
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Log the numbers."""
         self._run.log(dict(values), step=step)
 
     def close(self) -> None:
-        """Send what is left."""
         self._run.finish()
