@@ -157,7 +157,7 @@ def test_the_new_figure_is_drawn_and_those_that_exist_keep_their_bytes(
 ):
     run = {"epoch": 2, "final": True, "schedule": "last", "start_run": None, "steps": 6}
     shares = {"share": [5.0, 5.0, 100.0, 100.0], "auc": [0.6, 0.7, 0.8, 0.9]}
-    accuracy = {"knn_cosine_k20": [0.4, 0.3, 0.2, 0.1]}
+    accuracy = {"knn_cosine_k20": [0.4, 0.3, 0.2, 0.1], "arch": "resnet18"}
     names = {"run": ["few", "few", "all", "all"], "seed": [0, 1, 0, 1]}
     summary = tmp_path / "summary.csv"
     pd.DataFrame({**names, **shares, **accuracy, **run}).to_csv(summary, index=False)
@@ -194,7 +194,15 @@ def test_only_the_stages_that_the_page_names_have_other_code(extended: Path):
         if code_digest(copy, extended / "workflow", existing) != before:
             others.append(script.stem)
     # those that measure, and what follows from them
-    assert others == ["audit", "collapse", "import_spectrum", "report", "so_far", "summarize"]
+    assert others == [
+        "audit",
+        "collapse",
+        "figure",
+        "import_spectrum",
+        "report",
+        "so_far",
+        "summarize",
+    ]
     new = ("ssl_collapse.models.methods.mymethod",)
     pretrain = extended / "workflow/scripts/pretrain.py"
     library = extended / "workflow"

@@ -160,7 +160,7 @@ def good(images: PackedImages, tmp_path_factory: pytest.TempPathFactory) -> Path
             folder / name, 12, 4, [(rows, targets, np.arange(12))], {"num_classes": 2}
         )
     unfinished = unfinished_probe(folder)
-    save_checkpoint(unfinished.state.file, unfinished._content())
+    unfinished._save()
     np.save(folder / "representations.npy", rows)
     save_file({"representations": rows, "targets": targets}, folder / "representations.safetensors")
     content = {"representations": torch.tensor(rows), "targets": torch.tensor(targets)}
