@@ -55,6 +55,6 @@ def script(name: str) -> ModuleType:
 def call(name: str, *arguments: object) -> Any:
     """What a script's `main` gives for these arguments; its errors come through."""
     module = script(name)
-    parser = (getattr(module, "parser", None) or module.make_parser)()
+    parser = module.parser()
     parser.add_argument("--provenance")  # as every job's has
     return module.main(parser.parse_args([str(argument) for argument in arguments]))

@@ -192,42 +192,42 @@ def _published(folder: Path | None) -> Spectra:
     return {share: read_spectrum(folder / name.format(share))[0] for share in PUBLISHED}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG)
-    parser.add_argument("checkpoint", type=Path, help="file with the encoder")
-    parser.add_argument("images", type=Path, help="folder of images, best in class folders")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: audit-CHECKPOINT")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__, epilog=EPILOG)
+    p.add_argument("checkpoint", type=Path, help="file with the encoder")
+    p.add_argument("images", type=Path, help="folder of images, best in class folders")
+    p.add_argument("--out", type=Path, metavar="DIR", help="default: audit-CHECKPOINT")
+    p.add_argument(
         "--images-at-most",
         type=positive,
         default=1500,
         metavar="N",
         help="drawn where there are more",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the images and the random weights")
-    parser.add_argument("--backbone", metavar="YAML", help="what the encoder is, if need be")
-    parser.add_argument("--resize", type=positive, metavar="PX", help="shorter side in pixels")
-    parser.add_argument(
+    p.add_argument("--seed", type=int, default=0, help="of the images and the random weights")
+    p.add_argument("--backbone", metavar="YAML", help="what the encoder is, if need be")
+    p.add_argument("--resize", type=positive, metavar="PX", help="shorter side in pixels")
+    p.add_argument(
         "--crop", type=positive, metavar="PX", help="side in pixels that the network sees"
     )
-    parser.add_argument(
+    p.add_argument(
         "--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="of channels, in 0 to 1"
     )
-    parser.add_argument(
+    p.add_argument(
         "--std", type=float, nargs=3, metavar=("R", "G", "B"), help="of channels, in 0 to 1"
     )
-    parser.add_argument(
+    p.add_argument(
         "--published", type=Path, metavar="DIR", help="folder of the authors' six spectra, to draw"
     )
-    parser.add_argument(
+    p.add_argument(
         "--device",
         choices=("cpu", "cuda", "auto"),
         default="auto",
         help="auto: a GPU if there is one",
     )
-    add_threads(parser)
-    return parser
+    add_threads(p)
+    return p
 
 
 if __name__ == "__main__":
-    run(make_parser(), main)
+    run(parser(), main)

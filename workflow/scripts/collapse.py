@@ -82,24 +82,22 @@ def _shown(value: Any) -> str:
     return "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "file", type=Path, help="representations: .h5, .npy, .npz, .pt or .safetensors"
-    )
-    parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="where the measures go")
-    parser.add_argument(
+    p.add_argument("file", type=Path, help="representations: .h5, .npy, .npz, .pt or .safetensors")
+    p.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
+    p.add_argument("--json", type=Path, metavar="OUT", help="where the measures go")
+    p.add_argument(
         "--baseline",
         action=argparse.BooleanOptionalAction,
         help="also measure an isotropic Gaussian; default: where --json is not given",
     )
-    parser.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")
-    add_threads(parser)
-    return parser
+    p.add_argument("--spectrum", type=Path, metavar="OUT", help="CSV of the singular values")
+    add_threads(p)
+    return p
 
 
 if __name__ == "__main__":
-    run(make_parser(), main)
+    run(parser(), main)

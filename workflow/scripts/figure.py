@@ -20,6 +20,24 @@ from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import write_text
 
 
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--name", required=True, help="name of the figure, for messages")
+    p.add_argument("--spec", required=True, help="JSON: kind, runs, title and the kind's keys")
+    p.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")
+    p.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        help="folder that holds runs/RUN/seedK/, for figures that read more than the summary",
+    )
+    p.add_argument("--output-pdf", required=True, type=Path, help="figure to write")
+    p.add_argument("--output-png", required=True, type=Path, help="the same as pixels")
+    p.add_argument("--output-csv", required=True, type=Path, help="exactly the plotted numbers")
+    p.add_argument("--caption", required=True, type=Path, help="text: title line, then caption")
+    return p
+
+
 def main(args: argparse.Namespace) -> None:
     """Draw the figure that `--spec` describes."""
     spec = parsed(parse_figure, args.spec)
@@ -40,22 +58,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="name of the figure, for messages")
-    parser.add_argument("--spec", required=True, help="JSON: kind, runs, title and the kind's keys")
-    parser.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        help="folder that holds runs/RUN/seedK/, for figures that read more than the summary",
-    )
-    parser.add_argument("--output-pdf", required=True, type=Path, help="figure to write")
-    parser.add_argument("--output-png", required=True, type=Path, help="the same as pixels")
-    parser.add_argument(
-        "--output-csv", required=True, type=Path, help="exactly the plotted numbers"
-    )
-    parser.add_argument(
-        "--caption", required=True, type=Path, help="text: title line, then caption"
-    )
-    run(parser, main)
+    run(parser(), main)

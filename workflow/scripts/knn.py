@@ -92,31 +92,29 @@ def _readable(content: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("train", type=Path, help="representations that vote, with targets")
-    parser.add_argument("val", type=Path, help="representations to classify, with targets")
-    parser.add_argument(
+    p.add_argument("train", type=Path, help="representations that vote, with targets")
+    p.add_argument("val", type=Path, help="representations to classify, with targets")
+    p.add_argument(
         "--targets",
         type=Path,
         nargs=2,
         metavar=("TRAIN", "VAL"),
         help="files with the class of every row, for files without targets or in their place",
     )
-    parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
-    parser.add_argument("--csv", type=Path, metavar="OUT", help="CSV of the accuracy of every k")
-    parser.add_argument(
+    p.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
+    p.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
+    p.add_argument("--csv", type=Path, metavar="OUT", help="CSV of the accuracy of every k")
+    p.add_argument(
         "--neighbors", type=Path, metavar="OUT", help="HDF5 of the neighbours and their distances"
     )
-    parser.add_argument(
-        "--device", choices=("cpu", "cuda", "auto"), default="cpu", help="default: cpu"
-    )
-    add_threads(parser)
-    return parser
+    p.add_argument("--device", choices=("cpu", "cuda", "auto"), default="cpu", help="default: cpu")
+    add_threads(p)
+    return p
 
 
 if __name__ == "__main__":
-    run(make_parser(), main)
+    run(parser(), main)

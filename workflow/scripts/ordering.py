@@ -12,8 +12,7 @@ from ssl_collapse.config.dataset import OrderingSpec
 from ssl_collapse.images.description import read_description
 from ssl_collapse.provenance.job import run
 from ssl_collapse.runtime.command_line import parsed
-from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import file_sha256
+from ssl_collapse.runtime.digests import require_planned
 from ssl_collapse.views.ordering import make_ordering, read_ordering, write_ordering
 
 
@@ -36,8 +35,7 @@ def main(args: argparse.Namespace) -> None:
     else:
         own = Path(json.loads(args.orderings)[description.dataset])
         ordering = read_ordering(own, images)
-        if file_sha256(own) != spec.user:
-            raise UserError(f"{own} has changed since this job was planned; start again")
+        require_planned(own, str(spec.user))
     write_ordering(args.output, ordering)
 
 

@@ -178,45 +178,45 @@ def _readable(content: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in content["notes"])])
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
+    p.add_argument(
         "representations",
         type=Path,
         nargs="*",
         metavar="TRAIN VAL",
         help="representations to train on and to score, both with targets",
     )
-    parser.add_argument(
+    p.add_argument(
         "--targets",
         type=Path,
         nargs=2,
         metavar=("TRAIN", "VAL"),
         help="files (any form) with the class of every row, for files without, or in their place",
     )
-    parser.add_argument("--encoder", type=Path, nargs="?", help="encoder.safetensors")
-    parser.add_argument("--images-train", type=Path, nargs="?", help="packed images to train on")
-    parser.add_argument("--images-val", type=Path, nargs="?", help="packed images to score")
-    parser.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
-    parser.add_argument(
+    p.add_argument("--encoder", type=Path, nargs="?", help="encoder.safetensors")
+    p.add_argument("--images-train", type=Path, nargs="?", help="packed images to train on")
+    p.add_argument("--images-val", type=Path, nargs="?", help="packed images to score")
+    p.add_argument("--spec", default="{}", metavar="JSON", help="settings other than default")
+    p.add_argument(
         "--num-classes", type=int, metavar="C", help="for representations that do not state it"
     )
-    parser.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
-    parser.add_argument(
+    p.add_argument("--json", type=Path, metavar="OUT", help="where protocol and results go")
+    p.add_argument(
         "--classifier", type=Path, metavar="OUT", help="safetensors of the trained classifier"
     )
-    parser.add_argument("--state", type=Path, metavar="DIR", help="folder of unfinished probes")
-    parser.add_argument("--code", default="", help="digest of the code: part of the state's name")
-    parser.add_argument(
+    p.add_argument("--state", type=Path, metavar="DIR", help="folder of unfinished probes")
+    p.add_argument("--code", default="", help="digest of the code: part of the state's name")
+    p.add_argument(
         "--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes that load images")
-    parser.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
-    Budget.add_options(parser)
-    return parser
+    p.add_argument("--workers", type=int, default=0, help="processes that load images")
+    p.add_argument("--scratch", help="folder for copies of the images, for example $TMPDIR")
+    Budget.add_options(p)
+    return p
 
 
 if __name__ == "__main__":
-    run(make_parser(), main)
+    run(parser(), main)

@@ -43,11 +43,11 @@ def what_ran(sources: Sources) -> WhatRan:
     return WhatRan(recipes(trainings), made_by, environment(), measured, total)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", required=True, help="JSON: title, description, runs, accuracy")
-    parser.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--spec", required=True, help="JSON: title, description, runs, accuracy")
+    p.add_argument("--summary", required=True, type=Path, help="tables/summary.csv")
+    p.add_argument(
         "--figures",
         nargs="*",
         default=[],
@@ -55,18 +55,18 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PNG",
         help="figures/NAME.png in the page's order; NAME.txt (caption) and NAME.csv lie beside",
     )
-    parser.add_argument(
+    p.add_argument(
         "--datasets", nargs="*", default=[], type=Path, metavar="JSON", help="dataset.json files"
     )
-    parser.add_argument(
+    p.add_argument(
         "--results", type=Path, default=Path("results"), help="folder that holds runs/RUN/seedK/"
     )
-    parser.add_argument(
+    p.add_argument(
         "--partial", action="store_true", help="make it of what is there, and say what is not"
     )
-    parser.add_argument("--output", required=True, type=Path, help="HTML file to write")
-    return parser
+    p.add_argument("--output", required=True, type=Path, help="HTML file to write")
+    return p
 
 
 if __name__ == "__main__":
-    run(make_parser(), main)
+    run(parser(), main)

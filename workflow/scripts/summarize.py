@@ -14,6 +14,18 @@ from ssl_collapse.runtime.files import write_text
 from ssl_collapse.tables.summary import summarize
 
 
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument(
+        "--spec",
+        required=True,
+        help="JSON list of rows (run, seed, epoch, dataset, recipe), or @ and a file that holds it",
+    )
+    p.add_argument("--results", required=True, type=Path, help="folder of all results")
+    p.add_argument("--output", required=True, type=Path, help="CSV file to write")
+    return p
+
+
 def main(args: argparse.Namespace) -> None:
     """Write the table of the rows that `--spec` lists."""
     rows = parsed(parse_rows, args.spec)
@@ -22,12 +34,4 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--spec",
-        required=True,
-        help="JSON list of rows (run, seed, epoch, dataset, recipe), or @ and a file that holds it",
-    )
-    parser.add_argument("--results", required=True, type=Path, help="folder of all results")
-    parser.add_argument("--output", required=True, type=Path, help="CSV file to write")
-    run(parser, main)
+    run(parser(), main)

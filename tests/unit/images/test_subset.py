@@ -58,7 +58,7 @@ def test_a_file_that_has_changed_since_the_plan_is_refused(
     folders: dict[str, Path], tmp_path: Path
 ):
     np.save(tmp_path / "mine.npy", np.array([0, 3]))
-    with pytest.raises(UserError, match=r"mine\.npy: has changed"):
+    with pytest.raises(UserError, match=r"mine\.npy has changed"):
         list_source({"subset": "0" * 64}, folders, tmp_path / "mine.npy")
     with pytest.raises(UserError, match="--subsets: names no file"):
         list_source({"subset": "0" * 64}, folders)

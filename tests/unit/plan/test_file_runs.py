@@ -1,5 +1,6 @@
 """Runs that are files: which results they have, from what, and that only their bytes count."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from commands import call
 from toy import experiment
 
 from engine.inputs import Inputs
@@ -86,6 +88,19 @@ def test_their_specs_are_their_bytes_wherever_they_lie(folder: Path):
     row = next(row for row in before.summarize() if row["run"] == "sigma")
     assert (row["share"], row["knn"], row["recipe"], row["final"]) == (5, False, None, True)
     assert str(folder) not in str(before.summarize())
+
+
+def test_a_file_that_is_exchanged_after_planning_is_refused(folder: Path):
+    planned, output = plan(folder), folder / "output"
+    spectrum = ["--spec", json.dumps(planned.import_spectrum("sigma")), "--spectrum", output]
+    rows = ["--spec", json.dumps({"representations": file_sha256(folder / "train.npy")})]
+    np.save(folder / "sigma.npy", [2.0, 1.0])
+    np.save(folder / "train.npy", np.eye(3))
+    with pytest.raises(UserError, match=r"sigma\.npy has changed since this job was planned"):
+        call("import_spectrum", *spectrum, "--file", folder / "sigma.npy", "--json", output)
+    with pytest.raises(UserError, match=r"train\.npy has changed since this job was planned"):
+        call("import_representations", *rows, "--run", "both", "--split", "train",
+             "--file", folder / "train.npy", "--output", output)  # fmt: skip
 
 
 def test_a_file_that_is_away_is_named_with_its_key(folder: Path):

@@ -9,8 +9,8 @@ import numpy as np
 
 from ssl_collapse.images.imagefolder import Listing, SplitListing, list_dataset
 from ssl_collapse.images.indices import read_indices
+from ssl_collapse.runtime.digests import require_planned
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import file_sha256
 
 
 def read_subset(text: str, dataset: str) -> Path | None:
@@ -42,8 +42,7 @@ def list_source(
 def _taken(path: Path, sha256: str, listing: Listing) -> SplitListing:
     train = listing.splits["train"]
     indices = np.sort(read_indices(path, len(train.paths)))
-    if file_sha256(path) != sha256:
-        raise UserError(f"{path}: has changed since this job was planned; start again")
+    require_planned(path, sha256)
     twice = indices[1:][indices[1:] == indices[:-1]]
     if twice.size:
         raise UserError(f"{path}: names image {twice[0]} twice; name each once")

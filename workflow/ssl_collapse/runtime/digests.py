@@ -8,6 +8,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from ssl_collapse.runtime.errors import UserError
 from ssl_collapse.runtime.files import file_sha256, write_text
 from ssl_collapse.runtime.folders import NEVER, refuse_irregular, state_of, steady_state
 
@@ -26,6 +27,12 @@ def digest_of(path: Path) -> str:
     if (steady := steady_state(before, path.stat())) != NEVER:
         _news[name] = [*steady, digest]
     return digest
+
+
+def require_planned(path: Path, sha256: str) -> None:
+    """UserError where a file that has just been read is not what its job was planned with."""
+    if file_sha256(path) != sha256:
+        raise UserError(f"{path} has changed since this job was planned; start again")
 
 
 def remember_digests() -> None:
