@@ -7,7 +7,6 @@ job fails; its identity keeps another recipe, other code and other inputs from r
 import hashlib
 import json
 import logging
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,14 @@ from zipfile import ZipFile
 from filelock import FileLock, Timeout
 
 from ssl_collapse.runtime.errors import UserError
-from ssl_collapse.runtime.files import atomic_folder, file_sha256, link, write_text
+from ssl_collapse.runtime.files import (
+    atomic_folder,
+    file_sha256,
+    link,
+    remove,
+    temporary_beside,
+    write_text,
+)
 from ssl_collapse.runtime.following import Following
 from ssl_collapse.runtime.interruption import Budget, Cadence
 from ssl_collapse.runtime.mirror import Mirror
@@ -45,6 +51,7 @@ class SavedState:
         self._cadence = Cadence(budget.save_every)
         self._mirror = Mirror(folder, budget.mirror)
         self.following = Following(folder)
+        self._gone: Path | None = None  # where the folder is on its way out
         self.checkpoints = folder / "checkpoints"
         self.file = folder / "state.pt"
         self.digests: dict[str, str] = {}
@@ -71,6 +78,7 @@ class SavedState:
             yield
         finally:
             lock.release()
+            self._clear()  # on NFS a lock that is held keeps its folder
 
     def exists(self) -> bool:
         """Whether there is a state to go on from; if not, those of other recipes are warned of.
@@ -136,7 +144,14 @@ class SavedState:
     def remove(self) -> None:
         """Forget the state after success, and the run's folder if nothing else is in it."""
         self._mirror.finish()
-        shutil.rmtree(self.folder)
+        self._gone = temporary_beside(self.folder)
+        self.folder.rename(self._gone)  # who waits for the lock begins in a folder of its own
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._gone is None:
+            return
+        remove(self._gone)
         for parent in list(self.folder.parents)[:2]:
             if parent.name and parent.name != "state":
                 with suppress(OSError):  # others lie in it, or one that ended has removed it
