@@ -27,10 +27,12 @@ from snakemake_runs import ROOT, command, finish, succeed
 
 from engine.words import Verdict, verdicts
 from ssl_collapse.provenance.content import digest, look, vouch
-from ssl_collapse.provenance.sidecar import Sidecar, path_of
+from ssl_collapse.provenance.made_from import told
+from ssl_collapse.provenance.sidecar import TOLD, Sidecar, path_of
 
 SOURCES = ("Snakefile", "rules", "workflow", "profiles", "envs")
 TARGET = 1.3
+SHOWN = ("dataset.json", "training.csv", "encoder.safetensors", "summary.csv")  # by the report
 # `--touch` records results without making them; it would sleep 0.1 s for each job.
 TOUCH = (
     "import sys; from snakemake.executors import touch; touch.Executor.SLEEPING_TIME = 0;"
@@ -72,12 +74,17 @@ def prepare_ours(folder: Path, runs: int, epochs: int) -> Jobs:
     for job in plan:
         for output in job.outputs:
             digests[output] = make_up_result(folder / output)
+            inputs = {path: digests[path] for path in job.inputs}
+            if job.rule == "report":
+                files = [Path(name).relative_to("results") for name in digests]
+                shown = dict.fromkeys(str(f.parent) for f in files if f.name in SHOWN)
+                inputs[TOLD] = told(str(folder / "results"), shown)
             sidecar = Sidecar(
                 rule=job.rule,
                 spec=job.spec,
                 code=job.code,
                 modules={},
-                inputs={path: digests[path] for path in job.inputs},
+                inputs=inputs,
                 bytes=look(folder / output).bytes,
                 sha256=digests[output],
             )
