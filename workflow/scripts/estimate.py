@@ -128,8 +128,17 @@ def calibrated(plan: Plan, device: torch.device) -> dict[str, Network]:
         specs[name] = PretrainSpec.from_spec(json.dumps(recipe))
     different = {_cost(spec): spec for spec in specs.values()}
     enough = ENOUGH / len(different)
-    networks = {cost: measure(spec, device, enough) for cost, spec in different.items()}
+    backbones = {_backbone(spec): spec for spec in different.values()}
+    forward = {key: forward_rate(spec, device, enough) for key, spec in backbones.items()}
+    networks = {
+        cost: measure(spec, device, enough, *forward[_backbone(spec)])
+        for cost, spec in different.items()
+    }
     return {name: networks[_cost(spec)] for name, spec in specs.items()}
+
+
+def _backbone(spec: PretrainSpec) -> str:
+    return spec.model_dump_json(include={"backbone", "crop"})
 
 
 def _cost(spec: PretrainSpec) -> str:
@@ -149,8 +158,10 @@ def _given(words: list[str]) -> dict[str, tuple[int, int]]:
     return given
 
 
-def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
-    """What a training step of a recipe takes, and a forward pass of its backbone."""
+def measure(
+    spec: PretrainSpec, device: torch.device, enough: float, rate: float, dim: int
+) -> Network:
+    """What a training step of a recipe takes; rate, dim: as `forward_rate` of its backbone."""
     full = spec.batch_size
     many = full if device.type == "cuda" else min(FEW, full)
     with tempfile.TemporaryDirectory() as place:
@@ -167,7 +178,6 @@ def measure(spec: PretrainSpec, device: torch.device, enough: float) -> Network:
             )
         else:
             seconds, memory, parameters = step(full, warm=1)
-    rate, dim = forward_rate(spec, device, enough)
     return Network(seconds, rate, parameters, dim, memory)
 
 
